@@ -1,0 +1,94 @@
+"""What flowdeploy says when something is wrong: one tree, one exit code a branch.
+
+    FlowdeployError        1  it failed, and no instance was changed
+    ├── UsageError         2  the words of the command line are off
+    │   ├── RefError       2  … the git ref
+    │   └── ConfigError    2  … the configuration
+    ├── Refused            4  a check says no; nothing was changed
+    ├── LockHeld           5  another run is at work on these instances
+    ├── ToolError          1  a program that we started failed, or is missing
+    └── ServiceError       1  a remote service said no, in its own words
+
+They are caught in one place, ``flowdeploy.cli.main``, which prints them and
+exits. Whether a *run* ends with 1 or with 3 (something was changed) is decided
+from its report, not from an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class FlowdeployError(Exception):
+    """Something a user can read and act on.
+
+    ``message`` is one sentence that says what happened and where; ``details``
+    are further lines, one finding each; ``hint`` says what to do.
+    """
+
+    exit_code = 1
+    code = "FAILED"
+
+    def __init__(
+        self, message: str, *, details: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  {line}" for line in self.details)])
+
+
+class UsageError(FlowdeployError):
+    """The command line asks for something that cannot be meant."""
+
+    exit_code = 2
+    code = "USAGE"
+
+
+class RefError(UsageError):
+    """A text that is no ref of any pipeline."""
+
+    code = "BAD_REF"
+
+
+class ConfigError(UsageError):
+    """The configuration is missing or wrong; ``details`` lists every problem."""
+
+    code = "BAD_CONFIG"
+
+
+class Refused(FlowdeployError):
+    """A check found reasons not to begin; ``details`` lists every one."""
+
+    exit_code = 4
+    code = "REFUSED"
+
+
+class LockHeld(FlowdeployError):
+    """Another run holds the lock; the message names its owner."""
+
+    exit_code = 5
+    code = "LOCK_HELD"
+
+
+class ToolError(FlowdeployError):
+    """A local program failed or is not installed."""
+
+    code = "TOOL_FAILED"
+
+
+class ServiceError(FlowdeployError):
+    """A remote service refused or failed a request.
+
+    ``code`` is the service's own (``PERMISSION_DENIED``, ``HTTP_502``, …) and
+    ``message`` its own words, whole.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, details: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, details=details, hint=hint)
+        self.code = code

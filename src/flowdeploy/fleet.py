@@ -1,0 +1,69 @@
+"""The instances of an application, and how some of them are selected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from flowdeploy.errors import UsageError
+
+
+class Role(StrEnum):
+    """What an instance is for. A fleet has one of each UAT and any number in production."""
+
+    UAT1 = "uat1"
+    UAT2 = "uat2"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One App Engine service that runs the application.
+
+    ``id`` is our name for it, ``project`` and ``service`` are Google's;
+    ``settings`` are keys of app.yaml that only this instance has; ``skip`` is
+    the reason why it is left out.
+    """
+
+    id: str
+    role: Role
+    project: str
+    service: str = "default"
+    url: str | None = None
+    wave: str | None = None
+    skip: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All instances, in the order of the configuration."""
+
+    instances: tuple[Instance, ...]
+
+    def __getitem__(self, instance_id: str) -> Instance:
+        return self.select([instance_id])[0]
+
+    def with_role(self, role: Role) -> tuple[Instance, ...]:
+        return tuple(i for i in self.instances if i.role is role)
+
+    @property
+    def production(self) -> tuple[Instance, ...]:
+        """The production instances, the skipped ones included."""
+        return self.with_role(Role.PRODUCTION)
+
+    def select(self, ids: Iterable[str]) -> tuple[Instance, ...]:
+        """The instances with these ids, in the fleet's order, each once.
+
+        Raises UsageError that names every id that the fleet does not have.
+        """
+        wanted = set(ids)
+        unknown = sorted(wanted - {i.id for i in self.instances})
+        if unknown:
+            raise UsageError(
+                f"no such instance: {', '.join(unknown)}",
+                hint="`flowdeploy config check` lists the instances of the configuration.",
+            )
+        return tuple(i for i in self.instances if i.id in wanted)
