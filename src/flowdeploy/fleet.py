@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from flowdeploy.errors import UsageError
+from flowdeploy.units import ALL, Portion
 
 
 class Role(StrEnum):
@@ -35,6 +36,19 @@ class Instance:
     wave: str | None = None
     skip: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Production instances that are promoted together, before those of the next wave.
+
+    ``max`` is how many of the wave's instances may be under way at once;
+    ``pause`` is how many seconds to wait after it.
+    """
+
+    name: str
+    max: Portion = ALL
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
