@@ -46,4 +46,5 @@ class Portion:
         return f"{self.number}%" if self.percent else str(self.number)
 
 
+NONE = Portion(0)
 ALL = Portion(100, percent=True)

@@ -1,0 +1,173 @@
+"""What was observed of an instance → what speaks against changing it.
+
+Everything here is looked at before the first change to any instance, so that a
+release is refused as a whole rather than half-way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from flowdeploy.plan import Traffic
+from flowdeploy.traffic import Split
+
+# Seen in the API's own refusal. Small apps have lower limits, which only the server knows.
+VERSIONS_PER_APP = 210
+
+_DATED = re.compile(r"[0-9]{8}-[0-9]{6}(?![0-9])", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An App Engine application, from ``apps.get``."""
+
+    default_hostname: str
+    code_bucket: str
+    serving_status: str = "SERVING"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A version that exists. ``files`` is path → SHA-1, None where the server does not say."""
+
+    serving_status: str = "SERVING"
+    files: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """An instance before it is changed.
+
+    ``app`` is None where the project has no application, ``split`` where the
+    service has no version yet, ``deployed`` where the version in question is
+    not there. ``version_count`` is over all services of the app.
+    """
+
+    app: App | None
+    split: Split | None = None
+    version_count: int = 0
+    deployed: Deployed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A deploy as it is meant, and what the user has said may happen."""
+
+    version: str
+    traffic: Traffic
+    files: Mapping[str, str]
+    first_live: bool = False
+    replace: bool = False
+    allow_older: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A reason not to begin."""
+
+    instance: str
+    message: str
+
+
+def deploy_objections(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+    """All that speaks against this deploy, in plain words."""
+    if seen.app is None:
+        return ("the project has no App Engine application, or may not be seen",)
+    return (
+        *_disabled(seen.app),
+        *_no_room(seen),
+        *_other_content(wanted, seen),
+        *_live_by_being_first(wanted, seen),
+        *_backwards(wanted, seen),
+    )
+
+
+def verify_objections(version: str, seen: Observation) -> tuple[str, ...]:
+    """All that speaks against giving ``version`` the traffic."""
+    if seen.app is None:
+        return ("the project has no App Engine application, or may not be seen",)
+    if seen.deployed is None:
+        return (*_disabled(seen.app), f"version {version} is not deployed")
+    if seen.deployed.serving_status != "SERVING":
+        status = seen.deployed.serving_status
+        return (*_disabled(seen.app), f"version {version} is {status}, not SERVING")
+    return _disabled(seen.app)
+
+
+def is_deployed(wanted: Wanted, seen: Observation) -> bool:
+    """Whether the version is there with just these files; nothing is to be created then."""
+    return seen.deployed is not None and seen.deployed.files == wanted.files
+
+
+def grouped(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """One line for each different finding, with the instances that it was made on."""
+    instances: dict[str, list[str]] = {}
+    for finding in findings:
+        instances.setdefault(finding.message, []).append(finding.instance)
+    return tuple(f"{', '.join(names)}: {message}" for message, names in instances.items())
+
+
+def _disabled(app: App) -> tuple[str, ...]:
+    if app.serving_status == "SERVING":
+        return ()
+    return (f"the application is {app.serving_status}: App Engine refuses deployments to it",)
+
+
+def _no_room(seen: Observation) -> tuple[str, ...]:
+    if seen.deployed or seen.version_count < VERSIONS_PER_APP:
+        return ()
+    return (
+        f"there are {seen.version_count} versions, and App Engine allows {VERSIONS_PER_APP}:"
+        " delete some that nobody would roll back to",
+    )
+
+
+def _other_content(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+    if seen.deployed is None or seen.deployed.files in (None, wanted.files):
+        return ()
+    if seen.split and seen.split.serves(wanted.version):
+        return (
+            f"version {wanted.version} has traffic, with other files than these"
+            f" ({_difference(wanted.files, seen.deployed.files)}); deploying it again would"
+            " replace it under its users",
+        )
+    if wanted.replace:
+        return ()
+    return (
+        f"version {wanted.version} is there with other files than these"
+        f" ({_difference(wanted.files, seen.deployed.files)}); --replace replaces it",
+    )
+
+
+def _difference(ours: Mapping[str, str], theirs: Mapping[str, str] | None) -> str:
+    theirs = theirs or {}
+    paths = sorted(p for p in ours.keys() | theirs.keys() if ours.get(p) != theirs.get(p))
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(paths[:3]) + more
+
+
+def _live_by_being_first(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+    if wanted.traffic is Traffic.LIVE or wanted.first_live or seen.split is not None:
+        return ()
+    return (
+        "the service has no version yet, and App Engine gives all traffic to a service's first:"
+        " it would be live, not dark; --first-live allows that",
+    )
+
+
+def _backwards(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+    if wanted.traffic is Traffic.DARK or wanted.allow_older or seen.split is None:
+        return ()
+    newer = [live for live in seen.split.live if is_older(wanted.version, live)]
+    return tuple(
+        f"version {live} is live and newer than {wanted.version}; --allow-older goes back"
+        for live in newer
+    )
+
+
+def is_older(version: str, other: str) -> bool:
+    """Whether both versions begin with a time and this one's is earlier."""
+    ours, theirs = _DATED.match(version), _DATED.match(other)
+    return bool(ours and theirs) and version[:15] < other[:15]

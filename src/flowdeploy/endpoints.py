@@ -1,0 +1,80 @@
+"""Where Google, the library's repository and the applications are, and who we are there.
+
+Values only: made once from the options, passed down. That everything speaks to
+the sandbox instead of Google is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from flowdeploy.errors import UsageError
+
+GOOGLE = "google"
+# Known to the sandbox's Clojars; worth nothing anywhere else.
+DEMO_USER = "sandbox"
+DEMO_TOKEN = "CLOJARS_" + "5a" * 30
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user name and deploy token of the library's repository."""
+
+    user: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Roots of the services, without a slash at the end.
+
+    ``target`` is what people are told: ``google`` or the sandbox's URL.
+    ``library`` replaces the configured repository, and ``library_api`` is where
+    its existing versions are asked for; None: as configured. ``anonymous``: no
+    Google credential is read.
+    """
+
+    target: str
+    appengine: str
+    storage: str
+    anonymous: bool = False
+    library: str | None = None
+    library_api: str | None = None
+    account: Account | None = None
+
+
+def google(environ: Mapping[str, str]) -> Endpoints:
+    return Endpoints(
+        GOOGLE,
+        appengine="https://appengine.googleapis.com",
+        storage="https://storage.googleapis.com",
+        account=_account(environ),
+    )
+
+
+def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
+    """The stand-in at ``url``. Raises UsageError for what is no http URL."""
+    url = url.rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(
+            f"FLOWDEPLOY_SANDBOX={url!r} is no URL",
+            hint="`flowdeploy sandbox serve` prints the URL to use, like http://127.0.0.1:8080.",
+        )
+    return Endpoints(
+        url,
+        appengine=url,
+        storage=url,
+        anonymous=True,
+        library=f"{url}/repo",
+        library_api=f"{url}/api",
+        account=_account(environ) or Account(DEMO_USER, DEMO_TOKEN),
+    )
+
+
+def _account(environ: Mapping[str, str]) -> Account | None:
+    """The account that the environment names; both variables or none."""
+    user, token = environ.get("CLOJARS_USERNAME"), environ.get("CLOJARS_PASSWORD")
+    return Account(user.strip(), token.strip()) if user and token else None

@@ -1,0 +1,125 @@
+"""What services say when something goes wrong: what it means, and what to do.
+
+The texts are those that App Engine, Cloud Storage and Google's authentication were
+seen to send; a row is chosen by the error's code and by a part of its message,
+because Google keeps codes stable and words nearly so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A known error. ``transient``: the same request may succeed later."""
+
+    codes: frozenset[str]
+    words: re.Pattern[str]
+    hint: str
+    transient: bool = False
+
+
+def _known(codes: str, words: str, hint: str, *, transient: bool = False) -> Known:
+    return Known(frozenset(codes.split()), re.compile(words, re.IGNORECASE), hint, transient)
+
+
+TABLE = (
+    _known(
+        "ABORTED ALREADY_EXISTS CONFLICT",
+        "operation is already in progress",
+        "Another deploy or promotion of this service is under way; it is waited for.",
+        transient=True,
+    ),
+    _known(
+        "INVALID_ARGUMENT",
+        r"may not have more than \d+ versions",
+        "Delete versions without traffic that nobody would roll back to:"
+        " `gcloud app versions delete`.",
+    ),
+    _known(
+        "INVALID_ARGUMENT",
+        "too many files",
+        "Leave files out with .gcloudignore, or gather them in a jar.",
+    ),
+    _known(
+        "INVALID_ARGUMENT",
+        "File URL is too big",
+        "App Engine takes no file over 32 MiB: split it, or load it at start-up from a bucket.",
+    ),
+    _known(
+        "INVALID_ARGUMENT FAILED_PRECONDITION",
+        "copying files to App Engine",
+        "App Engine could not read a staged object: look whether its service account may read"
+        " the staging bucket, and whether the bucket's lifecycle rule removed the object.",
+    ),
+    _known(
+        "FAILED_PRECONDITION",
+        "Cloud build .* status",
+        "The build log in Cloud Build says why; the build runs as the project's own service"
+        " account and needs to read its staging bucket.",
+    ),
+    _known(
+        "PERMISSION_DENIED",
+        "actAs|service account",
+        "Grant roles/iam.serviceAccountUser on the app's runtime service account.",
+    ),
+    _known(
+        "PERMISSION_DENIED FORBIDDEN",
+        r"storage\.|bucket",
+        "Grant roles/storage.objectAdmin on the app's staging bucket.",
+    ),
+    _known(
+        "PERMISSION_DENIED",
+        r"appengine\.services\.update|traffic",
+        "Moving traffic needs roles/appengine.serviceAdmin; roles/appengine.deployer is"
+        " not enough.",
+    ),
+    _known(
+        "PERMISSION_DENIED",
+        "has not been used|is disabled|SERVICE_DISABLED",
+        "Enable the API: gcloud services enable appengine.googleapis.com --project PROJECT",
+    ),
+    _known(
+        "PERMISSION_DENIED",
+        "",
+        "Grant roles/appengine.deployer and roles/appengine.serviceAdmin on this project"
+        " to the identity that runs flowdeploy.",
+    ),
+    _known(
+        "UNAUTHENTICATED",
+        "",
+        "On a laptop: gcloud auth application-default login. In CI: workload identity"
+        " federation. Without a cloud: --sandbox.",
+    ),
+    _known(
+        "RESOURCE_EXHAUSTED",
+        "",
+        "The API's quota is used up for the moment: fewer --jobs, or a higher quota.",
+        transient=True,
+    ),
+    _known("INTERNAL UNKNOWN", "", "Google had an error of its own; try again.", transient=True),
+    _known(
+        "UNAVAILABLE DEADLINE_EXCEEDED BAD_GATEWAY CONNECTION",
+        "",
+        "The service did not answer; try again.",
+        transient=True,
+    ),
+)
+
+
+def known(code: str, message: str) -> Known | None:
+    """The row that fits best: the first whose code is ``code`` and whose words are in it."""
+    fits = (row for row in TABLE if code in row.codes and row.words.search(message))
+    return next(fits, None)
+
+
+def hint_for(code: str, message: str) -> str | None:
+    row = known(code, message)
+    return row.hint if row else None
+
+
+def is_transient(code: str, message: str) -> bool:
+    row = known(code, message)
+    return bool(row and row.transient)

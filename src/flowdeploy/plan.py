@@ -1,0 +1,295 @@
+"""What a run will do, as frozen data: a dry run prints it, the rollout executes it.
+
+A plan is stages in order; a stage is steps. Within a stage the instances run
+side by side, and the steps of one instance in the order listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, assert_never
+
+from flowdeploy.errors import UsageError
+from flowdeploy.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.refs import Commit, Kind, Ref, commit_version, library_version
+from flowdeploy.urls import dark_label
+
+
+class Traffic(StrEnum):
+    LIVE = "live"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Run the configured build and test commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish the library; None stands for what is known only after the build."""
+
+    library: str | None
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """Create the version on an instance, and give it all traffic if ``live``."""
+
+    instance: Instance
+    version: str | None
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Look whether the version is deployed on an instance and able to serve."""
+
+    instance: Instance
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Move all traffic of an instance to the version."""
+
+    instance: Instance
+    version: str
+
+
+Step = Build | Publish | Deploy | Verify | Promote
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    steps: tuple[Step, ...]
+
+    @property
+    def is_production(self) -> bool:
+        return self.name.partition(":")[0] == "production"
+
+    @property
+    def changes_instances(self) -> bool:
+        return any(isinstance(step, Deploy | Promote) for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A production instance that the plan leaves out, and why."""
+
+    instance: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``ref`` is None and ``kind`` the command's name where no ref was given.
+
+    ``version`` and ``library_version`` are None where they follow from a commit
+    that nobody has named. ``not_applied`` are files of the staged folder that
+    take no effect; None before the build.
+    """
+
+    ref: str | None
+    kind: str
+    version: str | None
+    stages: tuple[Stage, ...]
+    library_version: str | None = None
+    skipped: tuple[Skipped, ...] = ()
+    not_applied: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a plan is about: the fleet, and which of its production instances.
+
+    ``publishes`` is whether there is a library; ``library`` is its
+    ``group:artifact`` where the pom is there to be read before the build.
+    """
+
+    fleet: Fleet
+    only: tuple[str, ...] = ()
+    waves: tuple[Wave, ...] = ()
+    publishes: bool = False
+    library: str | None = None
+
+
+def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
+    """The pipeline of a ref, built from ``commit``.
+
+    Raises UsageError for ``only`` that names no production instance to work on,
+    and for a version that could not be reached on some instance.
+    """
+    if ref.kind is Kind.PROMOTE:
+        return _plan_promote_ref(ref, scope)
+    version = ref.version or (commit_version(commit) if commit else None)
+    library = library_version(ref, commit) if commit else None
+    production, skipped = _production(scope) if ref.kind is Kind.RELEASE else ((), ())
+    stages = (
+        Stage("build", (Build(),)),
+        *_publish_stage(ref.kind, scope, library),
+        *_uat_stage(ref.kind, scope.fleet, version),
+        *_dark_stage(production, version),
+    )
+    plan = Plan(ref.full, ref.kind, version, stages, library, skipped, not_applied=None)
+    return _reachable(plan)
+
+
+def plan_promotion(version: str, names: Sequence[str], scope: Scope) -> Plan:
+    """``promote VERSION all`` or ``promote VERSION INSTANCE…``; also how one rolls back.
+
+    ``all`` is every production instance that is not skipped. Raises UsageError
+    for unknown or skipped instances.
+    """
+    if "all" in names:
+        if len(names) > 1:
+            raise UsageError("`all` stands alone: it is every production instance")
+        instances, skipped = _production(scope)
+    else:
+        instances, skipped = scope.fleet.select(names), ()
+        _refuse_skipped(instances)
+    stages = _promotion_stages(version, instances, scope)
+    return Plan(None, "promote", version, stages, skipped=skipped)
+
+
+def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
+    assert ref.version is not None  # noqa: S101  (parse_ref gives every promote tag its version)
+    instances, skipped = _production(scope)
+    stages = _promotion_stages(ref.version, instances, scope)
+    return Plan(ref.full, ref.kind, ref.version, stages, skipped=skipped)
+
+
+def _promotion_stages(
+    version: str, instances: tuple[Instance, ...], scope: Scope
+) -> tuple[Stage, ...]:
+    if not instances:
+        raise UsageError(
+            "there is no instance to promote",
+            hint="Name instances, or `all` for every production instance that is not skipped.",
+        )
+    uat = tuple(i for i in instances if i.role is not Role.PRODUCTION)
+    production = tuple(i for i in instances if i.role is Role.PRODUCTION)
+    groups = [("uat", uat), *_waves(production, scope.waves)]
+    return (
+        Stage("verify", tuple(Verify(i, version) for i in instances)),
+        *(
+            Stage(name, tuple(Promote(i, version) for i in group))
+            for name, group in groups
+            if group
+        ),
+    )
+
+
+def _waves(
+    instances: tuple[Instance, ...], waves: tuple[Wave, ...]
+) -> list[tuple[str, tuple[Instance, ...]]]:
+    """Stage names and their instances, in the waves' order; those without a wave come last."""
+    named = [
+        (f"production:{wave.name}", tuple(i for i in instances if i.wave == wave.name))
+        for wave in waves
+    ]
+    names = {wave.name for wave in waves}
+    return [*named, ("production", tuple(i for i in instances if i.wave not in names))]
+
+
+def _publish_stage(kind: Kind, scope: Scope, version: str | None) -> tuple[Stage, ...]:
+    if kind is Kind.PULL_REQUEST or not scope.publishes:
+        return ()
+    return (Stage("publish", (Publish(scope.library, version),)),)
+
+
+def _uat_stage(kind: Kind, fleet: Fleet, version: str | None) -> tuple[Stage, ...]:
+    role = {Kind.TRUNK: Role.UAT2, Kind.RELEASE: Role.UAT1}.get(kind)
+    steps = tuple(
+        Deploy(i, version, Traffic.LIVE) for i in fleet.instances if i.role is role and not i.skip
+    )
+    return (Stage("uat", steps),) if steps else ()
+
+
+def _dark_stage(instances: tuple[Instance, ...], version: str | None) -> tuple[Stage, ...]:
+    steps = tuple(Deploy(i, version, Traffic.DARK) for i in instances)
+    return (Stage("production", steps),) if steps else ()
+
+
+def _production(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The production instances to work on, and those left out with their reasons."""
+    chosen = scope.fleet.select(scope.only) if scope.only else scope.fleet.production
+    if scope.only:
+        _refuse_skipped(chosen)
+        if others := [i.id for i in chosen if i.role is not Role.PRODUCTION]:
+            raise UsageError(f"--only narrows production, and these are not: {', '.join(others)}")
+    working = tuple(i for i in chosen if not i.skip)
+    skipped = tuple(
+        Skipped(i.id, i.skip or "not in --only") for i in scope.fleet.production if i not in working
+    )
+    return working, skipped
+
+
+def _refuse_skipped(instances: Sequence[Instance]) -> None:
+    if skipped := [i for i in instances if i.skip]:
+        raise UsageError(
+            "asked for by name, but skipped by the configuration",
+            details=[f"{i.id}: {i.skip}" for i in skipped],
+            hint="Take `skip` out of the configuration, or the instance out of the command.",
+        )
+
+
+def _reachable(plan: Plan) -> Plan:
+    """``plan``, once every version in it has a host name that DNS can carry."""
+    for stage in plan.stages:
+        for step in stage.steps:
+            if isinstance(step, Deploy) and step.version:
+                dark_label(step.version, step.instance.service, step.instance.project)
+    return plan
+
+
+def instance_of(step: Step) -> Instance | None:
+    """The instance that a step works on; None for steps of the whole run."""
+    match step:
+        case Build() | Publish():
+            return None
+        case Deploy(instance) | Verify(instance) | Promote(instance):
+            return instance
+        case _:
+            assert_never(step)
+
+
+def action(step: Step) -> str:
+    """The step's name in plans and reports."""
+    return type(step).__name__.lower()
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    match step:
+        case Build():
+            return {"action": action(step)}
+        case Publish(library, version):
+            return {"action": action(step), "library": library, "version": version}
+        case Deploy(instance, _, traffic):
+            return {"action": action(step), "instance": instance.id, "traffic": str(traffic)}
+        case Verify(instance) | Promote(instance):
+            return {"action": action(step), "instance": instance.id}
+        case _:
+            assert_never(step)
+
+
+def plan_json(plan: Plan, target: str) -> dict[str, Any]:
+    """The plan in the form of the command line's contract, ``schema`` 1."""
+    return {
+        "schema": 1,
+        "target": target,
+        "ref": plan.ref,
+        "kind": str(plan.kind),
+        "version": plan.version,
+        "library_version": plan.library_version,
+        "stages": [
+            {"name": stage.name, "steps": [step_json(step) for step in stage.steps]}
+            for stage in plan.stages
+        ],
+        "skipped": [{"instance": s.instance, "reason": s.reason} for s in plan.skipped],
+        "not_applied": None if plan.not_applied is None else list(plan.not_applied),
+    }

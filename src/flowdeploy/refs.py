@@ -1,0 +1,148 @@
+"""Git refs: which of the five pipelines a text asks for, and the versions that come out.
+
+A full ref (``refs/heads/…``, ``refs/tags/…``, ``refs/pull/N/merge``) is taken at
+its word. A short name is a pull request, the trunk, a release tag or a promote
+tag where it has that form, and else a feature branch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from flowdeploy.errors import RefError, UsageError
+
+
+class Kind(StrEnum):
+    TRUNK = "trunk"
+    FEATURE = "feature"
+    PULL_REQUEST = "pull-request"
+    RELEASE = "release"
+    PROMOTE = "promote"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A parsed ref. ``version`` is the one that a release or promote tag names."""
+
+    kind: Kind
+    full: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit: its SHA in lower-case hex (at least 8 digits) and its committer time."""
+
+    sha: str
+    time: datetime
+
+
+ACCEPTED = (
+    "the trunk or another branch (master, my-feature, refs/heads/my-feature)",
+    "a release tag YYYYMMDD-HHmmSS (20200403-073034, refs/tags/20200403-073034)",
+    "a promote tag promote-YYYYMMDD-HHmmSS",
+    "a pull request (refs/pull/7/merge, 7/head)",
+)
+PROMOTE = "promote-"
+
+_TAG = re.compile(r"[0-9]{8}-[0-9]{6}", re.ASCII)
+_PULL = re.compile(r"(?:refs/pull/)?([1-9][0-9]*/(?:merge|head))", re.ASCII)
+# git-check-ref-format(1): what no ref name may contain, wherever it stands.
+_ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|/\.|\.lock(?=/|$)|[./]$")
+# Docs of app.yaml's `version`, and the Admin API's Version.id.
+_VERSION_ID = re.compile(r"(?!ah-)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_RESERVED_VERSIONS = frozenset({"default", "latest"})
+
+
+def parse_ref(text: str, trunk: str = "master") -> Ref:
+    """The ref that ``text`` names.
+
+    Raises RefError, saying what is accepted, for anything that is no ref of a
+    pipeline: an empty or impossible name, a tag of another form, a date that
+    does not exist, refs outside heads, tags and pull.
+    """
+    if pull := _PULL.fullmatch(text):
+        return Ref(Kind.PULL_REQUEST, f"refs/pull/{pull[1]}")
+    if text.startswith("refs/heads/"):
+        return _branch(text.removeprefix("refs/heads/"), trunk)
+    if text.startswith("refs/tags/"):
+        return _tag(text.removeprefix("refs/tags/"))
+    if text.startswith("refs/"):
+        raise _refused(text, "is neither a branch, a tag nor a pull request")
+    if text != trunk and (_TAG.fullmatch(text) or text.startswith(PROMOTE)):
+        return _tag(text)
+    return _branch(text, trunk)
+
+
+def for_environment(ref: Ref, environ: Mapping[str, str]) -> Ref:
+    """``ref`` as a pull request, whatever it says, where the CI's variables say so.
+
+    GitHub and Semaphore hand a pull request's code a ref that the code's author
+    may have chosen, so their word on the event counts for more.
+    """
+    github = environ.get("GITHUB_EVENT_NAME") in {"pull_request", "pull_request_target"}
+    semaphore = environ.get("SEMAPHORE_GIT_REF_TYPE") == "pull-request"
+    return replace(ref, kind=Kind.PULL_REQUEST, version=None) if github or semaphore else ref
+
+
+def commit_version(commit: Commit) -> str:
+    """The App Engine version of a build that no tag names: ``YYYYMMDD-HHMMSS-SHA8``, in UTC."""
+    return f"{_stamp(commit)}-{commit.sha[:8]}"
+
+
+def library_version(ref: Ref, commit: Commit) -> str:
+    """The library's version, ``YYYYMMDD-HHMMSS.SHA8``: the tag's time or else the commit's."""
+    return f"{ref.version or _stamp(commit)}.{commit.sha[:8]}"
+
+
+def parse_version(text: str) -> str:
+    """A version id as given to ``promote``, where a leading ``promote-`` is let through.
+
+    Raises UsageError for what App Engine would not accept as a version id.
+    """
+    version = text.removeprefix(PROMOTE)
+    if not is_version_id(version):
+        raise UsageError(
+            f"{text!r} is no version of App Engine",
+            hint="A version is up to 63 lower-case letters, digits and inner hyphens,"
+            " such as 20200403-073034.",
+        )
+    return version
+
+
+def is_version_id(text: str) -> bool:
+    return bool(_VERSION_ID.fullmatch(text)) and text not in _RESERVED_VERSIONS
+
+
+def _branch(name: str, trunk: str) -> Ref:
+    if not name:
+        raise _refused(name, "is empty")
+    if name in {"@", "HEAD"} or name[0] in "-./" or _ILLEGAL.search(name):
+        raise _refused(name, "is no name that git accepts for a branch")
+    return Ref(Kind.TRUNK if name == trunk else Kind.FEATURE, f"refs/heads/{name}")
+
+
+def _tag(name: str) -> Ref:
+    version = name.removeprefix(PROMOTE)
+    if not _TAG.fullmatch(version):
+        raise _refused(name, "is no release or promote tag")
+    try:
+        datetime.strptime(version, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise _refused(name, "names a moment that does not exist") from error
+    kind = Kind.RELEASE if version == name else Kind.PROMOTE
+    return Ref(kind, f"refs/tags/{name}", version)
+
+
+def _refused(text: str, why: str) -> RefError:
+    return RefError(f"the ref {text!r} {why}", hint="Accepted are " + "; ".join(ACCEPTED) + ".")
+
+
+def _stamp(commit: Commit) -> str:
+    time = commit.time.astimezone(UTC)
+    # strftime's %Y leaves years before 1000 unpadded.
+    return f"{time.year:04d}{time:%m%d-%H%M%S}"

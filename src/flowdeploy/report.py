@@ -1,0 +1,186 @@
+"""What a run did: outcomes as values, the exit code that follows, and the JSON of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from flowdeploy.errors import FlowdeployError, Refused
+from flowdeploy.plan import Deploy, Plan, Promote, Step, action, instance_of
+from flowdeploy.traffic import Split
+
+
+class Outcome(StrEnum):
+    """What became of a step."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_STARTED = "not-started"
+
+
+class State(StrEnum):
+    """Where the version stands on an instance after a step."""
+
+    DARK = "dark"
+    LIVE = "live"
+    DEPLOYED_NOT_PROMOTED = "deployed-not-promoted"
+    UNKNOWN = "unknown"
+
+
+class RunOutcome(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"
+    PARTIAL = "partial"
+    INTERRUPTED = "interrupted"
+
+
+SUCCESS = frozenset({Outcome.DONE, Outcome.UNCHANGED})
+# A failed step that leaves one of these may have changed its instance.
+_CHANGED = frozenset({State.DEPLOYED_NOT_PROMOTED, State.UNKNOWN})
+_EXIT_CODES = {
+    RunOutcome.SUCCEEDED: 0,
+    RunOutcome.FAILED: 1,
+    RunOutcome.PARTIAL: 3,
+    RunOutcome.REFUSED: 4,
+    RunOutcome.INTERRUPTED: 130,
+}
+BUG_EXIT_CODE = 70
+
+
+class Bug(FlowdeployError):
+    """A mistake of flowdeploy's own, met while a step ran; the cause is its ``__cause__``."""
+
+    exit_code = BUG_EXIT_CODE
+    code = "BUG"
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step of the plan and what became of it.
+
+    ``seconds`` is the time from its start to its end, waiting included;
+    ``previous`` is the traffic split that the step replaced; ``notes`` are what
+    else a person should know.
+    """
+
+    stage: str
+    step: Step
+    outcome: Outcome = Outcome.NOT_STARTED
+    state: State | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    url: str | None = None
+    previous: Split | None = None
+    error: FlowdeployError | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        return self.outcome in SUCCESS
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether its instance may be other than before the run."""
+        if not isinstance(self.step, Deploy | Promote):
+            return False
+        return self.outcome is Outcome.DONE or self.state in _CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. ``plan`` is None where it ended before there was one."""
+
+    run: str
+    target: str
+    plan: Plan | None
+    started: datetime
+    seconds: float
+    steps: tuple[StepReport, ...] = ()
+    error: FlowdeployError | None = None
+    interrupted: bool = False
+
+    @property
+    def outcome(self) -> RunOutcome:
+        if self.interrupted:
+            return RunOutcome.INTERRUPTED
+        if self.error is None and all(step.succeeded for step in self.steps):
+            return RunOutcome.SUCCEEDED
+        if any(step.may_have_changed for step in self.steps):
+            return RunOutcome.PARTIAL
+        errors = (self.error, *(step.error for step in self.steps))
+        if any(isinstance(error, Refused) for error in errors):
+            return RunOutcome.REFUSED
+        return RunOutcome.FAILED
+
+    @property
+    def exit_code(self) -> int:
+        if any(isinstance(step.error, Bug) for step in self.steps):
+            return BUG_EXIT_CODE
+        if self.outcome is RunOutcome.FAILED and self.error:
+            return self.error.exit_code
+        return _EXIT_CODES[self.outcome]
+
+    @property
+    def bugs(self) -> tuple[Bug, ...]:
+        return tuple(step.error for step in self.steps if isinstance(step.error, Bug))
+
+
+def not_started(plan: Plan) -> Iterable[StepReport]:
+    """The plan's steps before anything ran, in order."""
+    return (StepReport(stage.name, step) for stage in plan.stages for step in stage.steps)
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The report in the form of the command line's contract, ``schema`` 1."""
+    plan = report.plan
+    return {
+        "schema": 1,
+        "run": report.run,
+        "target": report.target,
+        "ref": plan.ref if plan else None,
+        "kind": str(plan.kind) if plan else None,
+        "version": plan.version if plan else None,
+        "library_version": plan.library_version if plan else None,
+        "outcome": str(report.outcome),
+        "exit_code": report.exit_code,
+        "started": report.started.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "seconds": round(report.seconds, 3),
+        "steps": [step_report_json(step) for step in report.steps],
+        "skipped": [
+            {"instance": s.instance, "reason": s.reason} for s in (plan.skipped if plan else ())
+        ],
+        "not_applied": list(plan.not_applied or ()) if plan else [],
+        "error": error_json(report.error) if report.error else None,
+    }
+
+
+def step_report_json(step: StepReport) -> dict[str, Any]:
+    instance = instance_of(step.step)
+    return {
+        "stage": step.stage,
+        "action": action(step.step),
+        "instance": instance.id if instance else None,
+        "outcome": str(step.outcome),
+        "state": str(step.state) if step.state else None,
+        "attempts": step.attempts,
+        "seconds": round(step.seconds, 3),
+        "url": step.url,
+        "previous": step.previous.as_json() if step.previous else None,
+        "error": error_json(step.error) if step.error else None,
+        "notes": list(step.notes),
+    }
+
+
+def error_json(error: FlowdeployError) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "details": list(error.details),
+        "hint": error.hint,
+    }

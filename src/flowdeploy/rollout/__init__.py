@@ -1,0 +1,33 @@
+"""Runs a plan: stages in order, instances side by side, a limit on failures.
+
+It knows no service. A step is a generator that somebody else wrote: it yields a
+`Pause` whenever it waits for something remote, and meanwhile its worker thread
+serves other instances; it returns `Done`, or raises. So ``jobs`` bounds the
+calls that are under way at once, not the instances.
+"""
+
+from flowdeploy.rollout.contract import (
+    Crew,
+    Done,
+    Limits,
+    Listener,
+    Notify,
+    Pause,
+    Result,
+    Running,
+    StepFailed,
+)
+from flowdeploy.rollout.run import run
+
+__all__ = [
+    "Crew",
+    "Done",
+    "Limits",
+    "Listener",
+    "Notify",
+    "Pause",
+    "Result",
+    "Running",
+    "StepFailed",
+    "run",
+]

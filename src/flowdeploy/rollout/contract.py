@@ -1,0 +1,87 @@
+"""What the rollout asks of those who carry out steps, and what it tells those who watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.plan import Stage, Step
+from flowdeploy.report import Outcome, State, StepReport
+from flowdeploy.traffic import Split
+from flowdeploy.units import NONE, Portion
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A step has nothing to do for so many seconds, because of what ``note`` says."""
+
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step's end in success; ``outcome`` is done or unchanged."""
+
+    outcome: Outcome = Outcome.DONE
+    state: State | None = None
+    url: str | None = None
+    previous: Split | None = None
+    attempts: int = 1
+    notes: tuple[str, ...] = ()
+
+
+class StepFailed(Exception):
+    """A step's end in failure where something can be said of what it left behind."""
+
+    def __init__(self, error: FlowdeployError, left: Done) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.left = left
+
+
+Notify = Callable[[str], None]
+Running = Generator[Pause, None, Done]
+
+
+class Crew(Protocol):
+    """Who carries a plan out."""
+
+    def enter(self, stage: Stage) -> None:
+        """Called before a stage begins; raises FlowdeployError to end the run there."""
+
+    def perform(self, step: Step, notify: Notify) -> Running:
+        """Begin a step. ``notify`` tells a person what it is doing, from any thread."""
+
+
+class Listener(Protocol):
+    """Who is told what happens, always from the thread that called `run`."""
+
+    def stage_started(self, stage: Stage) -> None: ...
+    def step_started(self, report: StepReport) -> None: ...
+    def step_noted(self, report: StepReport, note: str) -> None: ...
+    def step_finished(self, report: StepReport) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at once, and how much may go wrong.
+
+    ``jobs`` is how many calls are under way at once. ``max_failures`` is how many
+    deploys and promotions of production instances may fail; beyond it no further
+    instance is begun.
+    """
+
+    jobs: int = 32
+    max_failures: Portion = NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Every step of the plan in its order, and what ended the run early, if anything did."""
+
+    steps: tuple[StepReport, ...]
+    error: FlowdeployError | None = None
+    interrupted: bool = False

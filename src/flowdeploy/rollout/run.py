@@ -1,0 +1,75 @@
+"""The way through a plan, from its first stage to its last or to the one that ends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.plan import Plan, Stage, instance_of
+from flowdeploy.rollout.board import Board
+from flowdeploy.rollout.contract import Crew, Done, Limits, Listener, Result, Running
+from flowdeploy.rollout.pool import Pool
+
+
+def run(plan: Plan, crew: Crew, listener: Listener, limits: Limits) -> Result:
+    """Carry out ``plan`` and say what became of every step.
+
+    Never raises for what a step or a stage's entrance does. A SIGINT or SIGTERM
+    (the caller lets both raise KeyboardInterrupt) ends the run in an orderly
+    way: nothing new begins, and calls under way get a moment to return. A
+    second one raises KeyboardInterrupt out of here at once.
+    """
+    board = Board(plan, limits.max_failures, listener)
+    pool = Pool(limits.jobs, crew, board)
+    try:
+        for stage, places in _stages_with_places(plan):
+            crew.enter(stage)
+            board.enter(stage)
+            _run_stage(stage, places, crew, board, pool)
+            if not board.may_go_on(stage, places):
+                break
+    except FlowdeployError as error:
+        return Result(board.reports, error)
+    except KeyboardInterrupt:
+        return Result(board.reports, interrupted=True)
+    return Result(board.reports)
+
+
+def _stages_with_places(plan: Plan) -> Iterator[tuple[Stage, range]]:
+    """Every stage with the places of its steps in the list of all steps."""
+    begin = 0
+    for stage in plan.stages:
+        yield stage, range(begin, begin := begin + len(stage.steps))
+
+
+def _run_stage(stage: Stage, places: range, crew: Crew, board: Board, pool: Pool) -> None:
+    if any(instance_of(step) for step in stage.steps):
+        pool.run_stage(stage, places)
+        return
+    for place in places:
+        _run_here(place, crew, board)
+
+
+def _run_here(place: int, crew: Crew, board: Board) -> None:
+    """Run a step that has no instance in this thread, where a signal can interrupt it."""
+    board.start(place)
+    started = time.monotonic()
+    ending: Done | BaseException
+    try:
+        ending = _exhaust(crew.perform(board.step(place), lambda text: board.note(place, text)))
+    except (Exception, KeyboardInterrupt) as error:
+        ending = error
+    board.finish(place, ending, time.monotonic() - started)
+    if isinstance(ending, KeyboardInterrupt):
+        raise ending
+
+
+def _exhaust(running: Running) -> Done:
+    while True:
+        try:
+            pause = next(running)
+        except StopIteration as end:
+            done: Done = end.value
+            return done
+        time.sleep(pause.seconds)
