@@ -1,0 +1,1 @@
+"""The App Engine Admin API, version 1."""

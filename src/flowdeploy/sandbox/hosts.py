@@ -1,0 +1,81 @@
+"""Names that Google derives from a project: hostnames and buckets.
+
+The region ids are those seen in the hostnames of real applications; Google publishes
+no table. An unknown location gets its own name as its id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DOMAIN = "appspot.com"
+
+REGION_IDS = {
+    "asia-east1": "de",
+    "asia-northeast1": "an",
+    "asia-south1": "el",
+    "asia-southeast1": "as",
+    "australia-southeast1": "ts",
+    "europe-west": "ew",
+    "europe-west2": "nw",
+    "europe-west3": "ey",
+    "europe-west6": "oa",
+    "northamerica-northeast1": "nn",
+    "southamerica-east1": "rj",
+    "us-central": "uc",
+    "us-east1": "ue",
+    "us-east4": "uk",
+    "us-west1": "uw",
+    "us-west2": "wl",
+    "us-west3": "wm",
+    "us-west4": "wn",
+}
+
+# App Engine's two oldest locations have a shorter name than the region that they are.
+REGIONS = {"europe-west": "europe-west1", "us-central": "us-central1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whom a hostname asks for; without a version it is whatever is live."""
+
+    project: str
+    service: str = "default"
+    version: str | None = None
+
+
+def hostname(project: str, location: str) -> str:
+    return f"{project}.{REGION_IDS.get(location, location)}.r.{DOMAIN}"
+
+
+def region(location: str) -> str:
+    """The Cloud region that an App Engine location is in."""
+    return REGIONS.get(location, location)
+
+
+def code_bucket(project: str) -> str:
+    return f"staging.{project}.{DOMAIN}"
+
+
+def default_bucket(project: str) -> str:
+    return f"{project}.{DOMAIN}"
+
+
+def project_of_bucket(bucket: str) -> str:
+    """The project whose default bucket, or code bucket, has this name."""
+    return bucket.removeprefix("staging.").removesuffix(f".{DOMAIN}")
+
+
+def candidates(host: str) -> tuple[Address, ...]:
+    """What ``[[VERSION-dot-]SERVICE-dot-]PROJECT[.REGION.r].appspot.com`` may mean.
+
+    With two parts the first is a service, or else a version of the default service.
+    """
+    label = host.partition(":")[0].partition(".")[0]
+    match label.rsplit("-dot-", 2):
+        case [version, service, project]:
+            return (Address(project, service, version),)
+        case [name, project]:
+            return (Address(project, name), Address(project, "default", name))
+        case _:
+            return (Address(label),)

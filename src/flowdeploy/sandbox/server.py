@@ -1,0 +1,109 @@
+"""The stand-in as a server: the services put together behind one address."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from flowdeploy.sandbox import control
+from flowdeploy.sandbox.appengine import tables
+from flowdeploy.sandbox.middleware import observed
+from flowdeploy.sandbox.rehearsal import REHEARSAL, Rehearsal
+from flowdeploy.sandbox.requestlog import LOG, RequestLog
+from flowdeploy.sandbox.state import App, Settings, State
+
+SERVICES = (control,)
+GRACE_SECONDS = 1.0
+JSON_BODY_LIMIT = 32 << 20
+
+
+class Sandbox:
+    """A stand-in that listens on an address, in a thread of its own.
+
+    ``state`` is the folder that it remembers in; ``port`` 0 takes a free one. ``apps``
+    exist from the start. Raises OSError where the address cannot be had.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        apps: Sequence[App] = (),
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        settings: Settings = Settings(),  # noqa: B008 (frozen)
+    ) -> None:
+        self._socket = _listen(host, port)
+        self.state = State(state, [tables.SCHEMA])
+        tables.create_apps(self.state, apps)
+        self._application = _application(self.state, settings)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
+        address = self._socket.getsockname()
+        self.url = f"http://{host}:{address[1]}"
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Answer what is under way, briefly, and end."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self.state.close()
+
+    def serve_forever(self) -> None:
+        """Serve until SIGINT or SIGTERM, which end it cleanly. For the main thread."""
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        with self:
+            ended.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._run())
+        finally:
+            self._loop.close()
+
+    async def _run(self) -> None:
+        runner = web.AppRunner(self._application, access_log=None, shutdown_timeout=GRACE_SECONDS)
+        await runner.setup()
+        await web.SockSite(runner, self._socket).start()
+        await self._stop.wait()
+        await runner.cleanup()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=1024)
+
+
+def _application(state: State, settings: Settings) -> web.Application:
+    application = web.Application(middlewares=[observed], client_max_size=JSON_BODY_LIMIT)
+    application[REHEARSAL] = Rehearsal(settings)
+    application[LOG] = RequestLog()
+    for service in SERVICES:
+        application.add_routes(service.routes(state))
+    return application
