@@ -1,0 +1,163 @@
+"""The App Engine Admin API v1, as far as deploying and promoting needs it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from google.auth.credentials import Credentials
+from google.cloud import appengine_admin_v1 as admin
+from google.rpc.code_pb2 import Code
+
+from flowdeploy.checks import App, Deployed
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors.google import (
+    TIMEOUT,
+    JsonApi,
+    authorized_session,
+    pool_connections,
+    service_error,
+)
+from flowdeploy.known_errors import hint_for
+from flowdeploy.traffic import Split
+
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A long-running operation, ``apps/P/operations/ID``, and how it ended if it has."""
+
+    name: str
+    done: bool = False
+    error: ServiceError | None = None
+
+
+class AppEngine:
+    """Reads are plain JSON (see `JsonApi`); changes go through Google's own client library.
+
+    Every method raises ServiceError. Reads are repeated where that may help;
+    changes are sent once: who asked for one looks at what is true before
+    sending it again.
+    """
+
+    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
+        self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
+        options = {"api_endpoint": root}
+        self._versions = admin.VersionsClient(
+            transport="rest", credentials=credentials, client_options=options
+        )
+        self._services = admin.ServicesClient(
+            transport="rest", credentials=credentials, client_options=options
+        )
+        for transport in (self._versions.transport, self._services.transport):
+            # The library offers no way to size its pool, and ten connections are
+            # fewer than there are workers.
+            pool_connections(getattr(transport, "_session"), connections)  # noqa: B009
+
+    def app(self, project: str) -> App | None:
+        body = self._api.get_or_none(_path(project))
+        if body is None:
+            return None
+        return App(
+            default_hostname=body["defaultHostname"],
+            code_bucket=body.get("codeBucket", f"staging.{project}.appspot.com"),
+            serving_status=body.get("servingStatus", "SERVING"),
+        )
+
+    def split(self, project: str, service: str) -> Split | None:
+        """The service's traffic split; None where there is no such service."""
+        body = self._api.get_or_none(_path(project, "services", service))
+        return None if body is None else _split(body.get("split", {}))
+
+    def services(self, project: str) -> dict[str, Split]:
+        """Every service's traffic split, by service."""
+        pages = self._api.pages(f"{_path(project)}/services", "services", pageSize="100")
+        return {body["id"]: _split(body.get("split", {})) for body in pages}
+
+    def versions(self, project: str, service: str) -> Iterator[dict[str, Any]]:
+        """Every version of a service, as the API's resource in the BASIC view."""
+        path = _path(project, "services", service)
+        return self._api.pages(f"{path}/versions", "versions", pageSize="100")
+
+    def deployed(
+        self, project: str, service: str, version: str, view: str = "FULL"
+    ) -> Deployed | None:
+        """The version, with its files in the FULL view; None where it does not exist."""
+        path = _path(project, "services", service, "versions", version)
+        body = self._api.get_or_none(path, view=view)
+        if body is None:
+            return None
+        return Deployed(body.get("servingStatus", "SERVING"), _files(body))
+
+    def operation(self, name: str) -> Operation:
+        return _operation(self._api.get(name))
+
+    def operations_under_way(self, project: str) -> tuple[dict[str, Any], ...]:
+        """The app's unfinished operations, as the API's resource."""
+        path = f"{_path(project)}/operations"
+        return tuple(self._api.pages(path, "operations", filter="done:false"))
+
+    def create_version(self, project: str, service: str, body: dict[str, Any]) -> str:
+        """Begin to create a version from the API's JSON; the operation's name."""
+        request = admin.CreateVersionRequest(
+            parent=f"apps/{project}/services/{service}",
+            version=admin.Version.from_json(json.dumps(body)),
+        )
+        return _begun(lambda: self._versions.create_version(request, retry=None, timeout=TIMEOUT))
+
+    def set_split(self, project: str, service: str, split: Split) -> str:
+        """Begin to move traffic, at once and not gradually; the operation's name."""
+        request = admin.UpdateServiceRequest(
+            name=f"apps/{project}/services/{service}",
+            service=admin.Service(split=admin.TrafficSplit(split.as_json())),
+            update_mask="split",
+        )
+        return _begun(lambda: self._services.update_service(request, retry=None, timeout=TIMEOUT))
+
+
+def _begun(send: Callable[[], Any]) -> str:
+    try:
+        # .operation is the message itself; .metadata of the wrapper raises, since the
+        # library declares another type than the API sends.
+        name: str = send().operation.name
+    except Exception as failure:
+        raise service_error(failure) from failure
+    return name
+
+
+def _path(project: str, *parts: str) -> str:
+    return "/".join(quote(part, safe="") for part in ("apps", project, *parts))
+
+
+def _split(body: dict[str, Any]) -> Split:
+    return Split(dict(body.get("allocations", {})), body.get("shardBy", "UNSPECIFIED"))
+
+
+def _files(body: dict[str, Any]) -> dict[str, str] | None:
+    """Path → SHA-1 of a version's manifest; None where the server gives none."""
+    files = body.get("deployment", {}).get("files")
+    if not files:
+        return None
+    return {path: _sha1(entry) for path, entry in files.items()}
+
+
+def _sha1(entry: dict[str, str]) -> str:
+    """The API shows ``sha1Sum`` with underscores or without; the object's name has it too."""
+    shown = entry.get("sha1Sum", "").replace("_", "").lower()
+    return shown if _SHA1.fullmatch(shown) else entry.get("sourceUrl", "").rpartition("/")[2]
+
+
+def _operation(body: dict[str, Any]) -> Operation:
+    error = body.get("error")
+    if not body.get("done") or not error:
+        return Operation(body["name"], bool(body.get("done")))
+    number, message = error.get("code", 2), error.get("message", "no message")
+    code = Code.Name(number) if number in Code.values() else f"RPC_{number}"
+    return Operation(
+        body["name"], done=True, error=ServiceError(code, message, hint=hint_for(code, message))
+    )

@@ -1,0 +1,98 @@
+"""One change of one app: sent, waited for, and sent again only after a look at what is true.
+
+The Admin API has no request ids and no preconditions, so an answer that did not
+arrive says nothing about the request. Before anything is sent a second time,
+the app's unfinished operations and the thing itself are looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.google import backoff
+from flowdeploy.known_errors import is_transient
+from flowdeploy.rollout import Pause
+
+ATTEMPTS = 6
+FIRST_POLL = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
+LONGEST_WAIT = 3600.0  # gcloud gives up after an hour too
+_BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
+
+
+def change(
+    engine: AppEngine, project: str, send: Callable[[], str], happened: Callable[[], bool]
+) -> Generator[Pause, None, int]:
+    """Make a change and read it back; how many times it was sent.
+
+    ``send`` begins an operation and returns its name; ``happened`` looks whether
+    the change is there. Raises ServiceError.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            yield from finished(engine, send())
+        except ServiceError as error:
+            if attempt == ATTEMPTS or not is_transient(error.code, error.message):
+                raise
+            yield from _others_finished(engine, project, error)
+            if happened():
+                return attempt
+            yield Pause(backoff(attempt), f"sending again after {error.code}")
+        else:
+            if not happened():
+                raise _undone()
+            return attempt
+    raise AssertionError
+
+
+def finished(engine: AppEngine, name: str) -> Generator[Pause, None, None]:
+    """Wait for an operation. Raises ServiceError if it fails, or does not end within the hour."""
+    started = time.monotonic()
+    wait = FIRST_POLL
+    while (waited := time.monotonic() - started) < LONGEST_WAIT:
+        yield Pause(wait)
+        operation = engine.operation(name)
+        if operation.error:
+            raise operation.error
+        if operation.done:
+            return
+        wait = min(5.0, max(0.5, waited / 5))
+    raise ServiceError(
+        "DEADLINE_EXCEEDED", f"{name} has not ended after {LONGEST_WAIT / 60:.0f} minutes"
+    )
+
+
+def _undone() -> ServiceError:
+    return ServiceError(
+        "CONFLICT",
+        "App Engine says that the change was made, but reading it back shows something else",
+        hint="Somebody else may have changed the same service in this moment: look who, then"
+        " run the same command again.",
+    )
+
+
+def _others_finished(
+    engine: AppEngine, project: str, error: ServiceError
+) -> Generator[Pause, None, None]:
+    """Wait for what the error says is in the way, or for what our lost request may have begun."""
+    blocking = _BLOCKING.search(error.message)
+    if blocking:
+        names = [f"apps/{project}/operations/{blocking[1]}"]
+    else:
+        names = [operation["name"] for operation in engine.operations_under_way(project)]
+    for name in names:
+        yield Pause(0, "waiting for an operation that is under way")
+        yield from _ended(engine, name)
+
+
+def _ended(engine: AppEngine, name: str) -> Generator[Pause, Any, None]:
+    """As `finished`, but how somebody's operation ended is not our failure."""
+    try:
+        yield from finished(engine, name)
+    except ServiceError as error:
+        if error.code == "DEADLINE_EXCEEDED":
+            raise

@@ -1,0 +1,39 @@
+"""Reads what the checks need to know of an instance."""
+
+from __future__ import annotations
+
+from flowdeploy.checks import Observation
+from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.fleet import Instance
+
+
+def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Observation:
+    """Everything that `checks.deploy_objections` looks at. Raises ServiceError."""
+    app = engine.app(instance.project)
+    if app is None:
+        return Observation(None)
+    splits = engine.services(instance.project)
+    ids = {
+        (service, body["id"])
+        for service in splits
+        for body in engine.versions(instance.project, service)
+    }
+    there = (instance.service, version) in ids
+    return Observation(
+        app,
+        split=splits.get(instance.service),
+        version_count=len(ids),
+        deployed=engine.deployed(instance.project, instance.service, version) if there else None,
+    )
+
+
+def before_promotion(engine: AppEngine, instance: Instance, version: str) -> Observation:
+    """Everything that `checks.verify_objections` looks at. Raises ServiceError."""
+    app = engine.app(instance.project)
+    if app is None:
+        return Observation(None)
+    return Observation(
+        app,
+        split=engine.split(instance.project, instance.service),
+        deployed=engine.deployed(instance.project, instance.service, version, view="BASIC"),
+    )
