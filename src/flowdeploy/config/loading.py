@@ -1,0 +1,178 @@
+"""Where the configuration is, what it says, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from flowdeploy.config.document import Document, Finding, Problem, parse
+from flowdeploy.config.models import BuildSection, ConfigFile, InstanceSection, LibrarySection
+from flowdeploy.config.validation import validate
+from flowdeploy.config.values import Build, Config, Health, Library, Rollout
+from flowdeploy.errors import ConfigError
+from flowdeploy.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.units import ALL
+
+NAME = Path("config", "instances.yaml")
+SKIP_MARKER = ".skip-deployment"
+_MAX_BYTES = 4 << 20
+
+# What may be written but has no effect yet: whoever gives it one removes its row.
+_NOT_APPLIED: tuple[tuple[str, Callable[[ConfigFile], bool]], ...] = (
+    ("descriptors: appengine-web.xml", lambda file: file.descriptors is not None),
+    ("upload: mode zip", lambda file: file.upload.mode == "zip"),
+    ("records", lambda file: file.records not in (None, "local")),
+    ("health", lambda file: file.health is not None),
+    ("rollout.waves: max", lambda file: any(wave.max != ALL for wave in file.rollout.waves)),
+    ("rollout.waves: pause", lambda file: any(wave.pause for wave in file.rollout.waves)),
+    ("prune_queues", lambda file: file.prune_queues),
+)
+
+
+def find(start: Path) -> Path:
+    """The nearest ``config/instances.yaml`` from the folder ``start`` upwards.
+
+    The search ends at the root of the git checkout, or of the file system.
+    Raises ConfigError.
+    """
+    folder = start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / NAME).exists():
+            return folder / NAME
+        if (folder / ".git").exists():
+            break
+    raise ConfigError(
+        f"no {NAME} in {start}" + (f" or above it, up to {folder}" if folder != start else ""),
+        hint="Name the file with --config FILE or FLOWDEPLOY_CONFIG.",
+    )
+
+
+def load(path: Path) -> Config:
+    """What the file says. Raises ConfigError with every problem in its details.
+
+    The application's own files are not asked for: a rollback needs no checkout.
+    """
+    model, findings = validate(parse(_read(path)))
+    if model is None:
+        raise ConfigError(
+            f"{path} is not a valid configuration",
+            details=[str(problem) for problem in _problems(path, findings)],
+            hint="`flowdeploy config schema` describes the file to your editor.",
+        )
+    return _config(path, model)
+
+
+def problems(path: Path) -> tuple[Problem, ...]:
+    """Everything that is wrong with the file, and with what must lie beside it.
+
+    That is the build's folder; the build's outputs and the descriptors are
+    looked for when they are needed. Raises ConfigError for a file that cannot
+    be read.
+    """
+    document = parse(_read(path))
+    model, findings = validate(document)
+    if model:
+        findings = _missing_folder(document, _root(path) / model.build.directory)
+    return _problems(path, findings)
+
+
+def _missing_folder(document: Document, folder: Path) -> tuple[Finding, ...]:
+    if os.path.isdir(folder):  # noqa: PTH112  a name too long for any folder is no error here
+        return ()
+    where = document.value(("build", "directory"))
+    return (Finding(where, f"there is no folder {folder}", "write one that exists"),)
+
+
+def _problems(path: Path, findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(str(path), found.position.line, found.position.column, found.message, found.advice)
+        for found in findings
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except ValueError as error:  # a null character in the path
+        raise _unreadable(path, str(error)) from error
+    if len(content) > _MAX_BYTES:
+        raise _unreadable(path, f"it has more than {_MAX_BYTES >> 20} MiB")
+    return content
+
+
+def _unreadable(path: Path, reason: str) -> ConfigError:
+    return ConfigError(
+        f"cannot read the configuration {path}: {reason}",
+        hint=f"Name the file with --config FILE; without it, {NAME} is looked for.",
+    )
+
+
+def _root(path: Path) -> Path:
+    """The project's folder: the one that holds ``config``, else the file's own."""
+    folder = path.parent.resolve()
+    return folder.parent if folder.name == NAME.parent.name else folder
+
+
+def _config(path: Path, file: ConfigFile) -> Config:
+    root = _root(path)
+    return Config(
+        path=path.parent.resolve() / path.name,
+        root=root,
+        trunk=file.trunk,
+        build=_build(root, file.build),
+        library=_library(root, file.library) if file.library else None,
+        descriptors=root / file.descriptors if file.descriptors else None,
+        upload=file.upload.mode,
+        records=file.records,
+        health=Health(**dict(file.health)) if file.health else None,
+        rollout=Rollout(
+            file.rollout.jobs,
+            file.rollout.max_failures,
+            tuple(Wave(wave.name, wave.max, wave.pause) for wave in file.rollout.waves),
+        ),
+        prune_queues=file.prune_queues,
+        fleet=Fleet(tuple(_instance(root, file, entry) for entry in file.instances)),
+        warnings=tuple(
+            f"{name}: is not applied by this release"
+            for name, is_written in _NOT_APPLIED
+            if is_written(file)
+        ),
+    )
+
+
+def _build(root: Path, build: BuildSection) -> Build:
+    return Build(
+        tuple(build.commands), root / build.directory, tuple(build.env), root / build.staging
+    )
+
+
+def _library(root: Path, library: LibrarySection) -> Library:
+    return Library(root / library.jar, root / library.pom, library.classifier, library.repository)
+
+
+def _instance(root: Path, file: ConfigFile, entry: InstanceSection) -> Instance:
+    return Instance(
+        id=entry.id,
+        role=Role(entry.role),
+        project=entry.project or entry.id,
+        service=entry.service,
+        url=entry.url,
+        wave=entry.wave,
+        skip=entry.skip or _marked(root, file.descriptors, entry.id),
+        settings=dict(entry.settings.items()),
+    )
+
+
+def _marked(root: Path, descriptors: str | None, instance_id: str) -> str | None:
+    """The reason that a marker file in the instance's descriptor folder gives."""
+    if descriptors is None:
+        return None
+    marker = Path(descriptors, instance_id, SKIP_MARKER)
+    try:
+        return f"marked by {marker}" if (root / marker).exists() else None
+    except OSError as error:
+        raise ConfigError(f"cannot look for {root / marker}: {error.strerror}") from error

@@ -1,0 +1,248 @@
+"""The form of the file: one definition that validates it and describes it to editors.
+
+Every field has a description and an example; both appear in the schema and in
+the messages for people who got the field wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from flowdeploy.config.settings import SettingKey
+from flowdeploy.units import ALL, Portion, parse_duration
+
+_LINE = r"^[^\x00-\x1f\x7f]+$"
+_URL = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?$"
+PROJECT = r"^([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
+_SERVICE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_BRANCH = r"^[^-\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*$"
+_BUCKET = r"^(local|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\x00-\x1f\x7f]*)?)$"
+
+Line = Annotated[str, Field(pattern=_LINE)]
+
+
+def _duration(value: object) -> float:
+    return parse_duration(value if isinstance(value, str) else f"{value}")
+
+
+def _portion(value: object) -> Portion:
+    return Portion.parse(f"{value}")
+
+
+def _some(value: object) -> Portion:
+    if (portion := _portion(value)).number == 0:
+        raise ValueError("with none under way the wave would never end")
+    return portion
+
+
+Duration = Annotated[
+    float,
+    PlainValidator(_duration),
+    WithJsonSchema(
+        {"type": "string", "minLength": 2, "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"}
+    ),
+]
+_SHARE = {"type": ["integer", "string"], "pattern": r"^\d+%?$"}
+Share = Annotated[Portion, PlainValidator(_portion), WithJsonSchema(_SHARE | {"minimum": 0})]
+SomeShare = Annotated[Portion, PlainValidator(_some), WithJsonSchema(_SHARE | {"minimum": 1})]
+
+
+class Section(BaseModel):
+    """A mapping of the file: no other keys, and no value bent into another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class BuildSection(Section):
+    """How the application is built, and where the result lies."""
+
+    commands: list[Annotated[str, Field(pattern=r"^[^\x00]+$")]] = Field(
+        description="Commands, run in order with the shell; the first failure stops the run.",
+        examples=[["npm ci", "mvn package"]],
+    )
+    directory: Line = Field(
+        default=".", description="The folder in which the commands run.", examples=["GAE"]
+    )
+    env: list[Annotated[str, Field(pattern=_VARIABLE)]] = Field(
+        default=[],
+        description="Names of variables that look like credentials and that the build needs; "
+        "all others are taken out of its environment.",
+        examples=[["NPM_TOKEN"]],
+    )
+    staging: Line = Field(
+        description="The folder that is deployed: app.yaml and the application's files.",
+        examples=["target/appengine-staging"],
+    )
+
+
+class LibrarySection(Section):
+    """The jar that every build publishes to a Maven repository."""
+
+    jar: Line = Field(description="The jar.", examples=["target/akvo-flow-classes.jar"])
+    pom: Line = Field(description="Its pom.", examples=["pom.xml"])
+    classifier: Annotated[str, Field(pattern=NAME)] | None = Field(
+        default=None,
+        description="The classifier under which the jar is published.",
+        examples=["classes"],
+    )
+    repository: str = Field(
+        default="https://clojars.org/repo",
+        pattern=_URL,
+        description="The repository's URL, https://HOST/PATH. User and token come from "
+        "CLOJARS_USERNAME and CLOJARS_PASSWORD.",
+        examples=["https://clojars.org/repo"],
+    )
+
+
+class UploadSection(Section):
+    """How files reach App Engine."""
+
+    mode: Literal["files", "zip"] = Field(
+        default="files", description="One object a file, or one archive.", examples=["files"]
+    )
+
+
+class HealthSection(Section):
+    """The page that must answer before an instance counts as well."""
+
+    path: str = Field(
+        default="/",
+        pattern=r"^/[^\s#]*$",
+        description="The page's path on the instance; it begins with /.",
+        examples=["/"],
+    )
+    timeout: Duration = Field(
+        default=30.0,
+        description="How long one attempt may take.",
+        examples=["30s"],
+        json_schema_extra={"default": "30s"},
+    )
+    attempts: int = Field(
+        default=10, ge=1, description="How many attempts are made.", examples=[10]
+    )
+
+
+class WaveSection(Section):
+    """Production instances that are promoted together."""
+
+    name: str = Field(
+        pattern=NAME,
+        description="The wave's name: lower-case letters, digits, `.`, `_` and `-`.",
+        examples=["internal"],
+    )
+    max: SomeShare = Field(
+        default=ALL,
+        description="How many of its instances are under way at once: a number or a share.",
+        examples=["10%"],
+    )
+    pause: Duration = Field(
+        default=0.0,
+        description="How long to wait after the wave.",
+        examples=["10m"],
+        json_schema_extra={"default": "0s"},
+    )
+
+
+class RolloutSection(Section):
+    """How fast production moves, and when it stops."""
+
+    jobs: int = Field(
+        default=32, ge=1, description="How many instances are worked on at once.", examples=[32]
+    )
+    max_failures: Share = Field(
+        default=Portion(0),
+        description="How many production instances may fail before no more are started: "
+        "a number or a share.",
+        examples=["5%"],
+    )
+    waves: list[WaveSection] = Field(
+        default=[],
+        description="The order of a promotion. Instances without a wave come last.",
+        examples=[[{"name": "internal"}]],
+    )
+
+
+class InstanceSection(Section):
+    """One App Engine service that runs the application."""
+
+    id: str = Field(
+        pattern=NAME,
+        description="Its name here, on the command line and in file names: lower-case letters, "
+        "digits, `.`, `_` and `-`, at most 63.",
+        examples=["akvoflow-1"],
+    )
+    role: Literal["uat1", "uat2", "production"] = Field(
+        description="Releases go to uat1 first, the trunk to uat2.", examples=["production"]
+    )
+    project: Annotated[str, Field(pattern=PROJECT)] | None = Field(
+        default=None,
+        description="Google's id of its project, by default its own id: 6 to 30 lower-case "
+        "letters, digits and hyphens, a letter first and no hyphen last.",
+        examples=["akvoflow-1"],
+    )
+    service: str = Field(
+        default="default",
+        pattern=_SERVICE,
+        description="The App Engine service: lower-case letters, digits and inner hyphens.",
+        examples=["default"],
+    )
+    url: Annotated[str, Field(pattern=_URL)] | None = Field(
+        default=None,
+        description="Where users find it, if not at appspot.com: https://HOST/PATH.",
+        examples=["https://uat1.akvoflow.org"],
+    )
+    wave: Annotated[str, Field(pattern=NAME)] | None = Field(
+        default=None,
+        description="The wave in which it is promoted: a name out of rollout.waves.",
+        examples=["internal"],
+    )
+    skip: Line | None = Field(
+        default=None, description="Why it is left out, in one line.", examples=["closed in 2019"]
+    )
+    settings: dict[SettingKey, Any] = Field(
+        default={},
+        description="Keys of app.yaml that only this instance has.",
+        examples=[{"instance_class": "F4"}],
+    )
+
+
+class ConfigFile(Section):
+    """The fleet of one application, and how releases reach it."""
+
+    trunk: str = Field(
+        default="master",
+        pattern=_BRANCH,
+        description="The short name of the branch that is deployed to UAT2.",
+        examples=["main"],
+    )
+    build: BuildSection = Field(examples=[{"commands": ["make"], "staging": "target/staging"}])
+    library: LibrarySection | None = Field(
+        default=None, examples=[{"jar": "target/classes.jar", "pom": "pom.xml"}]
+    )
+    descriptors: Line | None = Field(
+        default=None,
+        description="A folder with ID/appengine-web.xml and ID/.skip-deployment of instances.",
+        examples=["../akvo-flow-server-config"],
+    )
+    upload: UploadSection = Field(default_factory=UploadSection, examples=[{"mode": "files"}])
+    records: Annotated[str, Field(pattern=_BUCKET)] | None = Field(
+        default=None,
+        description="Where releases, runs and locks are kept: gs://BUCKET/PREFIX, or `local` for "
+        "this machine only. By default UAT1's code bucket.",
+        examples=["gs://akvoflow-releases/flow"],
+    )
+    health: HealthSection | None = Field(default=None, examples=[{"path": "/"}])
+    rollout: RolloutSection = Field(default_factory=RolloutSection, examples=[{"jobs": 32}])
+    prune_queues: bool = Field(
+        default=False,
+        description="Whether a promotion pauses queues that the new version does not list.",
+        examples=[True],
+    )
+    instances: list[InstanceSection] = Field(
+        description="The fleet: one uat1, one uat2, any number in production.",
+        examples=[[{"id": "akvoflow-1", "role": "production"}]],
+    )

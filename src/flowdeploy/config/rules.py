@@ -1,0 +1,148 @@
+"""What one value cannot know: rules between the instances, and their waves.
+
+They look at raw data, not at validated models, so that an error elsewhere in the
+file does not hide theirs. Each yields violations; values of a wrong type are
+left to the models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from flowdeploy.config.document import Location, dotted
+from flowdeploy.config.models import NAME, PROJECT
+
+
+class Violation(NamedTuple):
+    """A rule that the value at ``location`` breaks, and what to write instead."""
+
+    location: Location
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A mapping in a list; ``text`` is empty for what is missing or no text."""
+
+    location: Location
+    data: dict[Any, Any]
+
+    def text(self, key: str) -> str:
+        value = self.data.get(key)
+        return value if isinstance(value, str) else ""
+
+
+def violations(data: Any) -> Iterator[Violation]:
+    """Every rule that the raw data of a configuration file breaks."""
+    if not isinstance(data, dict):
+        return
+    yield from _empty_values(data, ())
+    yield from _trunk(data.get("trunk"))
+    waves = _entries(data.get("rollout"), "waves", ("rollout",))
+    yield from _repeated(waves, "name", lambda wave: wave.text("name"))
+    if isinstance(data.get("instances"), list):
+        instances = _entries(data, "instances", ())
+        yield from _ids(instances)
+        yield from _apps(instances)
+        yield from _roles(instances)
+        yield from _waves(instances, {wave.text("name") for wave in waves})
+
+
+def _entries(parent: Any, key: str, location: Location) -> list[_Entry]:
+    items = parent.get(key) if isinstance(parent, dict) else None
+    return [
+        _Entry((*location, key, index), item)
+        for index, item in enumerate(items if isinstance(items, list) else [])
+        if isinstance(item, dict)
+    ]
+
+
+def _empty_values(value: Any, location: Location) -> Iterator[Violation]:
+    """A key with nothing after it is a mistake everywhere but in settings."""
+    if value is None:
+        yield Violation(location, f"{dotted(location)} has no value", "write one or remove it")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key != "settings":
+                yield from _empty_values(inner, (*location, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _empty_values(inner, (*location, index))
+
+
+def _trunk(trunk: Any) -> Iterator[Violation]:
+    if isinstance(trunk, str) and trunk.startswith("refs/"):
+        short = trunk.removeprefix("refs/heads/")
+        yield Violation(("trunk",), f"{trunk} is a full ref name", f"write trunk: {short}")
+
+
+def _repeated(
+    entries: Sequence[_Entry], key: str, identity: Callable[[_Entry], str]
+) -> Iterator[Violation]:
+    """Entries whose identity an earlier one has already."""
+    seen: dict[str, Location] = {}
+    for entry in entries:
+        name = identity(entry)
+        first = seen.setdefault(name, entry.location)
+        if name and first != entry.location:
+            message = f"{name} is taken by {dotted(first)}"
+            yield Violation((*entry.location, key), message, f"write another {key}")
+
+
+def _ids(instances: list[_Entry]) -> Iterator[Violation]:
+    yield from _repeated(instances, "id", lambda instance: instance.text("id"))
+    for instance in instances:
+        name = instance.text("id")
+        where = (*instance.location, "id")
+        if name == "all":
+            yield Violation(where, "all means every production instance", "write another id")
+        elif _lacks_project(instance):
+            message = f"{name} cannot be the id of the Google project as well"
+            yield Violation(where, message, "write that one as project: akvoflow-1")
+
+
+def _lacks_project(instance: _Entry) -> bool:
+    """Whether its project is its id, which is a good id but no id of a project."""
+    name = instance.text("id")
+    lent = "project" not in instance.data
+    return lent and bool(re.match(NAME, name)) and not re.match(PROJECT, name)
+
+
+def _apps(instances: list[_Entry]) -> Iterator[Violation]:
+    """Two instances with one project and service would overwrite each other."""
+    distinct = {instance.text("id"): instance for instance in reversed(instances)}
+    yield from _repeated(list(reversed(distinct.values())), "project", _app)
+
+
+def _app(instance: _Entry) -> str:
+    project = instance.text("project") or instance.text("id")
+    service = instance.text("service") or "default"
+    return project and f"service {service} of project {project}"
+
+
+def _roles(instances: list[_Entry]) -> Iterator[Violation]:
+    for role in ("uat1", "uat2"):
+        holders = [instance for instance in instances if instance.text("role") == role]
+        if not holders:
+            advice = f"write one with role: {role}"
+            yield Violation(("instances",), f"no instance has the role {role}", advice)
+        for holder in holders[1:]:
+            message = f"{role} is taken by {dotted(holders[0].location)}"
+            yield Violation((*holder.location, "role"), message, "write role: production")
+
+
+def _waves(instances: list[_Entry], names: set[str]) -> Iterator[Violation]:
+    for instance in instances:
+        wave = instance.text("wave")
+        where = (*instance.location, "wave")
+        if wave and instance.text("role") in ("uat1", "uat2"):
+            yield Violation(
+                where, "waves are for production instances", "write nothing, remove wave:"
+            )
+        elif wave and wave not in names:
+            advice = f"write one of {', '.join(sorted(names))}" if names else "name it there"
+            yield Violation(where, f"rollout.waves has no wave {wave}", advice)
