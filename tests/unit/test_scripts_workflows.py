@@ -1,0 +1,120 @@
+"""The workflows: they parse, hold no more rights than they need, and pin what they use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ON = True  # YAML 1.1 reads the key `on` as a truth value
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+
+
+def steps(workflow: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, job in workflow["jobs"].items():
+        for step in job["steps"]:
+            yield name, step
+
+
+def mentions(name: str, text: str) -> bool:
+    return text in yaml.safe_dump(read("deploy.yml")["jobs"][name])
+
+
+def test_there_are_two() -> None:
+    assert [path.name for path in WORKFLOWS] == ["checks.yml", "deploy.yml"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_action_is_pinned_by_commit_with_its_version_beside_it(path: Path) -> None:
+    used = [line for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    assert used
+    for line in used:
+        assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line), line
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_nothing_may_be_written_by_default(path: Path) -> None:
+    workflow = read(path.name)
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    assert "pull_request_target" not in workflow[ON]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
+    checkouts = [
+        step for _, step in steps(read(path.name)) if "actions/checkout" in step.get("uses", "")
+    ]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_expression_is_pasted_into_a_shell_script(path: Path) -> None:
+    assert not [step for _, step in steps(read(path.name)) if "${{" in step.get("run", "")]
+
+
+def test_checks_run_on_every_supported_python() -> None:
+    workflow = read("checks.yml")
+    assert set(workflow[ON]) == {"push", "pull_request"}
+    assert workflow["jobs"]["check"]["strategy"]["matrix"]["python"] == [
+        "3.11",
+        "3.12",
+        "3.13",
+        "3.14",
+    ]
+
+
+def test_the_build_has_no_credential() -> None:
+    build = read("deploy.yml")["jobs"]["build"]
+    assert build["permissions"] == {"contents": "read"}
+    assert "environment" not in build
+    assert not mentions("build", "secrets.")
+    assert mentions("deploy", "secrets.CLOJARS_PASSWORD")
+
+
+def test_a_pull_request_is_never_deployed() -> None:
+    deploy = read("deploy.yml")["jobs"]["deploy"]
+    assert "github.event_name == 'push'" in deploy["if"]
+    assert deploy["needs"] == "build"
+    assert deploy["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_credentials_come_after_everything_that_is_installed() -> None:
+    order = [
+        step.get("uses", step.get("run", "")).split("@")[0]
+        for name, step in steps(read("deploy.yml"))
+        if name == "deploy"
+    ]
+    authentication = order.index("google-github-actions/auth")
+    assert not [step for step in order[authentication:] if "install" in step]
+
+
+def test_a_deployment_is_never_cancelled_half_way() -> None:
+    assert read("deploy.yml")["concurrency"] == {
+        "group": "deploy-${{ github.ref }}",
+        "cancel-in-progress": False,
+    }
+
+
+def test_what_one_job_uploads_the_other_downloads() -> None:
+    moved = [
+        step["with"]["name"]
+        for _, step in steps(read("deploy.yml"))
+        if re.search("(up|down)load-artifact", step.get("uses", ""))
+    ]
+    assert moved == ["build-${{ github.sha }}", "build-${{ github.sha }}", "report"]
+
+
+def test_the_build_job_runs_the_configured_commands() -> None:
+    fleet = yaml.safe_load((ROOT / "config" / "instances.yaml").read_text(encoding="utf-8"))
+    for command in fleet["build"]["commands"]:
+        assert mentions("build", command)
