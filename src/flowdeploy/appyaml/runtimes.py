@@ -1,0 +1,35 @@
+"""What differs between runtimes. The families are gcloud 528's, by the beginning of a name."""
+
+from __future__ import annotations
+
+import re
+
+_SECOND_GENERATION = re.compile(
+    r"nodejs[0-9]*|php[789][0-9]*|python3[0-9]*|go1[0-9][0-9]|java[123456][0-9]*"
+)
+_SMALL_FILES = frozenset({"java7", "java8", "java8g", "python27", "go19", "php55"})
+
+_EVERYWHERE = (".gcloudignore", ".git", ".gitignore")
+_IGNORED = {
+    "nodejs": ("node_modules/",),
+    "php": ("/vendor/",),
+    "python": ("__pycache__/", "/setup.cfg"),
+    "go": ("*.exe", "*.exe~", "*.dll", "*.so", "*.dylib", "*.test", "*.out"),
+    "java": ("target/",),
+}
+
+
+def second_generation(runtime: str) -> bool:
+    """Whether a runtime reads ``.gcloudignore`` and knows no ``skip_files``."""
+    return bool(_SECOND_GENERATION.match(runtime))
+
+
+def ignored_by_default(runtime: str) -> tuple[str, ...]:
+    """The rules of a second-generation runtime whose folder has no ``.gcloudignore``."""
+    family = next(name for name in _IGNORED if runtime.startswith(name))
+    return _EVERYWHERE + _IGNORED[family]
+
+
+def has_small_files(runtime: str) -> bool:
+    """Whether gcloud itself refuses files above 32 MiB for this runtime."""
+    return runtime in _SMALL_FILES
