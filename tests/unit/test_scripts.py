@@ -95,6 +95,15 @@ def test_uv_looks_where_pip_is_told_to_look(script: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("script", ["_environment"], indirect=True)
+def test_a_debian_without_python3_venv_is_told_to_install_it(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    with pytest.raises(SystemExit, match=r"lacks the module ensurepip[^$]*python3-venv"):
+        script.create_environment()
+
+
 @pytest.mark.parametrize("script", ["check"], indirect=True)
 @pytest.mark.parametrize(
     ("words", "command"),
