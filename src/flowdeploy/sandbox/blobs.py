@@ -43,6 +43,10 @@ class Blobs:
     def open(self, key: str) -> BinaryIO:
         return self.path(key).open("rb")
 
+    def incoming(self, name: str) -> Path:
+        """Where bytes that are still arriving lie, on the same file system."""
+        return self._incoming / name
+
     def writer(self) -> Writer:
         return Writer(self)
 
@@ -60,9 +64,20 @@ class Blobs:
                 writer.write(chunk)
             return writer.finish()
 
-    def incoming(self) -> Path:
-        """A new name for bytes that are still arriving, on the same file system."""
-        return self._incoming / uuid.uuid4().hex
+    def adopt(self, file: Path) -> Blob:
+        """Store a file by moving it here."""
+        digests = _Digests()
+        with file.open("rb") as source:
+            while chunk := source.read(CHUNK):
+                digests.update(chunk)
+        return self._keep(file, digests)
+
+    def _keep(self, file: Path, digests: _Digests) -> Blob:
+        blob = digests.blob()
+        target = self.path(blob.key)
+        target.parent.mkdir(exist_ok=True)
+        file.replace(target)
+        return blob
 
 
 class Writer:
@@ -73,33 +88,17 @@ class Writer:
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._path = blobs.incoming()
+        self._path = blobs.incoming(uuid.uuid4().hex)
         self._file = self._path.open("xb")
-        self._size = 0
-        self._sha256 = hashlib.sha256()
-        self._sha1 = hashlib.sha1(usedforsecurity=False)
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._crc32c = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
+        self._digests = _Digests()
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
-        self._size += len(data)
-        for digest in (self._sha256, self._sha1, self._md5, self._crc32c):
-            digest.update(data)
+        self._digests.update(data)
 
     def finish(self) -> Blob:
         self._file.close()
-        blob = Blob(
-            key=self._sha256.hexdigest(),
-            size=self._size,
-            sha1=self._sha1.hexdigest(),
-            md5=self._md5.hexdigest(),
-            crc32c=self._crc32c.digest().hex(),  # type: ignore[no-untyped-call]
-        )
-        target = self._blobs.path(blob.key)
-        target.parent.mkdir(exist_ok=True)
-        self._path.replace(target)
-        return blob
+        return self._blobs._keep(self._path, self._digests)
 
     def __enter__(self) -> Self:
         return self
@@ -112,3 +111,27 @@ class Writer:
     ) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+class _Digests:
+    def __init__(self) -> None:
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._crc32c = 0
+
+    def update(self, data: bytes) -> None:
+        self._size += len(data)
+        self._crc32c = google_crc32c.extend(self._crc32c, data)
+        for digest in (self._sha256, self._sha1, self._md5):
+            digest.update(data)
+
+    def blob(self) -> Blob:
+        return Blob(
+            key=self._sha256.hexdigest(),
+            size=self._size,
+            sha1=self._sha1.hexdigest(),
+            md5=self._md5.hexdigest(),
+            crc32c=f"{self._crc32c:08x}",
+        )

@@ -6,21 +6,29 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from aiohttp import web
 
-from flowdeploy.sandbox import control
-from flowdeploy.sandbox.appengine import tables
+from flowdeploy.sandbox import appengine, control, storage
 from flowdeploy.sandbox.middleware import observed
 from flowdeploy.sandbox.rehearsal import REHEARSAL, Rehearsal
 from flowdeploy.sandbox.requestlog import LOG, RequestLog
 from flowdeploy.sandbox.state import App, Settings, State
 
-SERVICES = (control,)
+
+class Service(Protocol):
+    """A module that emulates one service: its tables, and the paths that it answers."""
+
+    SCHEMA: str
+
+    def routes(self, state: State, /) -> Iterable[web.AbstractRouteDef]: ...
+
+
+SERVICES: tuple[Service, ...] = (appengine, storage)
 GRACE_SECONDS = 1.0
 JSON_BODY_LIMIT = 32 << 20
 
@@ -42,8 +50,9 @@ class Sandbox:
         settings: Settings = Settings(),  # noqa: B008 (frozen)
     ) -> None:
         self._socket = _listen(host, port)
-        self.state = State(state, [tables.SCHEMA])
-        tables.create_apps(self.state, apps)
+        self.state = State(state, [service.SCHEMA for service in SERVICES])
+        appengine.create_apps(self.state, apps)
+        storage.create_buckets(self.state, apps)
         self._application = _application(self.state, settings)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -104,6 +113,7 @@ def _application(state: State, settings: Settings) -> web.Application:
     application = web.Application(middlewares=[observed], client_max_size=JSON_BODY_LIMIT)
     application[REHEARSAL] = Rehearsal(settings)
     application[LOG] = RequestLog()
+    application.add_routes(control.routes(state))
     for service in SERVICES:
         application.add_routes(service.routes(state))
     return application

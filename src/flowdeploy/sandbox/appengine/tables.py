@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from flowdeploy.sandbox.state import App, State
@@ -49,10 +48,6 @@ def create_apps(state: State, apps: Sequence[App]) -> None:
         )
         db.executemany("INSERT INTO services VALUES (?, ?, ?, '{}')", _services(new))
         db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, '{}')", _versions(new, now))
-
-
-def has_app(db: sqlite3.Connection, project: str) -> bool:
-    return db.execute("SELECT 1 FROM apps WHERE id = ?", [project]).fetchone() is not None
 
 
 def _services(apps: Iterable[App]) -> Iterable[tuple[str, str, str]]:

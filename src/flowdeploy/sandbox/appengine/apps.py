@@ -1,0 +1,220 @@
+"""Applications: apps of the App Engine Admin API, with their locations and operations."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from flowdeploy.sandbox.answers import json_response, read_json
+from flowdeploy.sandbox.appengine import answer, operations, services
+from flowdeploy.sandbox.appengine.operations import TYPES, Mutation
+from flowdeploy.sandbox.appengine.resources import APPLICATION
+from flowdeploy.sandbox.appengine.store import Store, View
+from flowdeploy.sandbox.errors import ApiError, invalid, not_found
+from flowdeploy.sandbox.hosts import REGION_IDS, code_bucket, default_bucket, hostname, region
+from flowdeploy.sandbox.messages import mask_paths, merge, read
+from flowdeploy.sandbox.paging import page
+from flowdeploy.sandbox.rehearsal import REHEARSAL
+from flowdeploy.sandbox.state import App, State
+from flowdeploy.sandbox.storage import tables as storage
+
+DEFAULTS = {
+    "authDomain": "gmail.com",
+    "servingStatus": "SERVING",
+    "featureSettings": {"splitHealthChecks": True, "useContainerOptimizedOs": True},
+    "databaseType": "CLOUD_DATASTORE_COMPATIBILITY",
+    "sslPolicy": "DEFAULT",
+}
+UPDATABLE = {
+    *("authDomain", "databaseType", "defaultCookieExpiration", "dispatchRules"),
+    *("featureSettings", "iap", "serviceAccount", "servingStatus", "sslPolicy"),
+}
+MOST_DISPATCH_RULES = 20
+LOCATION_FACTS = {
+    "@type": TYPES + "LocationMetadata",
+    "standardEnvironmentAvailable": True,
+    "flexibleEnvironmentAvailable": True,
+}
+
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
+
+
+class Apps:
+    def __init__(self, state: State, store: Store) -> None:
+        self._state = state
+        self._store = store
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        return (
+            web.post("/v1/apps", self.create),
+            web.post("/v1/apps/{app}:repair", self.repair),
+            web.get("/v1/apps/{app}/operations", self.list_operations),
+            web.get("/v1/apps/{app}/operations/{operation}", self.get_operation),
+            web.get("/v1/apps/{app}/locations", self.list_locations),
+            web.get("/v1/apps/{app}/locations/{location}", self.get_location),
+            web.get("/v1/apps/{app}", self.get),
+            web.patch("/v1/apps/{app}", self.patch),
+        )
+
+    async def get(self, request: web.Request) -> web.Response:
+        with self._store.read(request.match_info["app"]) as view:
+            return answer.resource(request, APPLICATION, as_resource(view, view.body))
+
+    async def create(self, request: web.Request) -> web.Response:
+        body = read(APPLICATION, await read_json(request), "application")
+        app, location = body.get("id", ""), body.get("locationId", "us-central")
+        if not _PROJECT.fullmatch(app):
+            raise invalid(f"Invalid project id '{app}'.", "application.id")
+        if location not in REGION_IDS:
+            raise invalid(f"Unknown location '{location}'.", "application.location_id")
+        settings = {k: v for k, v in body.items() if k in UPDATABLE}
+        with self._state.write() as db:
+            if db.execute("SELECT 1 FROM apps WHERE id = ?", [app]).fetchone():
+                text = f"The project '{app}' already contains an App Engine application."
+                raise ApiError("ALREADY_EXISTS", text)
+            view = View(db, app, location, settings, self._state.now())
+            operation = operations.begin(db, _creation(view), request.app[REHEARSAL], view.now)
+        return json_response(operation)
+
+    async def patch(self, request: web.Request) -> web.Response:
+        body = read(APPLICATION, await read_json(request), "application")
+        mask = _mask(request.query)
+        with self._store.write(request.match_info["app"]) as view:
+            changed = merge(view.body, body, mask)
+            _check_dispatch(view, changed.get("dispatchRules", []))
+            operation = operations.begin(
+                view.db, _update(view, changed), request.app[REHEARSAL], view.now
+            )
+        return json_response(operation)
+
+    async def repair(self, request: web.Request) -> web.Response:
+        await read_json(request)
+        with self._store.write(request.match_info["app"]) as view:
+            mutation = Mutation(
+                app=view.id,
+                target=f"apps/{view.id}",
+                method="Applications.RepairApplication",
+                effect=_bucket_rows(view),
+                response={"@type": TYPES + "Application", **as_resource(view, view.body)},
+            )
+            operation = operations.begin(view.db, mutation, request.app[REHEARSAL], view.now)
+        return json_response(operation)
+
+    async def list_operations(self, request: web.Request) -> web.Response:
+        is_wanted = _filter(request.query.get("filter", ""))
+        with self._store.read(request.match_info["app"]) as view:
+            rows = [row for row in operations.all_of(view.db, view.id) if is_wanted(row)]
+        chosen, token = page(rows, request.query, lambda row: row["id"])
+        body = {"operations": [operations.as_resource(row) for row in chosen]}
+        return json_response(body | ({"nextPageToken": token} if token else {}))
+
+    async def get_operation(self, request: web.Request) -> web.Response:
+        app, number = request.match_info["app"], request.match_info["operation"]
+        # An application that is being created has an operation before it exists.
+        with self._store.settled(app) as db:
+            return json_response(operations.get(db, app, number))
+
+    async def list_locations(self, request: web.Request) -> web.Response:
+        with self._store.read(request.match_info["app"]) as view:
+            names = sorted(REGION_IDS)
+        chosen, token = page(names, request.query, str)
+        body = {"locations": [_location(view.id, name) for name in chosen]}
+        return json_response(body | ({"nextPageToken": token} if token else {}))
+
+    async def get_location(self, request: web.Request) -> web.Response:
+        name = request.match_info["location"]
+        with self._store.read(request.match_info["app"]) as view:
+            if name not in REGION_IDS:
+                raise not_found(f"Location 'apps/{view.id}/locations/{name}' not found.")
+        return json_response(_location(view.id, name))
+
+
+def as_resource(view: View, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": f"apps/{view.id}",
+        "id": view.id,
+        "locationId": view.location,
+        "defaultHostname": hostname(view.id, view.location),
+        "codeBucket": code_bucket(view.id),
+        "defaultBucket": default_bucket(view.id),
+        "gcrDomain": "eu.gcr.io" if view.location.startswith("europe") else "us.gcr.io",
+        "serviceAccount": f"{view.id}@appspot.gserviceaccount.com",
+        **DEFAULTS,
+        **body,
+    }
+
+
+def _filter(text: str) -> Callable[[sqlite3.Row], bool]:
+    """`done:false`, `done:true`, `done=…`; no filter is all. Raises ApiError for others."""
+    match re.sub(r"\s", "", text).lower().replace("=", ":"):
+        case "":
+            return lambda _: True
+        case "done:false":
+            return lambda row: not row["applied"]
+        case "done:true":
+            return lambda row: bool(row["applied"])
+        case _:
+            raise invalid(f"Invalid filter '{text}'.", "filter")
+
+
+def _location(app: str, name: str) -> dict[str, Any]:
+    return {
+        "name": f"apps/{app}/locations/{name}",
+        "locationId": name,
+        "labels": {"cloud.googleapis.com/region": region(name)},
+        "metadata": LOCATION_FACTS,
+    }
+
+
+def _mask(query: Mapping[str, str]) -> str:
+    mask = query.get("updateMask", "")
+    heads = {path[0] for path in mask_paths(mask)}
+    if not heads or heads - UPDATABLE:
+        raise invalid(
+            f"The update mask of an application names some of {', '.join(sorted(UPDATABLE))}.",
+            "update_mask",
+        )
+    return mask
+
+
+def _check_dispatch(view: View, rules: list[dict[str, str]]) -> None:
+    """API reference, Application.dispatchRules: up to 20, to services that exist."""
+    if len(rules) > MOST_DISPATCH_RULES:
+        text = f"An application has at most {MOST_DISPATCH_RULES} dispatch rules."
+        raise invalid(text, "application.dispatch_rules")
+    for rule in rules:
+        if not rule.get("path", "").startswith("/"):
+            raise invalid("A dispatch rule's path begins with '/'.", "application.dispatch_rules")
+        services.find(view, rule.get("service", ""))
+
+
+def _creation(view: View) -> Mutation:
+    app = ("INSERT INTO apps VALUES (?, ?, ?)", (view.id, view.location, json.dumps(view.body)))
+    return Mutation(
+        app=view.id,
+        target=f"apps/{view.id}",
+        method="Applications.CreateApplication",
+        effect=(app, *_bucket_rows(view)),
+        response={"@type": TYPES + "Application", **as_resource(view, view.body)},
+    )
+
+
+def _update(view: View, changed: Mapping[str, Any]) -> Mutation:
+    statement = "UPDATE apps SET body = ? WHERE id = ?"
+    return Mutation(
+        app=view.id,
+        target=f"apps/{view.id}",
+        method="Applications.UpdateApplication",
+        effect=((statement, (json.dumps(changed), view.id)),),
+        response={"@type": TYPES + "Application", **as_resource(view, changed)},
+    )
+
+
+def _bucket_rows(view: View) -> tuple[operations.Statement, ...]:
+    rows = storage.bucket_rows([App(view.id, view.location)], view.now)
+    return tuple((storage.INSERT_BUCKET, row) for row in rows)

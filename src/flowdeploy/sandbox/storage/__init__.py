@@ -1,0 +1,22 @@
+"""Cloud Storage: the JSON API, version 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from flowdeploy.sandbox.state import State
+from flowdeploy.sandbox.storage.buckets import Buckets
+from flowdeploy.sandbox.storage.copies import Copies
+from flowdeploy.sandbox.storage.objects import Objects
+from flowdeploy.sandbox.storage.tables import SCHEMA as SCHEMA
+from flowdeploy.sandbox.storage.tables import create_buckets as create_buckets
+from flowdeploy.sandbox.storage.uploads import Uploads
+
+
+def routes(state: State) -> Iterable[web.AbstractRouteDef]:
+    yield from Buckets(state).routes()
+    yield from Copies(state).routes()
+    yield from Objects(state).routes()
+    yield from Uploads(state).routes()

@@ -1,0 +1,122 @@
+"""The bytes of an object: one blob, or several after a compose, one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from flowdeploy.sandbox.blobs import CHUNK, Blobs
+
+# Castagnoli's polynomial, bits reversed: the highest bit is the coefficient of x^0.
+POLYNOMIAL = 0x82F63B78
+ONE = 1 << 31
+X = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A blob and its length in bytes."""
+
+    key: str
+    size: int
+
+
+def pack(parts: Iterable[Part]) -> str:
+    return " ".join(f"{part.key}:{part.size}" for part in parts)
+
+
+def unpack(text: str) -> tuple[Part, ...]:
+    pairs = (item.split(":") for item in text.split())
+    return tuple(Part(key, int(size)) for key, size in pairs)
+
+
+def read(blobs: Blobs, parts: Iterable[Part], start: int, stop: int) -> Iterator[bytes]:
+    """The bytes from ``start`` up to, not including, ``stop``, a megabyte at a time."""
+    for part in parts:
+        begin, end = max(start, 0), min(stop, part.size)
+        if begin < end:
+            with blobs.open(part.key) as file:
+                file.seek(begin)
+                yield from _read_exactly(file, end - begin)
+        start -= part.size
+        stop -= part.size
+
+
+def sha1(blobs: Blobs, parts: tuple[Part, ...]) -> str:
+    digest = hashlib.sha1(usedforsecurity=False)
+    for chunk in read(blobs, parts, 0, sum(part.size for part in parts)):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read_exactly(file: BinaryIO, count: int) -> Iterator[bytes]:
+    while count:
+        data = file.read(min(CHUNK, count))
+        count -= len(data)
+        yield data
+
+
+class PartsFile(io.RawIOBase):
+    """Parts as one file that can be read at any place, for those who open archives."""
+
+    def __init__(self, blobs: Blobs, parts: tuple[Part, ...]) -> None:
+        self._blobs = blobs
+        self._parts = parts
+        self._size = sum(part.size for part in parts)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError("before the beginning")
+        self._at = base + offset
+        return self._at
+
+    def readall(self) -> bytes:
+        return self.read(-1)
+
+    def read(self, size: int = -1) -> bytes:
+        stop = self._size if size is None or size < 0 else min(self._at + size, self._size)
+        data = b"".join(read(self._blobs, self._parts, self._at, stop))
+        self._at += len(data)
+        return data
+
+
+def combine_crc32c(first: int, second: int, second_size: int) -> int:
+    """The checksum of two texts after each other, from theirs and the second's length.
+
+    A checksum is a remainder modulo the polynomial; what follows the first text shifts it
+    by that many bits, which is a multiplication by a power of x.
+    """
+    return _multiply(_power_of_x(8 * second_size), first) ^ second
+
+
+def _power_of_x(exponent: int) -> int:
+    result, base = ONE, X
+    while exponent:
+        if exponent & 1:
+            result = _multiply(result, base)
+        base = _multiply(base, base)
+        exponent >>= 1
+    return result
+
+
+def _multiply(a: int, b: int) -> int:
+    product = 0
+    for bit in range(31, -1, -1):
+        if a >> bit & 1:
+            product ^= b
+        b = (b >> 1) ^ (POLYNOMIAL if b & 1 else 0)
+    return product

@@ -1,0 +1,78 @@
+"""The body of a multipart upload: the object's description in JSON, then its bytes.
+
+Source: RFC 2387. The bytes are passed on as they arrive. Lines may end in a bare line
+feed and the boundary may be in single quotes, since gcloud sends both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from flowdeploy.sandbox.storage.refusals import StorageError, bad_request
+
+LONGEST_HEAD = 1 << 20
+
+_BOUNDARY = re.compile(r"""boundary=(?:"([^"]+)"|'([^']+)'|([^;\s]+))""", re.IGNORECASE)
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_CONTENT_TYPE = re.compile(rb"^content-type:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+
+
+def boundary_of(content_type: str) -> bytes:
+    """Raises StorageError 400 where a Content-Type header names none."""
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        raise bad_request("The multipart upload names no boundary.")
+    return (found[1] or found[2] or found[3]).encode()
+
+
+@dataclass
+class Multipart:
+    """``description`` and ``content_type`` are there once ``read_head`` has returned."""
+
+    source: AsyncIterator[bytes]
+    boundary: bytes
+    description: bytes = b""
+    content_type: str | None = None
+    _buffer: bytes = field(default=b"", repr=False)
+
+    async def read_head(self) -> None:
+        """Read up to the first of the object's bytes. Raises StorageError 400."""
+        delimiter = b"--" + self.boundary
+        await self._cut(re.compile(re.escape(delimiter) + rb"[ \t]*\r?\n"))
+        await self._cut(_BLANK_LINE)
+        self.description = await self._cut(re.compile(rb"\r?\n" + re.escape(delimiter) + rb"\r?\n"))
+        # A part without headers begins with the blank line itself.
+        self._buffer = b"\n" + self._buffer
+        headers = await self._cut(_BLANK_LINE)
+        found = _CONTENT_TYPE.search(headers)
+        self.content_type = found[1].decode("latin-1").strip() if found else None
+
+    async def content(self) -> AsyncIterator[bytes]:
+        """The object's bytes: all up to the closing boundary. Raises StorageError 400."""
+        closing = re.compile(rb"\r?\n" + re.escape(b"--" + self.boundary) + rb"--")
+        kept = len(self.boundary) + 64
+        async for chunk in self.source:
+            self._buffer += chunk
+            if len(self._buffer) > kept:
+                yield self._buffer[:-kept]
+                self._buffer = self._buffer[-kept:]
+        found = closing.search(self._buffer)
+        if found is None:
+            raise _malformed()
+        yield self._buffer[: found.start()]
+
+    async def _cut(self, end: re.Pattern[bytes]) -> bytes:
+        """What comes before the first match of ``end``, which is passed over."""
+        while (found := end.search(self._buffer)) is None:
+            chunk = await anext(self.source, b"")
+            if not chunk or len(self._buffer) > LONGEST_HEAD:
+                raise _malformed()
+            self._buffer += chunk
+        before, self._buffer = self._buffer[: found.start()], self._buffer[found.end() :]
+        return before
+
+
+def _malformed() -> StorageError:
+    return StorageError(400, "badContent", "Malformed multipart body.")

@@ -1,0 +1,49 @@
+"""The tables of Cloud Storage, and the buckets that come with an application."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from flowdeploy.sandbox.hosts import code_bucket, default_bucket
+from flowdeploy.sandbox.state import App, State
+
+# `body` is what a client has set, in the API's JSON. An object keeps its latest generation
+# only. Its `parts` are the blobs that it consists of, one after the other: several after a
+# compose, whose `sha1` and `md5` nobody has computed. The bytes of an upload that is under
+# way lie in a file that is named by its id.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS buckets (
+  name TEXT PRIMARY KEY, project TEXT NOT NULL, created REAL NOT NULL, body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS objects (
+  bucket TEXT NOT NULL REFERENCES buckets, name TEXT NOT NULL,
+  generation INTEGER NOT NULL, metageneration INTEGER NOT NULL,
+  created REAL NOT NULL, updated REAL NOT NULL,
+  parts TEXT NOT NULL, size INTEGER NOT NULL, crc32c TEXT NOT NULL,
+  sha1 TEXT, md5 TEXT, components INTEGER, body TEXT NOT NULL,
+  PRIMARY KEY (bucket, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uploads (
+  id TEXT PRIMARY KEY, bucket TEXT NOT NULL, intent TEXT NOT NULL, finished TEXT
+) WITHOUT ROWID
+"""
+
+INSERT_BUCKET = "INSERT OR IGNORE INTO buckets VALUES (?, ?, ?, ?)"
+STAGING_LIFECYCLE = {"rule": [{"action": {"type": "Delete"}, "condition": {"age": 15}}]}
+
+
+def create_buckets(state: State, apps: Sequence[App]) -> None:
+    """The code bucket, which deletes by age, and the default bucket of every application."""
+    now = state.now()
+    with state.write() as db:
+        db.executemany(INSERT_BUCKET, bucket_rows(apps, now))
+
+
+def bucket_rows(apps: Iterable[App], now: float) -> Iterable[tuple[str, str, float, str]]:
+    """The values that ``INSERT_BUCKET`` takes, for the buckets of these applications."""
+    for app in apps:
+        body = {"location": "EU" if app.location.startswith("europe") else "US"}
+        staging = {**body, "lifecycle": STAGING_LIFECYCLE}
+        yield code_bucket(app.project), app.project, now, json.dumps(staging)
+        yield default_bucket(app.project), app.project, now, json.dumps(body)
