@@ -60,7 +60,7 @@ class Section(BaseModel):
 class BuildSection(Section):
     """How the application is built, and where the result lies."""
 
-    commands: list[Annotated[str, Field(pattern=r"^[^\x00]+$")]] = Field(
+    commands: list[Annotated[str, Field(pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]] = Field(
         description="Commands, run in order with the shell; the first failure stops the run.",
         examples=[["npm ci", "mvn package"]],
     )

@@ -1,0 +1,47 @@
+"""Which variables a build may see."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowdeploy.executors.build import environment
+
+CREDENTIALS = (
+    "CLOJARS_USERNAME CLOJARS_PASSWORD GITHUB_TOKEN GH_TOKEN NPM_TOKEN TOKEN npm_token PGPASSWORD "
+    "MY_SECRET AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID API_KEY DEPLOY_KEYS KEY my_api_key "
+    "GOOGLE_APPLICATION_CREDENTIALS GOOGLE_GHA_CREDS_PATH CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE "
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL SSH_AUTH_SOCK"
+)
+HARMLESS = (
+    "PATH HOME LANG MONKEY KEYBOARD TOKENIZERS_PARALLELISM GITHUB_SHA CLOUDSDK_CONFIG JAVA_HOME"
+)
+
+
+@pytest.mark.parametrize("name", CREDENTIALS.split())
+def test_a_credential_is_taken_out_unless_it_is_named(name: str) -> None:
+    environ = {name: "secret", "PATH": "/bin"}
+
+    assert environment(environ, (), {}, pull_request=False) == {"PATH": "/bin"}
+    assert environment(environ, (name,), {}, pull_request=False) == environ
+    assert environment(environ, (name,), {}, pull_request=True) == {"PATH": "/bin"}
+
+
+@pytest.mark.parametrize("name", HARMLESS.split())
+def test_other_variables_stay(name: str) -> None:
+    assert environment({name: "x"}, (), {}, pull_request=True) == {name: "x"}
+
+
+def test_the_runs_own_variables_win() -> None:
+    environ = {"FLOWDEPLOY_VERSION": "of an outer run"}
+
+    assert environment(environ, (), {"FLOWDEPLOY_VERSION": "1"}, pull_request=False) == {
+        "FLOWDEPLOY_VERSION": "1"
+    }
+
+
+@given(st.text(), st.sampled_from(["_TOKEN", "_PASSWORD", "_SECRET", "_KEY", "_CREDENTIALS"]))
+def test_no_name_with_such_an_ending_passes(start: str, ending: str) -> None:
+    for name in (start + ending, start + ending.lower()):
+        assert environment({name: "secret"}, (name,), {}, pull_request=True) == {}
