@@ -128,9 +128,9 @@ class _Clojars:
         fresh = True
         for file in self.release.files:
             parts = (file, *checksum_files(file.path, file.checksums))
-            taken = all([self._stage_file(part) for part in parts])
-            self.client.say(f"sent {file}" if taken else f"{file.name} was sent before")
-            fresh = fresh and taken
+            taken = [self._stage_file(part) for part in parts]
+            self.client.say(f"sent {file}" if all(taken) else f"{file.name} was sent before")
+            fresh = fresh and all(taken)
         return fresh
 
     def _stage_file(self, file: File) -> bool:
