@@ -23,7 +23,6 @@ SettingKey = Literal[
     "env",
     "env_variables",
     "error_handlers",
-    "expiration",
     "handlers",
     "inbound_services",
     "instance_class",
