@@ -37,10 +37,10 @@ REGIONS = {"europe-west": "europe-west1", "us-central": "us-central1"}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Whom a hostname asks for; without a version it is whatever is live."""
+    """Whom a hostname asks for; what it does not name is None."""
 
     project: str
-    service: str = "default"
+    service: str | None = None
     version: str | None = None
 
 

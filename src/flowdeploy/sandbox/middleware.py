@@ -11,7 +11,8 @@ from aiohttp import web
 from flowdeploy.sandbox import control
 from flowdeploy.sandbox.answers import error_response
 from flowdeploy.sandbox.errors import ApiError
-from flowdeploy.sandbox.hosts import project_of_bucket
+from flowdeploy.sandbox.hosts import candidates, project_of_bucket
+from flowdeploy.sandbox.pages import PAGES, is_application
 from flowdeploy.sandbox.rehearsal import (
     REHEARSAL,
     REQUEST_KINDS,
@@ -75,6 +76,8 @@ async def _answer(request: web.Request, handler: Handler, fault: Kind | None) ->
 async def _in_googles_form(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Errors as JSON, whichever service has raised them; an unknown path is one of them."""
     try:
+        if is_application(request.host):
+            return await request.app[PAGES].answer(request)
         return await handler(request)
     except ApiError as error:
         return error_response(error)
@@ -107,6 +110,8 @@ def _fault(rehearsal: Rehearsal, request: web.Request) -> Kind | None:
 
 def _project(request: web.Request) -> str | None:
     found = request.match_info
+    if is_application(request.host):
+        return candidates(request.host)[0].project
     bucket = found.get("bucket")
     if bucket is not None:
         return project_of_bucket(bucket)

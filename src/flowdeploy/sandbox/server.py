@@ -12,9 +12,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from flowdeploy.sandbox import appengine, control, storage
+from flowdeploy.sandbox import appengine, clojars, control, storage
 from flowdeploy.sandbox.middleware import observed
+from flowdeploy.sandbox.pages import PAGES, Pages
 from flowdeploy.sandbox.rehearsal import REHEARSAL, Rehearsal
 from flowdeploy.sandbox.requestlog import LOG, RequestLog
 from flowdeploy.sandbox.state import App, Settings, State
@@ -28,7 +30,7 @@ class Service(Protocol):
     def routes(self, state: State, /) -> Iterable[web.AbstractRouteDef]: ...
 
 
-SERVICES: tuple[Service, ...] = (appengine, storage)
+SERVICES: tuple[Service, ...] = (appengine, storage, clojars)
 GRACE_SECONDS = 1.0
 JSON_BODY_LIMIT = 32 << 20
 
@@ -37,7 +39,8 @@ class Sandbox:
     """A stand-in that listens on an address, in a thread of its own.
 
     ``state`` is the folder that it remembers in; ``port`` 0 takes a free one. ``apps``
-    exist from the start. Raises OSError where the address cannot be had.
+    exist from the start. ``middlewares`` are aiohttp's, and see every request before the
+    stand-in does. Raises OSError where the address cannot be had.
     """
 
     def __init__(
@@ -48,12 +51,13 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         settings: Settings = Settings(),  # noqa: B008 (frozen)
+        middlewares: Sequence[Middleware] = (),
     ) -> None:
         self._socket = _listen(host, port)
         self.state = State(state, [service.SCHEMA for service in SERVICES])
         appengine.create_apps(self.state, apps)
         storage.create_buckets(self.state, apps)
-        self._application = _application(self.state, settings)
+        self._application = _application(self.state, settings, middlewares)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
@@ -109,10 +113,15 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=1024)
 
 
-def _application(state: State, settings: Settings) -> web.Application:
-    application = web.Application(middlewares=[observed], client_max_size=JSON_BODY_LIMIT)
+def _application(
+    state: State, settings: Settings, middlewares: Sequence[Middleware]
+) -> web.Application:
+    application = web.Application(
+        middlewares=[*middlewares, observed], client_max_size=JSON_BODY_LIMIT
+    )
     application[REHEARSAL] = Rehearsal(settings)
     application[LOG] = RequestLog()
+    application[PAGES] = Pages(state)
     application.add_routes(control.routes(state))
     for service in SERVICES:
         application.add_routes(service.routes(state))
