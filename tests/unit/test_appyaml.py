@@ -131,6 +131,11 @@ def test_static_folders_are_spelled_out() -> None:
     ]
 
 
+def test_character_classes_of_posix_are_no_cause_for_warnings() -> None:
+    found = app("handlers: [{url: '/[[:alpha:]]', static_dir: s}]", "nobuild_files: '[[:digit:]]'")
+    assert found.fields["nobuildFilesRegex"] == "[[:digit:]]"
+
+
 def test_what_is_the_default_of_a_handler_is_not_sent() -> None:
     plain = {
         "urlRegex": "/x",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flowdeploy.appyaml.expressions import compiled
 from flowdeploy.appyaml.headers import headers
 from flowdeploy.appyaml.place import Place, Wrong
 from flowdeploy.appyaml.shapes import (
@@ -123,7 +124,7 @@ def _spell_out_folder(sent: dict[str, Any], url_place: Place) -> None:
 
 def _groups(url: str) -> int:
     try:
-        return re.compile(url).groups
+        return compiled(url).groups
     except re.error:  # App Engine's expressions are POSIX's: the server judges them
         return 0
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 import pathspec
 
+from flowdeploy.appyaml.expressions import compiled, no_remarks
 from flowdeploy.appyaml.runtimes import ignored_by_default, second_generation
 from flowdeploy.errors import Refused
 
@@ -71,7 +72,7 @@ def rules(runtime: str, skip_files: str | None, texts: Mapping[str, str]) -> Ign
         return _by_patterns(_lines(own, texts))
     if second_generation(runtime):
         return _by_patterns(ignored_by_default(runtime))
-    skipped = _SKIPPED_BY_DEFAULT if skip_files is None else re.compile(skip_files)
+    skipped = _SKIPPED_BY_DEFAULT if skip_files is None else compiled(skip_files)
     return lambda path, _is_folder: bool(skipped.match(path))
 
 
@@ -102,7 +103,8 @@ def _by_patterns(lines: tuple[str, ...]) -> Ignored:
 
 def _patterns(line: str) -> list[pathspec.Pattern]:
     try:
-        return list(pathspec.GitIgnoreSpec.from_lines(_in_gits_words(line)).patterns)
+        with no_remarks():
+            return list(pathspec.GitIgnoreSpec.from_lines(_in_gits_words(line)).patterns)
     except ValueError as error:
         raise Refused(
             f"{IGNORE_FILE} has a rule that means nothing: {line}",

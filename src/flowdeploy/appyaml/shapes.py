@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from flowdeploy.appyaml.expressions import compiled
 from flowdeploy.appyaml.place import Place, Wrong, shown
 
 Read = Callable[[Any, Place], Any]
@@ -53,10 +54,10 @@ def text(value: Any, _place: Place) -> str:
 
 def pattern(regex: str, wanted: str) -> Read:
     """A text that matches as a whole."""
-    compiled = re.compile(regex, re.ASCII)
+    allowed = re.compile(regex, re.ASCII)
 
     def read(value: Any, place: Place) -> str:
-        if not compiled.fullmatch(text(value, place)):
+        if not allowed.fullmatch(text(value, place)):
             raise Wrong(wanted)
         return str(value)
 
@@ -123,7 +124,7 @@ def regex(value: Any, place: Place) -> str:
     parts = value if isinstance(value, list) else [value]
     joined = "|".join(re.sub(r"[\r\n]", "", text(part, place)) for part in parts)
     try:
-        re.compile(joined)
+        compiled(joined)
     except (re.error, OverflowError) as error:
         raise Wrong(f"a regular expression ({error})") from None
     return joined
@@ -131,13 +132,13 @@ def regex(value: Any, place: Place) -> str:
 
 def text_map(key: str = r"[a-zA-Z_][a-zA-Z0-9_]*") -> Read:
     """Names and texts, such as environment variables. Values never get into a message."""
-    compiled = re.compile(key, re.ASCII)
+    allowed = re.compile(key, re.ASCII)
 
     def read(value: Any, place: Place) -> dict[str, str]:
         return {
             name: _map_value(inner, place / name)
             for name, inner in _mapping(value).items()
-            if _map_name(name, compiled, place)
+            if _map_name(name, allowed, place)
         }
 
     return read

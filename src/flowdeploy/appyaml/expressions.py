@@ -1,0 +1,22 @@
+"""Regular expressions that users wrote, compiled without Python's remarks about them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def no_remarks() -> Iterator[None]:
+    """Python warns of ``[[:alpha:]]``, which is right in the expressions of App Engine."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def compiled(text: str) -> re.Pattern[str]:
+    """Raises re.error or OverflowError for what is no regular expression."""
+    with no_remarks():
+        return re.compile(text)
