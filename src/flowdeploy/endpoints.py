@@ -57,8 +57,7 @@ def google(environ: Mapping[str, str]) -> Endpoints:
 def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
     """The stand-in at ``url``. Raises UsageError for what is no http URL."""
     url = url.rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not _is_http(url):
         raise UsageError(
             f"FLOWDEPLOY_SANDBOX={url!r} is no URL",
             hint="`flowdeploy sandbox serve` prints the URL to use, like http://127.0.0.1:8080.",
@@ -69,9 +68,17 @@ def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
         storage=url,
         anonymous=True,
         library=f"{url}/repo",
-        library_api=f"{url}/api",
+        library_api=f"{url}/api/artifacts",
         account=_account(environ) or Account(DEMO_USER, DEMO_TOKEN),
     )
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is no number up to 65535
+        return False
 
 
 def _account(environ: Mapping[str, str]) -> Account | None:

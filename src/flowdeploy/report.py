@@ -41,8 +41,6 @@ class RunOutcome(StrEnum):
 
 
 SUCCESS = frozenset({Outcome.DONE, Outcome.UNCHANGED})
-# A failed step that leaves one of these may have changed its instance.
-_CHANGED = frozenset({State.DEPLOYED_NOT_PROMOTED, State.UNKNOWN})
 _EXIT_CODES = {
     RunOutcome.SUCCEEDED: 0,
     RunOutcome.FAILED: 1,
@@ -54,10 +52,16 @@ BUG_EXIT_CODE = 70
 
 
 class Bug(FlowdeployError):
-    """A mistake of flowdeploy's own, met while a step ran; the cause is its ``__cause__``."""
+    """A mistake of flowdeploy's own, met while a plan ran; the cause is its ``__cause__``."""
 
     exit_code = BUG_EXIT_CODE
     code = "BUG"
+
+    @classmethod
+    def met(cls, cause: BaseException) -> Bug:
+        bug = cls(f"{type(cause).__name__}: {cause}")
+        bug.__cause__ = cause
+        return bug
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,11 @@ class StepReport:
         """Whether its instance may be other than before the run."""
         if not isinstance(self.step, Deploy | Promote):
             return False
-        return self.outcome is Outcome.DONE or self.state in _CHANGED
+        if self.outcome is Outcome.FAILED:
+            # A promotion begins with its version dark; one that ends there has moved nothing.
+            unmoved = isinstance(self.step, Promote) and self.state is State.DARK
+            return self.state is not None and not unmoved
+        return self.outcome is Outcome.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +121,13 @@ class Report:
             return RunOutcome.SUCCEEDED
         if any(step.may_have_changed for step in self.steps):
             return RunOutcome.PARTIAL
-        errors = (self.error, *(step.error for step in self.steps))
-        if any(isinstance(error, Refused) for error in errors):
+        if any(isinstance(error, Refused) for error in self._errors):
             return RunOutcome.REFUSED
         return RunOutcome.FAILED
 
     @property
     def exit_code(self) -> int:
-        if any(isinstance(step.error, Bug) for step in self.steps):
+        if self.bugs:
             return BUG_EXIT_CODE
         if self.outcome is RunOutcome.FAILED and self.error:
             return self.error.exit_code
@@ -128,7 +135,19 @@ class Report:
 
     @property
     def bugs(self) -> tuple[Bug, ...]:
-        return tuple(step.error for step in self.steps if isinstance(step.error, Bug))
+        return tuple(error for error in self._errors if isinstance(error, Bug))
+
+    @property
+    def _errors(self) -> tuple[FlowdeployError, ...]:
+        """The run's own error, if there is one, and those of its steps."""
+        errors = (self.error, *(step.error for step in self.steps))
+        return tuple(error for error in errors if error)
+
+
+def unplanned(command: str, target: str, error: FlowdeployError, started: datetime) -> Report:
+    """The report of a command that ended before there was a plan."""
+    plan = None if command == "run" else Plan(None, command, None, ())
+    return Report("", target, plan, started, 0.0, error=error)
 
 
 def not_started(plan: Plan) -> Iterable[StepReport]:

@@ -38,6 +38,7 @@ class Buckets:
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
         self._client = Client(
             project="unused",  # only buckets are named, never a project
+            credentials=credentials,
             _http=authorized_session(credentials, connections + UPLOADS),
             client_options={"api_endpoint": root},
         )

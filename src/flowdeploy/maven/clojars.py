@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
+from urllib.parse import urlsplit
 
 from flowdeploy.maven.checks import is_plain
 from flowdeploy.maven.coordinates import Coordinates
@@ -44,6 +46,7 @@ _HINTS = {
 _STATUS_HINTS = {
     401: f"Clojars does not know this user with this token, or the token has ended. {_TOKENS}",
     403: _POISONED,
+    405: "Clojars takes deploys at https://clojars.org/repo and nowhere else.",
     413: f"Clojars takes files of up to {MAX_FILE_BYTES >> 20} MiB.",
 }
 
@@ -75,6 +78,18 @@ def credential_problems(user: str, token: str) -> Iterator[str]:
 def size_problems(name: str, size: int) -> Iterator[str]:
     if size > MAX_FILE_BYTES:
         yield f"{name} has {size:,} bytes: Clojars takes up to {MAX_FILE_BYTES:,}"
+
+
+def api_of(repository: str) -> str | None:
+    """Where Clojars answers about artifacts, if ``repository`` is Clojars; else None."""
+    is_clojars = urlsplit(repository).hostname in {"clojars.org", "www.clojars.org"}
+    return "https://clojars.org/api/artifacts" if is_clojars else None
+
+
+def api_of(repository: str) -> str | None:
+    """Where the API is, if this is the address of Clojars; None for another repository."""
+    host = (urlsplit(repository).hostname or "").removeprefix("repo.")
+    return "https://clojars.org/api/artifacts" if host == "clojars.org" else None
 
 
 def artifact_address(api: str, coordinates: Coordinates) -> str:

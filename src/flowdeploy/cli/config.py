@@ -1,0 +1,75 @@
+"""``flowdeploy config``: check the configuration; print its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from flowdeploy.cli.options import common_options
+from flowdeploy.cli.session import Session, session
+from flowdeploy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flowdeploy.config import Config, Problem
+
+
+@click.group("config")
+@common_options()
+def command() -> None:
+    """Check the configuration; print its JSON Schema."""
+
+
+@command.command("check", epilog="Example:\n\n  flowdeploy config check --config fleet.yaml")
+@common_options()
+def check() -> None:
+    """Report every problem of the configuration at once, each with what to write instead."""
+    from flowdeploy.config import problems
+
+    here = session()
+    found = problems(here.config_path)
+    if here.settings.format == "json":
+        _print_json(here, found)
+        click.get_current_context().exit(ConfigError.exit_code if found else 0)
+    if found:
+        raise ConfigError(
+            f"{here.config_path} has {len(found)} problem{'s' if len(found) > 1 else ''}",
+            details=[str(problem) for problem in found],
+            hint="`flowdeploy config schema` describes the file to your editor.",
+        )
+    _confirm(here.config)
+
+
+@command.command("schema", epilog="Example:\n\n  flowdeploy config schema > schema.json")
+@common_options()
+def schema() -> None:
+    """Print the configuration's JSON Schema, for editors."""
+    from flowdeploy.config import schema as json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+def _print_json(here: Session, found: Sequence[Problem]) -> None:
+    document = {
+        "schema": 1,
+        "config": str(here.config_path),
+        "problems": [asdict(problem) for problem in found],
+        "warnings": [] if found else list(here.config.warnings),
+    }
+    click.echo(json.dumps(document, indent=2))
+
+
+def _confirm(config: Config) -> None:
+    production = config.fleet.production
+    skipped = [instance for instance in production if instance.skip]
+    click.echo(
+        f"{config.path} is valid: two UAT instances and {len(production)} in production,"
+        f" {len(skipped)} of them skipped"
+    )
+    for instance in skipped:
+        click.echo(f"  {instance.id}: {instance.skip}")
+    for warning in config.warnings:
+        click.echo(f"Note: {warning}", err=True)

@@ -1,0 +1,137 @@
+"""The command line's entrance, and the one place where errors are caught."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import click
+
+from flowdeploy.cli.bugs import kept
+from flowdeploy.cli.options import LISTS, Settings, common_options
+from flowdeploy.cli.session import Session
+from flowdeploy.errors import FlowdeployError, UsageError
+from flowdeploy.report import Bug, error_json, report_json, unplanned
+
+INTERRUPTED = 130
+
+# Command → the module that has it, under flowdeploy.cli, and its line in `--help`.
+# Modules are loaded when they are run: `--help` loads none.
+COMMANDS = {
+    "run": "Parse a git ref and run its pipeline.",
+    "plan": "Print what `run` would do, changing nothing.",
+    "promote": "Move all traffic of instances to a version; also the rollback.",
+    "versions": "List the versions of a project, as gcloud does.",
+    "config": "Check the configuration; print its JSON Schema.",
+    "sandbox": "Serve or reset the stand-in for Google and Clojars.",
+}
+
+
+REPORTING = frozenset({"run", "promote"})
+
+
+class Commands(click.Group):
+    """A group whose commands are loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        ctx.ensure_object(Settings).command = cmd_name
+        command: click.Command = import_module(f"flowdeploy.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every command explains itself: flowdeploy COMMAND --help",
+)
+@click.version_option(package_name="flowdeploy")
+@common_options(LISTS)
+def flowdeploy() -> None:
+    """From a git ref to a deployed fleet of App Engine applications.
+
+    \b
+    flowdeploy run "$GITHUB_REF"             in CI: build, test, publish, deploy
+    flowdeploy plan 20200403-073034          what that would do
+    flowdeploy promote 20200403-073034 all   give a version the traffic, or roll back
+    flowdeploy --sandbox run master          all of it, without a cloud
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code; whatever goes wrong is told here."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    settings = Settings()
+    try:
+        with flowdeploy.make_context("flowdeploy", arguments, obj=settings) as ctx:
+            flowdeploy.invoke(ctx)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except FlowdeployError as error:
+        return _fail(error, settings, arguments)
+    except click.ClickException as error:
+        return _fail(_usage_error(error), settings, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        _say("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what was asked for was done.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _fail(kept(Bug.met(error)), settings, arguments)
+    return 0
+
+
+def _fail(error: FlowdeployError, settings: Settings, arguments: Sequence[str]) -> int:
+    if settings.format == "json" or _asks_for_json(arguments):
+        click.echo(json.dumps(_error_document(error, settings), indent=2))
+    from flowdeploy.display.errors import render
+    from flowdeploy.display.terminal import console_on
+
+    render(error, console_on(sys.stderr, os.environ))
+    return error.exit_code
+
+
+def _error_document(error: FlowdeployError, settings: Settings) -> dict[str, Any]:
+    """The report of a run that ended before it was planned, or else just the error."""
+    if settings.command in REPORTING:
+        target = Session(settings).target
+        return report_json(unplanned(settings.command, target, error, datetime.now(UTC)))
+    return {"schema": 1, "exit_code": error.exit_code, "error": error_json(error)}
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether JSON was asked for in a command line that could not be parsed to its end."""
+    pairs = pairwise(arguments)
+    return "--format=json" in arguments or ("--format", "json") in pairs
+
+
+def _usage_error(error: click.ClickException) -> UsageError:
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"`{ctx.command_path} --help` says how it is called." if ctx else None
+    return UsageError(error.format_message(), hint=hint)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

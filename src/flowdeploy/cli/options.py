@@ -1,0 +1,89 @@
+"""Options that every command takes, before its name or after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LISTS = ("table", "json", "yaml", "csv")
+RUNS = ("table", "json")
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the common options say. Filled while click parses; read by `cli.session`."""
+
+    command: str = ""
+    config: Path | None = None
+    sandbox: bool = False
+    format: str = "table"
+    verbose: bool = False
+    quiet: bool = False
+
+
+def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Command]:
+    """The common options, for a command that can print in ``formats``."""
+
+    def check_format(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        _remember(ctx, param, value)
+        chosen = ctx.ensure_object(Settings).format
+        if chosen not in formats and not isinstance(ctx.command, click.Group):
+            raise click.BadParameter(
+                f"`{ctx.info_name}` prints {' or '.join(formats)}, not {chosen}.", ctx, param
+            )
+
+    options = (
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            envvar="FLOWDEPLOY_CONFIG",
+            help="The fleet. Default: config/instances.yaml, looked for from here upwards.",
+            callback=_remember,
+            expose_value=False,
+        ),
+        click.option(
+            "--sandbox",
+            is_flag=True,
+            default=None,
+            help="Work against the embedded stand-in instead of Google and Clojars.",
+            callback=_remember,
+            expose_value=False,
+        ),
+        click.option(
+            "--format",
+            type=click.Choice(LISTS),
+            help=f"How results are printed: {', '.join(formats)}.",
+            metavar="FORMAT",
+            callback=check_format,
+            expose_value=False,
+        ),
+        _flag("--verbose", "-v", "Say more."),
+        _flag("--quiet", "-q", "Say only results and errors."),
+    )
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _flag(name: str, short: str, text: str) -> Callable[[Command], Command]:
+    return click.option(
+        name, short, is_flag=True, default=None, help=text, callback=_remember, expose_value=False
+    )
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    """Keep what is given here; what is not given here may have been given before."""
+    settings = ctx.ensure_object(Settings)
+    if value is not None and param.name:
+        setattr(settings, param.name, value)

@@ -1,0 +1,78 @@
+"""Types and groups of options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowdeploy.cli.options import Command
+from flowdeploy.units import Portion
+
+
+class PortionType(click.ParamType[Portion]):
+    """``3`` or ``10%``."""
+
+    name = "N|P%"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Portion:
+        if isinstance(value, Portion):
+            return value
+        try:
+            return Portion.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Ids(click.ParamType[tuple[str, ...]]):
+    """Instance ids, separated by commas; completed from the configuration."""
+
+    name = "ID"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002  (click's signature)
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> tuple[str, ...]:
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from flowdeploy.cli.completion import instance_ids
+
+        return instance_ids(ctx, param, incomplete)
+
+
+def rollout_options(command: Command) -> Command:
+    """Options of every command that runs a plan."""
+    for option in reversed(
+        (
+            click.option(
+                "--jobs",
+                type=click.IntRange(1, 256),
+                metavar="N",
+                help="Calls under way at once.  [default: rollout.jobs, 32]",
+            ),
+            click.option(
+                "--max-failures",
+                type=PortionType(),
+                metavar="N|P%",
+                help="Production instances that may fail before no further one is begun."
+                "  [default: rollout.max_failures, 0]",
+            ),
+            click.option(
+                "--report",
+                "report_folder",
+                type=click.Path(file_okay=False, path_type=Path),
+                metavar="DIR",
+                help="Also write the report to DIR/report.json.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,74 @@
+"""``flowdeploy run REF``: parse the ref, plan its pipeline, carry it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from flowdeploy.cli.options import common_options
+from flowdeploy.cli.parameters import rollout_options
+from flowdeploy.cli.planning import Given, planned, ref_options
+from flowdeploy.cli.session import session
+from flowdeploy.errors import UsageError
+from flowdeploy.units import Portion
+
+
+@click.command(
+    "run",
+    epilog="""\b
+Examples:
+  flowdeploy run "$GITHUB_REF"
+  flowdeploy run 20200403-073034 --dry-run
+  flowdeploy run 20200403-073034 --only akvoflow-23,akvoflow-24
+  flowdeploy run master --prebuilt --report report
+  flowdeploy --sandbox run promote-20200403-073034""",
+)
+@ref_options
+@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing, as `plan` does.")
+@click.option(
+    "--prebuilt", is_flag=True, help="An earlier job has built: check the outputs, do not build."
+)
+@click.option("--replace", is_flag=True, help="Replace a dark version that has other content.")
+@click.option("--allow-older", is_flag=True, help="Let an older version go live.")
+@click.option("--first-live", is_flag=True, help="Let a service's first version be live.")
+@rollout_options
+@common_options()
+def command(
+    ref: str,
+    only: tuple[str, ...],
+    commit: str | None,
+    commit_time: str | None,
+    allow_dirty: bool,
+    dry_run: bool,
+    jobs: int | None,
+    max_failures: Portion | None,
+    report_folder: Path | None,
+    **orders: bool,
+) -> None:
+    """Parse REF, plan its pipeline and carry it out.
+
+    \b
+    a branch                  build and test; publish the library
+    the trunk                 the same; deploy to UAT2 live
+    YYYYMMDD-HHmmSS           the same; deploy to UAT1 live, to production dark
+    promote-YYYYMMDD-HHmmSS   move all production traffic to that version
+    a pull request            build and test
+    """
+    here = session()
+    plan, source = planned(here, ref, Given(only, commit, commit_time, allow_dirty))
+    if dry_run:
+        from flowdeploy.cli.plan import show
+
+        show(plan, source, here)
+        return
+    if plan.version is None:
+        raise UsageError(
+            f"there is no git checkout around {here.config.root} to take a commit from",
+            hint="Say what is built: --commit SHA --commit-time 2020-04-03T07:30:34Z",
+        )
+    from flowdeploy.cli.execute import Options, execute
+    from flowdeploy.executors.job import Orders
+
+    options = Options(jobs, max_failures, Orders(**orders), report_folder, source.require)
+    execute(plan, here, options)

@@ -1,0 +1,106 @@
+"""From the common options to values: the configuration, the folders, the endpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowdeploy import endpoints
+from flowdeploy.cli.options import Settings
+from flowdeploy.endpoints import Endpoints
+from flowdeploy.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from flowdeploy.config import Config
+
+HOME = ".flowdeploy"
+# The embedded stand-in's operations last long enough to be seen, and not longer.
+OPERATION_SECONDS = 0.8
+
+
+@dataclass
+class Session:
+    """What a command works with; everything is read when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def config(self) -> Config:
+        """Raises ConfigError with every problem of the file."""
+        from flowdeploy.config import load
+
+        return load(self.config_path)
+
+    @cached_property
+    def config_path(self) -> Path:
+        from flowdeploy.config import find
+
+        return self.settings.config or find(Path.cwd())
+
+    @cached_property
+    def home(self) -> Path:
+        """Where runs are recorded: beside the configuration, or here if there is none."""
+        if named := os.environ.get("FLOWDEPLOY_HOME"):
+            return Path(named).absolute()
+        config = self.config_if_any()
+        return (config.root if config else Path.cwd()) / HOME
+
+    @property
+    def target(self) -> str:
+        """What a plan says of where it would run: ``google``, ``sandbox`` or the sandbox's URL."""
+        running = os.environ.get("FLOWDEPLOY_SANDBOX")
+        return running or ("sandbox" if self.settings.sandbox else endpoints.GOOGLE)
+
+    @contextmanager
+    def endpoints(self) -> Iterator[Endpoints]:
+        """Where to work, with the embedded stand-in running if it is that."""
+        if running := os.environ.get("FLOWDEPLOY_SANDBOX"):
+            yield endpoints.sandbox(running, os.environ)
+        elif self.settings.sandbox:
+            with self._embedded() as url:
+                yield endpoints.sandbox(url, os.environ)
+        else:
+            yield endpoints.google(os.environ)
+
+    @contextmanager
+    def _embedded(self) -> Iterator[str]:
+        with sandbox_extra():
+            from flowdeploy.cli.stand_in import apps_of
+            from flowdeploy.sandbox.server import Sandbox
+            from flowdeploy.sandbox.state import Settings as Behaviour
+        behaviour = Behaviour(operation_seconds=OPERATION_SECONDS)
+        apps = apps_of(self.config_if_any())
+        with Sandbox(self.home / "sandbox", apps, settings=behaviour) as sandbox:
+            yield sandbox.url
+
+    def config_if_any(self) -> Config | None:
+        """The configuration, unless none is named and none is found."""
+        try:
+            _ = self.config_path
+        except ConfigError:
+            return None
+        return self.config
+
+
+def session() -> Session:
+    """The session of the command that runs."""
+    return Session(click.get_current_context().ensure_object(Settings))
+
+
+@contextmanager
+def sandbox_extra() -> Iterator[None]:
+    """The stand-in is an extra: says how to get it where its server library is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the sandbox needs {error.name}, which is not installed",
+            hint="pip install 'flowdeploy[sandbox]'",
+        ) from error

@@ -1,0 +1,59 @@
+"""``flowdeploy versions --project P``: the versions of a project, as gcloud lists them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from flowdeploy.cli.options import LISTS, common_options
+from flowdeploy.cli.session import session
+from flowdeploy.errors import ServiceError
+
+if TYPE_CHECKING:
+    from flowdeploy.display.versions import ListedVersion
+    from flowdeploy.executors.appengine import AppEngine
+
+
+@click.command(
+    "versions",
+    epilog="""\b
+Examples:
+  flowdeploy versions --project akvoflow-uat1
+  flowdeploy versions --project akvoflow-uat1 --format json""",
+)
+@click.option("--project", required=True, metavar="P", help="The App Engine project.")
+@click.option("--service", metavar="S", help="Only the versions of this service.")
+@common_options(LISTS)
+def command(project: str, service: str | None) -> None:
+    """List the versions of a project: SERVICE, VERSION.ID, TRAFFIC_SPLIT, LAST_DEPLOYED,
+    SERVING_STATUS, as `gcloud app versions list` prints and sorts them."""
+    from flowdeploy.display.tables import Format, show
+    from flowdeploy.display.versions import COLUMNS, versions_rows
+    from flowdeploy.executors.appengine import AppEngine
+    from flowdeploy.executors.google import credentials_for
+
+    here = session()
+    with here.endpoints() as endpoints:
+        credentials, _ = credentials_for(endpoints)
+        engine = AppEngine(endpoints.appengine, credentials, connections=4)
+        rows = versions_rows(_listed(engine, project, service))
+    show(rows, COLUMNS, Format(here.settings.format), sys.stdout)
+
+
+def _listed(engine: AppEngine, project: str, service: str | None) -> Iterator[ListedVersion]:
+    """Raises ServiceError for a project without an application, or without that service."""
+    from flowdeploy.display.versions import ListedVersion
+
+    splits = engine.services(project)
+    if service is not None and service not in splits:
+        raise ServiceError(
+            "NOT_FOUND",
+            f"{project} has no service {service}",
+            hint=f"Its services are: {', '.join(sorted(splits)) or 'none'}",
+        )
+    for name in [service] if service else splits:
+        for body in engine.versions(project, name):
+            yield ListedVersion(project, name, splits[name].allocations.get(body["id"], 0.0), body)

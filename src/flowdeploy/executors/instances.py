@@ -1,0 +1,126 @@
+"""The instances of a fleet, seen and changed through Google's services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+
+from flowdeploy.appyaml import version_body, with_settings
+from flowdeploy.checks import App, Finding, Observation, Wanted, deploy_objections, grouped
+from flowdeploy.endpoints import Endpoints
+from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.executors import observe
+from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.deploy import Cloud, Package, deploy
+from flowdeploy.executors.google import credentials_for
+from flowdeploy.executors.job import Orders
+from flowdeploy.executors.promote import promote, verify
+from flowdeploy.executors.staging import Staged
+from flowdeploy.executors.storage import Buckets, Content
+from flowdeploy.plan import Deploy, Promote, Verify
+from flowdeploy.rollout import Notify, Running
+
+
+@dataclass(slots=True)
+class Instances:
+    """What the checks learn of the apps serves the deploys; ``identity`` is who we are."""
+
+    cloud: Cloud
+    identity: str
+    connections: int
+    _apps: dict[str, App] = field(default_factory=dict)
+    _packages: dict[str, Package] = field(default_factory=dict)
+
+    @classmethod
+    def connect(cls, endpoints: Endpoints, connections: int) -> Instances:
+        """Raises ServiceError where there are no usable credentials."""
+        credentials, identity = credentials_for(endpoints)
+        cloud = Cloud(
+            AppEngine(endpoints.appengine, credentials, connections),
+            Buckets(endpoints.storage, credentials, connections),
+        )
+        return cls(cloud, identity, connections)
+
+    def check(
+        self,
+        steps: Sequence[Deploy],
+        staged: Staged,
+        orders: Orders,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Look at every instance to be deployed to. Raises Refused with all that speaks against."""
+        self._packages = {s.instance.id: _package(s, staged, orders) for s in steps}
+        findings: list[Finding] = []
+        for count, (step, seen) in enumerate(self._observed(steps), 1):
+            progress(count, len(steps))
+            findings += self._findings(step, seen)
+        if findings:
+            raise Refused(
+                "the deploy is refused, and nothing was changed",
+                details=grouped(sorted(findings, key=lambda finding: finding.instance)),
+            )
+
+    def deploy(self, step: Deploy, notify: Notify) -> Running:
+        app, package = self._apps[step.instance.id], self._packages[step.instance.id]
+        return deploy(self.cloud, step.instance, app, package, notify)
+
+    def verify(self, step: Verify, notify: Notify) -> Running:
+        return verify(self.cloud.engine, step, notify)
+
+    def promote(self, step: Promote, notify: Notify) -> Running:
+        return promote(self.cloud.engine, step, notify)
+
+    def _observed(
+        self, steps: Sequence[Deploy]
+    ) -> Iterator[tuple[Deploy, Observation | ServiceError]]:
+        """What is to be known of each, as it comes in."""
+
+        def look(step: Deploy) -> Observation | ServiceError:
+            try:
+                return observe.before_deploy(self.cloud.engine, step.instance, str(step.version))
+            except ServiceError as error:
+                return error
+
+        pool = ThreadPoolExecutor(self.connections, thread_name_prefix="check")
+        try:
+            looks = {pool.submit(look, step): step for step in steps}
+            for done in as_completed(looks):
+                yield looks[done], done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _findings(self, step: Deploy, seen: Observation | ServiceError) -> list[Finding]:
+        name = step.instance.id
+        if isinstance(seen, ServiceError):
+            if seen.code == "CONNECTION":
+                raise seen
+            return [Finding(name, " ".join(filter(None, (f"{seen.message}.", seen.hint))))]
+        if seen.app:
+            self._apps[name] = seen.app
+        return [Finding(name, o) for o in deploy_objections(self._packages[name].wanted, seen)]
+
+
+def _package(step: Deploy, staged: Staged, orders: Orders) -> Package:
+    """What the instance of ``step`` gets: the staged folder, with its own settings."""
+    instance = step.instance
+    version = str(step.version)
+    app = with_settings(staged.app, instance.settings, f"settings of {instance.id}")
+    if app.service not in ("default", instance.service):
+        raise Refused(
+            f"{staged.folder}/app.yaml is for the service {app.service},"
+            f" and {instance.id} is the service {instance.service}",
+            hint="Write the instance's `service` in the configuration, or take it out of app.yaml.",
+        )
+    return Package(
+        Wanted(
+            version,
+            step.traffic,
+            {file.path: file.sha1 for file in staged.manifest.files},
+            first_live=orders.first_live,
+            replace=orders.replace,
+            allow_older=orders.allow_older,
+        ),
+        tuple(Content(staged.path(f), f.sha1) for f in staged.manifest.by_sha1.values()),
+        lambda bucket: version_body(app, version, staged.manifest, bucket),
+    )

@@ -1,0 +1,54 @@
+"""What a crew is told before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flowdeploy.config import Config
+from flowdeploy.endpoints import Endpoints
+from flowdeploy.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the user has said may be done, or need not."""
+
+    prebuilt: bool = False
+    replace: bool = False
+    allow_older: bool = False
+    first_live: bool = False
+
+
+NO_ORDERS = Orders()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """This machine: its environment, flowdeploy's own folder and that of the run."""
+
+    environ: Mapping[str, str]
+    home: Path
+    run_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a crew is told. ``connections`` is how many calls may be under way at once."""
+
+    plan: Plan
+    config: Config
+    endpoints: Endpoints
+    site: Site
+    orders: Orders
+    connections: int = 32
+
+
+class Watcher(Protocol):
+    """Who is told of what happens beside and between the steps."""
+
+    def build_line(self, text: str) -> None: ...
+    def checking(self, done: int, total: int) -> None: ...
+    def said(self, text: str) -> None: ...
