@@ -129,6 +129,19 @@ def test_an_answer_of_another_shape_is_an_error(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "is_clojars"),
+    [
+        ("https://clojars.org/repo", True),
+        ("https://repo.clojars.org", True),
+        ("https://clojars.org.example.com/repo", False),
+        ("https://nexus.example.com/clojars.org", False),
+    ],
+)
+def test_clojars_is_known_by_its_host(url: str, is_clojars: bool) -> None:
+    assert (clojars.api_of(url) is not None) is is_clojars
+
+
+@pytest.mark.parametrize(
     ("status", "title", "words"),
     [
         (401, "No deploy token provided", "not a password"),

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
-from urllib.parse import urlsplit
 
 from flowdeploy.maven.checks import is_plain
 from flowdeploy.maven.coordinates import Coordinates
@@ -19,6 +18,7 @@ from flowdeploy.maven.pom import Pom
 MAX_FILE_BYTES = 30 * 1024 * 1024  # of the front server: client_max_body_size 30m
 STAGED_OR_PUBLISHED = "Non-SNAPSHOT redeploy"
 
+_HOSTS = {"clojars.org", "www.clojars.org", "repo.clojars.org"}
 _NAME = re.compile(r"[a-z0-9_.-]+", re.ASCII)
 _TOKEN = re.compile(r"CLOJARS_[0-9a-f]{60}", re.ASCII)
 
@@ -82,14 +82,8 @@ def size_problems(name: str, size: int) -> Iterator[str]:
 
 def api_of(repository: str) -> str | None:
     """Where Clojars answers about artifacts, if ``repository`` is Clojars; else None."""
-    is_clojars = urlsplit(repository).hostname in {"clojars.org", "www.clojars.org"}
+    is_clojars = urlsplit(repository).hostname in _HOSTS
     return "https://clojars.org/api/artifacts" if is_clojars else None
-
-
-def api_of(repository: str) -> str | None:
-    """Where the API is, if this is the address of Clojars; None for another repository."""
-    host = (urlsplit(repository).hostname or "").removeprefix("repo.")
-    return "https://clojars.org/api/artifacts" if host == "clojars.org" else None
 
 
 def artifact_address(api: str, coordinates: Coordinates) -> str:
