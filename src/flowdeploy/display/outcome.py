@@ -1,0 +1,93 @@
+"""What a report comes down to, in words that the terminal and the Markdown summary share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdeploy.display.text import counted, duration, gathered, listed
+from flowdeploy.display.words import left_out, result, where
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.plan import Deploy, Promote, Verify
+from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport
+
+_SERVING = (State.LIVE, State.DARK)
+_STANDING = {
+    State.DEPLOYED_NOT_PROMOTED: "deployed but not promoted",
+    State.UNKNOWN: "in an unknown state",
+}
+_GO_ON = (
+    "Next: put right what failed, then give the same command again;"
+    " what is done already is left as it is"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error, and the instances (or stages) that it was met on."""
+
+    error: FlowdeployError
+    where: tuple[str, ...]
+
+
+def is_listed(step: StepReport) -> bool:
+    """Whether a step has a row of its own; one that passed a check or never began has none."""
+    passed = isinstance(step.step, Verify) and step.succeeded
+    return step.outcome is not Outcome.NOT_STARTED and not passed
+
+
+def remarks(report: Report) -> list[str]:
+    """What else is to be said of steps and plan; what is so of many instances is said once."""
+    rowless = [step for step in report.steps if not is_listed(step)]
+    folded = gathered(((step.stage, result(step)), where(step)) for step in rowless)
+    notes = gathered((note, where(step)) for step in report.steps for note in step.notes)
+    return [
+        *(f"{stage}: {said}: {', '.join(names)}" for (stage, said), names in folded.items()),
+        *(f"{', '.join(names)}: {note}" for note, names in notes.items()),
+        *(left_out(report.plan) if report.plan else []),
+    ]
+
+
+def failures(report: Report) -> list[Failure]:
+    """The errors of all steps, identical ones once."""
+    failed = [(step.error, where(step)) for step in report.steps if step.error]
+    alike = gathered((_content(error), (error, name)) for error, name in failed)
+    return [Failure(same[0][0], tuple(name for _, name in same)) for same in alike.values()]
+
+
+def _content(error: FlowdeployError) -> tuple[object, ...]:
+    return error.code, error.message, error.details, error.hint
+
+
+def closing(report: Report) -> str:
+    """One sentence: how the run ended, after how long, and what is so now."""
+    verb = "in" if report.outcome is RunOutcome.SUCCEEDED else "after"
+    return f"{str(report.outcome).capitalize()} {verb} {duration(report.seconds)}: {_now(report)}"
+
+
+def next_step(report: Report) -> str | None:
+    unfinished = {RunOutcome.PARTIAL, RunOutcome.INTERRUPTED}
+    return _GO_ON if report.outcome in unfinished else None
+
+
+def _now(report: Report) -> str:
+    changed = any(step.may_have_changed for step in report.steps)
+    if not changed and report.outcome is not RunOutcome.SUCCEEDED:
+        return "no instance was changed"
+    instances = _by_standing(report)
+    said = {how: f"{how} on {counted(names)}" for how, names in instances.items()}
+    serving = [said.pop(state) for state in _SERVING if state in said]
+    version = report.plan.version if report.plan else None
+    clauses = [f"{version} is {listed(serving)}"] if serving else []
+    return "; ".join([*clauses, *said.values()]) or ", ".join(map(result, report.steps))
+
+
+def _by_standing(report: Report) -> dict[str, list[str]]:
+    """How each instance that was to be changed stands now → the instances of which that is so."""
+    concerned = (step for step in report.steps if isinstance(step.step, Deploy | Promote))
+    return gathered((_standing(step), where(step)) for step in concerned)
+
+
+def _standing(step: StepReport) -> str:
+    if step.state and (step.succeeded or step.state not in _SERVING):
+        return _STANDING.get(step.state, str(step.state))
+    return str(step.outcome).replace("-", " ")

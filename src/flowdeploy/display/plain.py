@@ -1,0 +1,67 @@
+"""Progress as plain lines, one per event, for logs and pipes."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from flowdeploy.display.terminal import say
+from flowdeploy.display.text import clean_lines, duration, output_line
+from flowdeploy.display.words import instance_name, result
+from flowdeploy.plan import Plan, Stage, action
+from flowdeploy.report import StepReport
+
+
+class PlainProgress:
+    """Lines that begin with stage and instance, in columns as wide as the plan needs."""
+
+    def __init__(self, plan: Plan, console: Console, *, verbose: bool = False) -> None:
+        self._console = console
+        self._verbose = verbose
+        steps = [step for stage in plan.stages for step in stage.steps]
+        self._stage_width = max((len(stage.name) for stage in plan.stages), default=0)
+        self._name_width = max((len(instance_name(step)) for step in steps), default=0)
+
+    def stage_started(self, stage: Stage) -> None:
+        self._say(stage.name, "", _beginning(stage))
+
+    def step_started(self, report: StepReport) -> None:
+        if self._verbose:
+            self._say_of(report, f"{action(report.step)} begins")
+
+    def step_noted(self, report: StepReport, note: str) -> None:
+        if self._verbose:
+            self._say_of(report, note)
+
+    def step_finished(self, report: StepReport) -> None:
+        parts = [result(report), duration(report.seconds), report.url or "", error_line(report)]
+        self._say_of(report, "  ".join(part for part in parts if part))
+
+    def checking(self, done: int, total: int) -> None:
+        if done in {0, total}:
+            self._say("checks", "", f"{done} of {total} instances read")
+
+    def build_line(self, text: str) -> None:
+        say(self._console, output_line(text))
+
+    def said(self, text: str) -> None:
+        say(self._console, text)
+
+    def _say_of(self, report: StepReport, text: str) -> None:
+        self._say(report.stage, instance_name(report.step), text)
+
+    def _say(self, stage: str, name: str, text: str) -> None:
+        head = [stage.ljust(self._stage_width)]
+        head += [name.ljust(self._name_width)] if name else []
+        say(self._console, "  ".join([*head, text]))
+
+
+def error_line(report: StepReport) -> str:
+    """A failed step's error in one line; empty for others."""
+    if not report.error:
+        return ""
+    return f"{report.error.code}: {' '.join(clean_lines(report.error.message))}"
+
+
+def _beginning(stage: Stage) -> str:
+    count = sum(1 for step in stage.steps if instance_name(step))
+    return f"begins, {count} instance{'s' if count > 1 else ''}" if count else "begins"

@@ -1,0 +1,56 @@
+"""A plan, for people: a table of its stages, and what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rich.console import Console
+
+from flowdeploy.display.tables import padded
+from flowdeploy.display.terminal import say, say_all
+from flowdeploy.display.text import wrapped
+from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
+from flowdeploy.plan import Plan, Stage, action
+
+
+def render(plan: Plan, target: str, console: Console) -> None:
+    """Print the plan; steps that differ in their instance alone share a row that names them all."""
+    say(console, target_line(target))
+    say(console, _headline(plan))
+    say(console)
+    header, *lines = _table(plan, console.width)
+    say(console, (header, "bold"))
+    say_all(console, lines)
+    say(console)
+    for line in left_out(plan):
+        say_all(console, wrapped(line, console.width))
+
+
+def _headline(plan: Plan) -> str:
+    source = f", from {plan.ref}" if plan.ref else ""
+    return f"Plan: {plan.kind} {plan.version or UNKNOWN_YET}{source}"
+
+
+def _table(plan: Plan, width: int) -> Iterator[str]:
+    """The lines of the table; its last column is wrapped at ``width``."""
+    rows = [row for stage in plan.stages for row in _rows(stage)]
+    heads = padded([["STAGE", "ACTION"], *(row[:2] for row in rows)])
+    for head, last in zip(heads, ["DETAIL", *(row[2] for row in rows)], strict=True):
+        left = "".join(f"{cell}  " for cell in head)
+        first, *more = wrapped(last, width - len(left))
+        yield left + first
+        yield from (" " * len(left) + line for line in more)
+
+
+def _rows(stage: Stage) -> Iterator[tuple[str, str, str]]:
+    alike = groupby(stage.steps, key=lambda step: (action(step), detail(step)))
+    for (what, how), steps in alike:
+        names = [name for step in steps if (name := instance_name(step))]
+        yield stage.name, what, how + _on(names)
+
+
+def _on(names: list[str]) -> str:
+    if len(names) < 2:
+        return "".join(f" on {name}" for name in names)
+    return f" on {len(names)} instances: {', '.join(names)}"

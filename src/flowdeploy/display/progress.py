@@ -1,0 +1,49 @@
+"""Progress while a plan runs: redrawn in place on a terminal, else one line per event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+
+from flowdeploy.display.live import live_progress
+from flowdeploy.display.plain import PlainProgress
+from flowdeploy.display.terminal import say, takes_live_display
+from flowdeploy.display.words import target_line
+from flowdeploy.plan import Plan
+from flowdeploy.rollout.contract import Listener
+
+
+class ProgressListener(Listener, Protocol):
+    """A rollout's listener that also hears of what goes on around the steps."""
+
+    def checking(self, done: int, total: int) -> None:
+        """The checks before the first change have read ``done`` of ``total`` instances."""
+
+    def build_line(self, text: str) -> None:
+        """The build has written a line; called from any thread."""
+
+    def said(self, text: str) -> None:
+        """A sentence about the run as a whole."""
+
+
+@contextmanager
+def listener(
+    plan: Plan, target: str, *, console: Console, quiet: bool = False, verbose: bool = False
+) -> Iterator[ProgressListener]:
+    """Show on ``console`` what happens meanwhile: the target first; nothing at all if ``quiet``.
+
+    ``verbose`` adds to plain lines when each step begins and what it is doing,
+    which the live display shows anyway.
+    """
+    if quiet:
+        yield PlainProgress(plan, Console(quiet=True))
+        return
+    say(console, target_line(target))
+    if takes_live_display(console):
+        with live_progress(plan, console) as progress:
+            yield progress
+    else:
+        yield PlainProgress(plan, console, verbose=verbose)

@@ -1,0 +1,65 @@
+"""A report as Markdown, for the summary page of a CI job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from flowdeploy.display.outcome import closing, failures, is_listed, next_step, remarks
+from flowdeploy.display.text import clean, clean_lines
+from flowdeploy.display.words import instance_name, result, target_line
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.report import Report, StepReport
+
+# What begins markup in GitHub's Markdown. As character references they begin none,
+# whatever is around them (CommonMark 0.31, section 2.5).
+_MARKUP = re.compile(r"[&<>|`*_~\\\[\]#!@$]")
+
+
+def markdown(report: Report) -> str:
+    """A section of its own, ending in a line break."""
+    blocks = [
+        f"## flowdeploy: {escaped(str(report.outcome))}",
+        "\n".join(_paragraph(report)),
+        _table(step for step in report.steps if is_listed(step)),
+        "\n".join(f"- {escaped(remark)}" for remark in remarks(report)),
+        "\n".join(_errors(report)),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line, as Markdown that shows it literally."""
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", clean(text)).strip()
+
+
+def _paragraph(report: Report) -> Iterator[str]:
+    """The lines of the paragraph; a backslash at a line's end breaks the line there."""
+    lines = [closing(report), next_step(report), target_line(report.target), f"Run: {report.run}"]
+    *head, last = [escaped(line) for line in lines if line]
+    yield from (f"{line}\\" for line in head)
+    yield last
+
+
+def _table(steps: Iterable[StepReport]) -> str:
+    rows = [f"| {' | '.join(map(escaped, _cells(step)))} |" for step in steps]
+    header = ["| Stage | Instance | Result | Seconds | URL |", "| --- | --- | --- | ---: | --- |"]
+    return "\n".join([*header, *rows]) if rows else ""
+
+
+def _cells(step: StepReport) -> list[str]:
+    seconds = f"{step.seconds:.1f}"
+    return [step.stage, instance_name(step.step), result(step), seconds, step.url or ""]
+
+
+def _errors(report: Report) -> Iterator[str]:
+    if report.error:
+        yield _error("Error", report.error)
+    for failure in failures(report):
+        yield _error(f"{failure.error.code} on {', '.join(failure.where)}", failure.error)
+
+
+def _error(heading: str, error: FlowdeployError) -> str:
+    lines = clean_lines("\n".join([error.message, *error.details]))
+    hint = [f"Hint: {error.hint}"] if error.hint else []
+    return f"- **{escaped(heading)}**" + "".join(f"<br>{escaped(line)}" for line in lines + hint)

@@ -1,0 +1,95 @@
+"""What the live display shows, as frozen data: events make one view out of another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from flowdeploy.display.words import where
+from flowdeploy.plan import Plan, Stage
+from flowdeploy.report import StepReport
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """How far a stage is; moments are seconds of a monotonic clock."""
+
+    total: int
+    succeeded: int = 0
+    failed: int = 0
+    since: float | None = None
+    until: float | None = None
+
+    @property
+    def ended(self) -> int:
+        return self.succeeded + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What is being done, and since when."""
+
+    since: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """``stages`` by name, in the plan's order; ``under_way`` by stage and instance, oldest first.
+
+    What concerns no instance is under way in its stage's own name.
+
+    Every event copies what it changes, so that another thread may draw a view
+    while the next one is made.
+    """
+
+    stages: Mapping[str, StageView]
+    under_way: Mapping[tuple[str, str], Activity] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan) -> View:
+        return cls({stage.name: StageView(len(stage.steps)) for stage in plan.stages})
+
+    def entered(self, stage: Stage, now: float) -> View:
+        return self._with_stage(stage.name, replace(self.stages[stage.name], since=now))
+
+    def began(self, report: StepReport, now: float) -> View:
+        return self._doing(_key(report), Activity(now))
+
+    def noted(self, report: StepReport, note: str) -> View:
+        """A note may come in after the end of its step, from another thread; it says no more."""
+        key = _key(report)
+        if key not in self.under_way:
+            return self
+        return self._doing(key, replace(self.under_way[key], note=note))
+
+    def ended(self, report: StepReport, now: float) -> View:
+        stage = self.stages[report.stage]
+        stage = replace(
+            stage,
+            succeeded=stage.succeeded + report.succeeded,
+            failed=stage.failed + (not report.succeeded),
+        )
+        if stage.ended == stage.total:
+            stage = replace(stage, until=now)
+        return self._without(_key(report))._with_stage(report.stage, stage)
+
+    def checking(self, done: int, total: int, now: float) -> View:
+        key = ("checks", "checks")
+        if done == total:
+            return self._without(key)
+        since = self.under_way[key].since if key in self.under_way else now
+        return self._doing(key, Activity(since, f"{done} of {total} instances read"))
+
+    def _with_stage(self, name: str, stage: StageView) -> View:
+        return replace(self, stages={**self.stages, name: stage})
+
+    def _doing(self, key: tuple[str, str], activity: Activity) -> View:
+        return replace(self, under_way={**self.under_way, key: activity})
+
+    def _without(self, key: tuple[str, str]) -> View:
+        return replace(self, under_way={k: a for k, a in self.under_way.items() if k != key})
+
+
+def _key(report: StepReport) -> tuple[str, str]:
+    return report.stage, where(report)

@@ -1,0 +1,108 @@
+"""Steps, and what became of them, in plain words."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from flowdeploy.display.text import gathered
+from flowdeploy.plan import Build, Deploy, Plan, Promote, Publish, Step, Verify, instance_of
+from flowdeploy.report import Outcome, State, StepReport
+
+UNKNOWN_YET = "known after build"
+
+_FAILED = {
+    None: "failed",
+    State.LIVE: "failed, live",
+    State.DARK: "failed, dark",
+    State.DEPLOYED_NOT_PROMOTED: "deployed, not promoted",
+    State.UNKNOWN: "failed, state unknown",
+}
+
+
+def target_line(target: str) -> str:
+    return "Target: google" if target == "google" else f"Target: sandbox at {target}"
+
+
+def instance_name(step: Step) -> str:
+    """The id of the step's instance; empty for steps of the whole run."""
+    instance = instance_of(step)
+    return instance.id if instance else ""
+
+
+def where(report: StepReport) -> str:
+    """The step's instance, or else its stage."""
+    return instance_name(report.step) or report.stage
+
+
+def detail(step: Step) -> str:
+    """What a plan says of a step beside its action and its instance."""
+    match step:
+        case Build():
+            return "the configured commands"
+        case Publish(library, version):
+            return f"{library or UNKNOWN_YET}, version {version or UNKNOWN_YET}"
+        case Deploy(_, _, traffic):
+            return str(traffic)
+        case Verify():
+            return "deployed and serving"
+        case Promote():
+            return "all traffic"
+        case _:
+            assert_never(step)
+
+
+def result(report: StepReport) -> str:
+    """What became of a step, such as ``deployed, dark``."""
+    match report.outcome:
+        case Outcome.DONE:
+            said = _done(report)
+        case Outcome.UNCHANGED:
+            said = _unchanged(report)
+        case Outcome.FAILED:
+            said = _FAILED[report.state]
+        case Outcome.SKIPPED | Outcome.NOT_STARTED:
+            return str(report.outcome).replace("-", " ")
+        case _:
+            assert_never(report.outcome)
+    return f"{said}, {report.attempts} attempts" if report.attempts > 1 else said
+
+
+def _done(report: StepReport) -> str:
+    match report.step:
+        case Build():
+            return "built"
+        case Publish():
+            return "published"
+        case Deploy(_, _, traffic):
+            return f"deployed, {report.state or traffic}"
+        case Verify():
+            return "ready"
+        case Promote():
+            return "promoted"
+        case _:
+            assert_never(report.step)
+
+
+def _unchanged(report: StepReport) -> str:
+    match report.step:
+        case Build():
+            return "already built"
+        case Publish():
+            return "already published"
+        case Deploy(_, _, traffic):
+            return f"already {report.state or traffic}"
+        case Verify():
+            return "ready"
+        case Promote():
+            return "already live"
+        case _:
+            assert_never(report.step)
+
+
+def left_out(plan: Plan) -> list[str]:
+    """What the plan does not do: the instances skipped, by reason, and the files not applied."""
+    reasons = gathered((skipped.reason, skipped.instance) for skipped in plan.skipped)
+    lines = [f"Skipped: {', '.join(ids)}: {reason}" for reason, ids in reasons.items()]
+    if plan.not_applied:
+        lines.append(f"Not applied by this release of flowdeploy: {', '.join(plan.not_applied)}")
+    return lines
