@@ -107,6 +107,4 @@ def _read(ending: Done | BaseException) -> tuple[Done, FlowdeployError | None]:
         case FlowdeployError():
             return Done(), ending
         case _:
-            bug = Bug(f"{type(ending).__name__}: {ending}")
-            bug.__cause__ = ending
-            return Done(state=State.UNKNOWN), bug
+            return Done(state=State.UNKNOWN), Bug.met(ending)

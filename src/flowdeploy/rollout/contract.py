@@ -53,11 +53,15 @@ class Crew(Protocol):
         """Called before a stage begins; raises FlowdeployError to end the run there."""
 
     def perform(self, step: Step, notify: Notify) -> Running:
-        """Begin a step. ``notify`` tells a person what it is doing, from any thread."""
+        """Begin a step. ``notify`` tells a person what it is doing.
+
+        Steps of an instance may call it from any thread, all others only from
+        the one that they run in, which is the listener's.
+        """
 
 
 class Listener(Protocol):
-    """Who is told what happens, always from the thread that called `run`."""
+    """Who is told what happens, always from the thread that called `run`. It never raises."""
 
     def stage_started(self, stage: Stage) -> None: ...
     def step_started(self, report: StepReport) -> None: ...
@@ -69,7 +73,7 @@ class Listener(Protocol):
 class Limits:
     """How much at once, and how much may go wrong.
 
-    ``jobs`` is how many calls are under way at once. ``max_failures`` is how many
+    ``jobs``, at least 1, is how many calls are under way at once. ``max_failures`` is how many
     deploys and promotions of production instances may fail; beyond it no further
     instance is begun.
     """

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flowdeploy.plan import Stage, instance_of
@@ -34,30 +35,30 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    job: Job
+    place: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Advanced:
     job: Job
-    reached: Pause | Done | Exception
+    reached: Pause | Done | BaseException
 
 
 @dataclass(frozen=True, slots=True)
-class _Stop:
-    """A person or the CI wants the run to end."""
+class _Woken:
+    """The run is to stop: whoever waits for a message is to look again."""
 
 
 class Pool:
-    """At most ``size`` threads; they die with the process, and none is waited for."""
+    """At most ``size`` threads; none is waited for, and what hangs dies with the process."""
 
     def __init__(self, size: int, crew: Crew, board: Board) -> None:
         self._size = size
         self._crew = crew
         self._board = board
-        self._work: queue.SimpleQueue[Job] = queue.SimpleQueue()
-        self._inbox: queue.SimpleQueue[_Noted | _Advanced | _Stop] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Noted | _Advanced | _Woken] = queue.SimpleQueue()
         self._due: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
         self._busy: dict[int, Job] = {}
@@ -71,19 +72,30 @@ class Pool:
         signal told us to stop.
         """
         waiting = _jobs(self._board, places)
-        with posted(lambda: self._inbox.put(_Stop())):
-            while (waiting or self._busy or self._due) and not self._stopping:
-                if not self._board.may_begin(stage):
-                    waiting.clear()
-                self._dispatch(waiting)
+        with posted(self._stop):
+            self._dispatch(stage, waiting)
+            while (self._busy or self._due) and not self._stopping:
                 self._receive(self._until_next_due())
+                self._dispatch(stage, waiting)
             if self._stopping:
                 self._wind_down()
                 raise KeyboardInterrupt
 
-    def _dispatch(self, waiting: deque[Job]) -> None:
+    def close(self) -> None:
+        """Let the idle threads end, and the others once their calls return."""
+        for _ in range(self._threads):
+            self._work.put(None)
+
+    def _stop(self) -> None:
+        """Begin nothing more; called between any two instructions of this same thread."""
+        self._stopping = True
+        self._inbox.put(_Woken())
+
+    def _dispatch(self, stage: Stage, waiting: deque[Job]) -> None:
         """Give free workers what is due, then what has not begun."""
-        while len(self._busy) < self._size:
+        if not self._board.may_begin(stage):
+            waiting.clear()
+        while len(self._busy) < self._size and not self._stopping:
             if self._due and self._due[0][0] <= time.monotonic():
                 self._hand_over(heapq.heappop(self._due)[2])
             elif waiting:
@@ -94,9 +106,7 @@ class Pool:
     def _hand_over(self, job: Job) -> None:
         if job.running is None:
             self._board.start(job.places[0])
-            job.running = self._crew.perform(
-                self._board.step(job.places[0]), lambda text: self._inbox.put(_Noted(job, text))
-            )
+            job.running = self._perform(job.places[0])
             job.started = time.monotonic()
         self._busy[id(job)] = job
         if self._threads < len(self._busy):
@@ -104,9 +114,16 @@ class Pool:
             threading.Thread(target=self._worker, daemon=True).start()
         self._work.put(job)
 
+    def _perform(self, place: int) -> Running:
+        """The step at ``place``; being a generator, it begins in the worker that advances it."""
+        return (
+            yield from self._crew.perform(
+                self._board.step(place), lambda text: self._inbox.put(_Noted(place, text))
+            )
+        )
+
     def _worker(self) -> None:
-        while True:
-            job = self._work.get()
+        while job := self._work.get():
             self._inbox.put(_Advanced(job, _advance(job.running)))
 
     def _until_next_due(self) -> float | None:
@@ -120,18 +137,18 @@ class Pool:
         except queue.Empty:
             return
         match message:
-            case _Noted(job, text):
-                self._board.note(job.places[0], text)
+            case _Noted(place, text):
+                self._board.note(place, text)
             case _Advanced(job, reached):
                 del self._busy[id(job)]
                 self._advanced(job, reached)
-            case _Stop():
-                self._stopping = True
+            case _Woken():
+                pass
 
-    def _advanced(self, job: Job, reached: Pause | Done | Exception) -> None:
+    def _advanced(self, job: Job, reached: Pause | Done | BaseException) -> None:
         if isinstance(reached, Pause):
-            self._board.note(job.places[0], reached.note)
             self._go_on_in(reached.seconds, job)
+            self._board.note(job.places[0], reached.note)
             return
         self._finish(job, reached)
         if isinstance(reached, Done) and job.places:
@@ -145,16 +162,20 @@ class Pool:
         job.running = None
 
     def _wind_down(self) -> None:
-        """Let calls under way return, for a while; whatever has begun then ends as interrupted."""
+        """Let calls under way return, for a while; whatever has begun then ends as interrupted.
+
+        Another signal ends the while.
+        """
         deadline = time.monotonic() + GRACE
-        while self._busy and (left := deadline - time.monotonic()) > 0:
-            self._receive(left)
+        with suppress(KeyboardInterrupt):
+            while self._busy and (left := deadline - time.monotonic()) > 0:
+                self._receive(left)
         for job in [*self._busy.values(), *(job for _, _, job in self._due)]:
             if job.running:
                 self._finish(job, KeyboardInterrupt())
 
 
-def _advance(running: Running | None) -> Pause | Done | Exception:
+def _advance(running: Running | None) -> Pause | Done | BaseException:
     """Let a step go on until it pauses or ends."""
     assert running is not None  # noqa: S101  (a job is handed over with its step begun)
     try:
@@ -162,7 +183,7 @@ def _advance(running: Running | None) -> Pause | Done | Exception:
     except StopIteration as end:
         done: Done = end.value
         return done
-    except Exception as error:  # a bug in one step must not lose what the others did
+    except BaseException as error:  # whatever it is, what the others did must not be lost
         return error
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.plan import Plan, Stage, instance_of
+from flowdeploy.report import Bug
 from flowdeploy.rollout.board import Board
-from flowdeploy.rollout.contract import Crew, Done, Limits, Listener, Result, Running
+from flowdeploy.rollout.contract import Crew, Done, Limits, Listener, Notify, Result, Running
 from flowdeploy.rollout.pool import Pool
 
 
@@ -18,29 +20,37 @@ def run(plan: Plan, crew: Crew, listener: Listener, limits: Limits) -> Result:
     Never raises for what a step or a stage's entrance does. A SIGINT or SIGTERM
     (the caller lets both raise KeyboardInterrupt) ends the run in an orderly
     way: nothing new begins, and calls under way get a moment to return. A
-    second one raises KeyboardInterrupt out of here at once.
+    second one cuts that moment short.
     """
     board = Board(plan, limits.max_failures, listener)
-    pool = Pool(limits.jobs, crew, board)
     try:
-        for stage, places in _stages_with_places(plan):
-            crew.enter(stage)
-            board.enter(stage)
-            _run_stage(stage, places, crew, board, pool)
-            if not board.may_go_on(stage, places):
-                break
+        with closing(Pool(limits.jobs, crew, board)) as pool:
+            _run_stages(plan, crew, board, pool)
     except FlowdeployError as error:
         return Result(board.reports, error)
     except KeyboardInterrupt:
         return Result(board.reports, interrupted=True)
+    except Exception as error:  # what was done until here must not be lost
+        return Result(board.reports, Bug.met(error))
     return Result(board.reports)
+
+
+def _run_stages(plan: Plan, crew: Crew, board: Board, pool: Pool) -> None:
+    for stage, places in _stages_with_places(plan):
+        crew.enter(stage)
+        board.enter(stage)
+        _run_stage(stage, places, crew, board, pool)
+        if not board.may_go_on(stage, places):
+            return
 
 
 def _stages_with_places(plan: Plan) -> Iterator[tuple[Stage, range]]:
     """Every stage with the places of its steps in the list of all steps."""
     begin = 0
     for stage in plan.stages:
-        yield stage, range(begin, begin := begin + len(stage.steps))
+        end = begin + len(stage.steps)
+        yield stage, range(begin, end)
+        begin = end
 
 
 def _run_stage(stage: Stage, places: range, crew: Crew, board: Board, pool: Pool) -> None:
@@ -53,11 +63,15 @@ def _run_stage(stage: Stage, places: range, crew: Crew, board: Board, pool: Pool
 
 def _run_here(place: int, crew: Crew, board: Board) -> None:
     """Run a step that has no instance in this thread, where a signal can interrupt it."""
+
+    def notify(text: str) -> None:
+        board.note(place, text)
+
     board.start(place)
     started = time.monotonic()
     ending: Done | BaseException
     try:
-        ending = _exhaust(crew.perform(board.step(place), lambda text: board.note(place, text)))
+        ending = _exhaust(crew.perform(board.step(place), notify), notify)
     except (Exception, KeyboardInterrupt) as error:
         ending = error
     board.finish(place, ending, time.monotonic() - started)
@@ -65,11 +79,12 @@ def _run_here(place: int, crew: Crew, board: Board) -> None:
         raise ending
 
 
-def _exhaust(running: Running) -> Done:
+def _exhaust(running: Running, notify: Notify) -> Done:
     while True:
         try:
             pause = next(running)
         except StopIteration as end:
             done: Done = end.value
             return done
+        notify(pause.note)
         time.sleep(pause.seconds)

@@ -1,0 +1,71 @@
+"""A rollout's surroundings: a crew made of one function, and a log of what the listener hears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from flowdeploy.plan import Plan, Stage, Step, action, instance_of
+from flowdeploy.report import StepReport
+from flowdeploy.rollout import Limits, Notify, Result, Running, run
+
+Perform = Callable[[Step, Notify], Running]
+
+
+def _label(step: Step) -> str:
+    instance = instance_of(step)
+    return f"{action(step)} {instance.id}" if instance else action(step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    perform: Perform
+    enter: Callable[[Stage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """Events in words; ``hear`` is called with each, in the listener's thread."""
+
+    hear: Callable[[str], None]
+    events: list[str] = field(default_factory=list)
+
+    def stage_started(self, stage: Stage) -> None:
+        self._add(f"stage {stage.name}")
+
+    def step_started(self, report: StepReport) -> None:
+        self._add(f"start {_label(report.step)}")
+
+    def step_noted(self, report: StepReport, note: str) -> None:
+        self._add(f"note {_label(report.step)}: {note}")
+
+    def step_finished(self, report: StepReport) -> None:
+        self._add(f"finish {_label(report.step)}: {report.outcome}")
+
+    def _add(self, event: str) -> None:
+        self.events.append(event)
+        self.hear(event)
+
+
+def _ignore(_: object) -> None:
+    """Nothing is done about it."""
+
+
+def _carry_out(
+    plan: Plan,
+    perform: Perform,
+    limits: Limits,
+    *,
+    enter: Callable[[Stage], None] = _ignore,
+    hear: Callable[[str], None] = _ignore,
+) -> tuple[Result, list[str]]:
+    log = _Log(hear)
+    return run(plan, _Crew(perform, enter), log, limits), log.events
+
+
+@pytest.fixture(scope="session")
+def carry_out() -> Callable[..., tuple[Result, list[str]]]:
+    """``carry_out(plan, perform, limits, enter=…, hear=…)`` → the result and the events."""
+    return _carry_out
