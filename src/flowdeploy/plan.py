@@ -79,7 +79,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A production instance that the plan leaves out, and why."""
+    """An instance that the plan leaves out, and why."""
 
     instance: str
     reason: str
@@ -128,13 +128,15 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
         return _plan_promote_ref(ref, scope)
     version = ref.version or (commit_version(commit) if commit else None)
     library = library_version(ref, commit) if commit else None
+    uat, uat_skipped = _uat(ref.kind, scope.fleet)
     production, skipped = _production(scope) if ref.kind is Kind.RELEASE else ((), ())
     stages = (
         Stage("build", (Build(),)),
         *_publish_stage(ref.kind, scope, library),
-        *_uat_stage(ref.kind, scope.fleet, version),
-        *_dark_stage(production, version),
+        *_deploy_stage("uat", uat, version, Traffic.LIVE),
+        *_deploy_stage("production", production, version, Traffic.DARK),
     )
+    skipped = uat_skipped + skipped
     plan = Plan(ref.full, ref.kind, version, stages, library, skipped, not_applied=None)
     return _reachable(plan)
 
@@ -202,17 +204,18 @@ def _publish_stage(kind: Kind, scope: Scope, version: str | None) -> tuple[Stage
     return (Stage("publish", (Publish(scope.library, version),)),)
 
 
-def _uat_stage(kind: Kind, fleet: Fleet, version: str | None) -> tuple[Stage, ...]:
+def _deploy_stage(
+    name: str, instances: tuple[Instance, ...], version: str | None, traffic: Traffic
+) -> tuple[Stage, ...]:
+    steps = tuple(Deploy(i, version, traffic) for i in instances)
+    return (Stage(name, steps),) if steps else ()
+
+
+def _uat(kind: Kind, fleet: Fleet) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The UAT instance that a pipeline goes through, or why it goes through none."""
     role = {Kind.TRUNK: Role.UAT2, Kind.RELEASE: Role.UAT1}.get(kind)
-    steps = tuple(
-        Deploy(i, version, Traffic.LIVE) for i in fleet.instances if i.role is role and not i.skip
-    )
-    return (Stage("uat", steps),) if steps else ()
-
-
-def _dark_stage(instances: tuple[Instance, ...], version: str | None) -> tuple[Stage, ...]:
-    steps = tuple(Deploy(i, version, Traffic.DARK) for i in instances)
-    return (Stage("production", steps),) if steps else ()
+    candidates = tuple(i for i in fleet.instances if i.role is role)
+    return _divided(candidates, candidates)
 
 
 def _production(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
@@ -222,11 +225,16 @@ def _production(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]
         _refuse_skipped(chosen)
         if others := [i.id for i in chosen if i.role is not Role.PRODUCTION]:
             raise UsageError(f"--only narrows production, and these are not: {', '.join(others)}")
+    return _divided(chosen, scope.fleet.production)
+
+
+def _divided(
+    chosen: tuple[Instance, ...], candidates: tuple[Instance, ...]
+) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The chosen instances to work on, and the candidates left out with their reasons."""
     working = tuple(i for i in chosen if not i.skip)
-    skipped = tuple(
-        Skipped(i.id, i.skip or "not in --only") for i in scope.fleet.production if i not in working
-    )
-    return working, skipped
+    skipped = (Skipped(i.id, i.skip or "not in --only") for i in candidates if i not in working)
+    return working, tuple(skipped)
 
 
 def _refuse_skipped(instances: Sequence[Instance]) -> None:
