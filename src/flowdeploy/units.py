@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 _DURATION = re.compile(
-    r"(?:(?P<h>[0-9]+)h)?(?:(?P<m>[0-9]+)m)?(?:(?P<s>[0-9]+(?:\.[0-9]+)?)s)?", re.ASCII
+    r"(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9}(?:\.[0-9]{1,9})?)s)?"
 )
-_PORTION = re.compile(r"(?P<number>[0-9]+)(?P<percent>%?)", re.ASCII)
+_PORTION = re.compile(r"(?P<number>[0-9]{1,9})(?P<percent>%?)")
 
 
 def parse_duration(text: str) -> float:
