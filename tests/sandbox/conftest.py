@@ -1,0 +1,161 @@
+"""A stand-in for each test, whose every exchange is held against Google's own documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import googleapiclient.discovery_cache
+import pytest
+from aiohttp import web
+
+from flowdeploy.sandbox.server import Sandbox
+from flowdeploy.sandbox.state import App
+
+DOCUMENTS = Path(googleapiclient.discovery_cache.__file__).parent / "documents"
+APIS = {
+    "/v1/apps": "appengine.v1",
+    "/storage/v1/": "storage.v1",
+    "/upload/storage/v1/": "storage.v1",
+    "/resumable/upload/storage/v1/": "storage.v1",
+}
+SCALARS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@cache
+def document(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DOCUMENTS / f"{name}.json").read_text())
+    return found
+
+
+class Discovery:
+    """Notes everything that the discovery document of an API does not have."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.checked = 0
+
+    @property
+    def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
+        @web.middleware
+        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            api = next((api for prefix, api in APIS.items() if request.path.startswith(prefix)), "")
+            if not api or "appspot.com" in request.host.partition(":")[0]:
+                return await handler(request)
+            is_json = request.content_type in ("application/json", "application/octet-stream")
+            body = await request.read() if is_json and "upload" not in request.path else b""
+            response = await handler(request)
+            if response.status < 300 and isinstance(response, web.Response):
+                self.check(api, request, body, response)
+            return response
+
+        return check
+
+    def check(self, api: str, request: web.Request, body: bytes, response: web.Response) -> None:
+        self.checked += 1
+        method = find_method(api, request.method, request.rel_url.raw_path)
+        if method is None:
+            self.problems.append(f"{request.method} {request.path}: no such method")
+            return
+        known = {*method.get("parameters", {}), *document(api)["parameters"], "$alt", "upload_id"}
+        for name in request.query.keys() - known:
+            self.problems.append(f"{method['id']}: unknown parameter {name}")
+        schemas = document(api)["schemas"]
+        if body:
+            self._compare(schemas, method["request"], json.loads(body), f"{method['id']} request")
+        is_json = response.content_type == "application/json" and response.body
+        if is_json and "response" in method and "fields" not in request.query:
+            assert isinstance(response.body, bytes)
+            answer = json.loads(response.body)
+            self._compare(schemas, method["response"], answer, f"{method['id']} response")
+
+    def _compare(self, schemas: Any, schema: Any, value: Any, at: str) -> None:
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"]]
+        if schema["type"] == "array":
+            self._expect(value, (list,), at)
+            for item in value:
+                self._compare(schemas, schema["items"], item, f"{at}[]")
+        elif schema["type"] == "object":
+            self._expect(value, (dict,), at)
+            self._compare_fields(schemas, schema, value, at)
+        else:
+            self._compare_plain(schema, value, at)
+
+    def _compare_plain(self, schema: Any, value: Any, at: str) -> None:
+        if schema["type"] == "any":
+            return
+        if "enum" in schema:
+            # Client libraries send and ask for numbers.
+            if not isinstance(value, int) and value not in schema["enum"]:
+                self.problems.append(f"{at}: {value!r} is not in {schema['enum']}")
+        elif not (schema.get("format") == "int64" and isinstance(value, int)):
+            self._expect(value, SCALARS[schema["type"]], at)
+
+    def _compare_fields(self, schemas: Any, schema: Any, value: Any, at: str) -> None:
+        properties = schema.get("properties", {})
+        for key, item in value.items():
+            name = key if key in properties else re.sub(r"_(\w)", lambda m: m[1].upper(), key)
+            if name in properties:
+                self._compare(schemas, properties[name], item, f"{at}.{key}")
+            elif "additionalProperties" in schema:
+                self._compare(schemas, schema["additionalProperties"], item, f"{at}.{key}")
+            else:
+                self.problems.append(f"{at}: unknown field {key}")
+
+    def _expect(self, value: Any, kinds: tuple[type, ...], at: str) -> None:
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            self.problems.append(f"{at}: {value!r} is not a {kinds[0].__name__}")
+
+
+def find_method(api: str, verb: str, path: str) -> dict[str, Any] | None:
+    wanted = "GET" if verb == "HEAD" else verb
+    for pattern, http_method, method in methods(api):
+        if pattern.fullmatch(path) and http_method in (wanted, "POST" if wanted == "PUT" else ""):
+            return method
+    return None
+
+
+@cache
+def methods(api: str) -> tuple[tuple[re.Pattern[str], str, dict[str, Any]], ...]:
+    return tuple(_methods(document(api), document(api)["servicePath"]))
+
+
+def _methods(node: Any, base: str) -> Iterator[tuple[re.Pattern[str], str, dict[str, Any]]]:
+    for method in node.get("methods", {}).values():
+        paths = ["/" + base + method.get("flatPath", method["path"])]
+        media = method.get("mediaUpload", {}).get("protocols", {})
+        for path in (*paths, *(protocol["path"] for protocol in media.values())):
+            text = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+            yield re.compile(text), method["httpMethod"], method
+    for resource in node.get("resources", {}).values():
+        yield from _methods(resource, base)
+
+
+@pytest.fixture
+def discovery() -> Iterator[Discovery]:
+    checker = Discovery()
+    yield checker
+    assert checker.problems == []
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, discovery: Discovery) -> Iterator[Sandbox]:
+    """Two applications: ``akvoflow-1``, and ``akvoflow-2`` with a service and versions more."""
+    apps = (
+        App("akvoflow-1"),
+        App("akvoflow-2", "us-central", ("default", "api"), ("v3", "v1", "v2")),
+    )
+    with Sandbox(tmp_path / "state", apps, middlewares=[discovery.middleware]) as running:
+        yield running
