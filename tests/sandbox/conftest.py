@@ -106,6 +106,8 @@ class Discovery:
     def _compare_fields(self, schemas: Any, schema: Any, value: Any, at: str) -> None:
         properties = schema.get("properties", {})
         for key, item in value.items():
+            if item is None:
+                continue
             name = key if key in properties else re.sub(r"_(\w)", lambda m: m[1].upper(), key)
             if name in properties:
                 self._compare(schemas, properties[name], item, f"{at}.{key}")

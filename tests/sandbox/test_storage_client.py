@@ -1,0 +1,237 @@
+"""Google's client library for Cloud Storage, unmodified, against the stand-in."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+from typing import Any
+
+import google_crc32c
+import pytest
+import requests
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage  # type: ignore[attr-defined]
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowdeploy.sandbox.blobs import Blobs
+from flowdeploy.sandbox.server import Sandbox
+from flowdeploy.sandbox.storage.content import PartsFile, combine_crc32c, unpack
+from flowdeploy.sandbox.storage.objects import Content
+
+BUCKET = "staging.akvoflow-1.appspot.com"
+CHUNK = 256 * 1024
+LARGE = random.Random(1).randbytes(9 * 1024 * 1024)
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> storage.Client:
+    return storage.Client(
+        project="akvoflow-1",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": sandbox.url},
+    )
+
+
+@pytest.fixture
+def bucket(client: storage.Client) -> Any:
+    return client.bucket(BUCKET)
+
+
+def test_the_code_bucket_shows_its_rule(bucket: Any) -> None:
+    bucket.reload()
+    assert list(bucket.lifecycle_rules) == [
+        {"action": {"type": "Delete"}, "condition": {"age": 15}}
+    ]
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", LARGE], ids=["empty", "small", "resumable"])
+def test_what_was_uploaded_comes_back(bucket: Any, data: bytes) -> None:
+    blob = bucket.blob("some name/é?#%2F")
+    blob.upload_from_string(data, content_type="text/plain")
+    assert bucket.get_blob(blob.name).download_as_bytes() == data
+    assert (blob.size, blob.content_type) == (len(data), "text/plain")
+    assert blob.crc32c == checksum(data)
+
+
+def test_an_upload_in_chunks_is_put_together(bucket: Any) -> None:
+    blob = bucket.blob("chunks", chunk_size=CHUNK)
+    blob.upload_from_file(io.BytesIO(LARGE[: 2 * CHUNK + 7]), size=2 * CHUNK + 7)
+    assert blob.download_as_bytes() == LARGE[: 2 * CHUNK + 7]
+
+
+def test_a_part_is_read(bucket: Any) -> None:
+    blob = bucket.blob("x")
+    blob.upload_from_string(b"0123456789")
+    assert blob.download_as_bytes(start=2, end=4) == b"234"
+    assert blob.download_as_bytes(start=7) == b"789"
+    with pytest.raises(exceptions.RequestRangeNotSatisfiable):
+        blob.download_as_bytes(start=10)
+
+
+def test_generations_are_preconditions(bucket: Any) -> None:
+    blob = bucket.blob("lease")
+    blob.upload_from_string("1", if_generation_match=0)
+    first = blob.generation
+    with pytest.raises(exceptions.PreconditionFailed):
+        bucket.blob("lease").upload_from_string("2", if_generation_match=0)
+    blob.upload_from_string("2", if_generation_match=first)
+    assert blob.generation > first
+    with pytest.raises(exceptions.PreconditionFailed):
+        blob.delete(if_generation_match=first)
+    blob.delete(if_generation_match=blob.generation)
+    assert not blob.exists()
+
+
+def test_damaged_bytes_are_refused(sandbox: Sandbox) -> None:
+    response = requests.post(
+        f"{sandbox.url}/upload/storage/v1/b/{BUCKET}/o",
+        params={"uploadType": "media", "name": "x"},
+        headers={"X-Goog-Hash": f"crc32c={checksum(b'good')}"},
+        data=b"bad",
+        timeout=5,
+    )
+    assert response.status_code == 400
+    assert "doesn't match calculated CRC32C hash" in response.json()["error"]["message"]
+
+
+def test_objects_are_listed_by_prefix_delimiter_and_page(
+    client: storage.Client, bucket: Any
+) -> None:
+    for name in ("a", "dir/b", "dir/c", "dir/d", "e"):
+        bucket.blob(name).upload_from_string(name)
+    assert [blob.name for blob in client.list_blobs(BUCKET, prefix="dir/")] == [
+        "dir/b",
+        "dir/c",
+        "dir/d",
+    ]
+    pages = client.list_blobs(BUCKET, page_size=2).pages
+    assert [[blob.name for blob in page] for page in pages] == [
+        ["a", "dir/b"],
+        ["dir/c", "dir/d"],
+        ["e"],
+    ]
+    listing = client.list_blobs(BUCKET, delimiter="/")
+    assert [blob.name for blob in listing] == ["a", "e"]
+    assert listing.prefixes == {"dir/"}
+
+
+def test_a_listing_with_a_mask_holds_what_was_asked_for(sandbox: Sandbox, bucket: Any) -> None:
+    bucket.blob("a").upload_from_string("a")
+    url = f"{sandbox.url}/storage/v1/b/{BUCKET}/o"
+    answer = requests.get(url, params={"fields": "items(name,size),nextPageToken"}, timeout=5)
+    assert answer.json() == {"items": [{"name": "a", "size": "1"}]}
+
+
+def test_a_rewrite_copies_to_another_bucket(client: storage.Client, bucket: Any) -> None:
+    source = bucket.blob("a/b")
+    source.upload_from_string(b"hello", content_type="text/plain")
+    copy = client.bucket("staging.akvoflow-2.appspot.com").blob("c/d")
+    assert copy.rewrite(source) == (None, 5, 5)
+    copy.reload()
+    assert (copy.download_as_bytes(), copy.content_type) == (b"hello", "text/plain")
+    with pytest.raises(exceptions.PreconditionFailed):
+        copy.rewrite(source, if_generation_match=0)
+
+
+def test_composed_objects_have_a_checksum_of_the_whole_and_no_md5(bucket: Any) -> None:
+    parts = [b"hello ", b"", LARGE[:1000]]
+    for number, data in enumerate(parts):
+        bucket.blob(str(number)).upload_from_string(data)
+    whole = bucket.blob("whole")
+    whole.compose([bucket.blob(str(number)) for number in range(3)])
+    twice = bucket.blob("twice")
+    twice.compose([whole, whole])
+    data = b"".join(parts)
+    assert twice.download_as_bytes() == data * 2
+    assert twice.download_as_bytes(start=4, end=1500) == (data * 2)[4:1501]
+    assert twice.crc32c == checksum(data * 2)
+    assert (twice.md5_hash, twice.component_count) == (None, 6)
+
+
+def test_an_interrupted_upload_goes_on_from_where_it_was(sandbox: Sandbox) -> None:
+    session = begin_resumable(sandbox, "big")
+    put(session, b"01234", "bytes 0-4/*")
+    with Sandbox(sandbox.state.folder) as other:
+        session = session.replace(sandbox.url, other.url)
+        asked = put(session, b"", "bytes */10")
+        assert (asked.status_code, asked.headers["Range"]) == (308, "bytes=0-4")
+        done = put(session, b"3456789", "bytes 3-9/10")
+        assert (done.status_code, done.json()["size"]) == (200, "10")
+        again = put(session, b"", "bytes */10")
+        assert again.json() == done.json()
+
+
+def test_an_upload_with_a_gap_is_refused(sandbox: Sandbox) -> None:
+    response = put(begin_resumable(sandbox, "big"), b"56789", "bytes 5-9/10")
+    assert response.status_code == 400
+
+
+def test_gclouds_multipart_body_is_understood(sandbox: Sandbox) -> None:
+    """Its lines end in a bare line feed, and its boundary is in single quotes."""
+    body = b"--==x==\nContent-Type: application/json\n\n{}\n--==x==\n\n\na\r\n--b\n--==x==--"
+    response = requests.post(
+        f"{sandbox.url}/upload/storage/v1/b/{BUCKET}/o",
+        params={"uploadType": "multipart", "name": "x"},
+        headers={"Content-Type": "multipart/related; boundary='==x=='"},
+        data=body,
+        timeout=5,
+    )
+    assert response.json()["size"] == str(len(b"\na\r\n--b"))
+
+
+def test_bytes_are_stored_once(sandbox: Sandbox, bucket: Any) -> None:
+    for name in ("a", "b", "c"):
+        bucket.blob(name).upload_from_string(LARGE[:5000])
+    files = [file for file in (sandbox.state.folder / "blobs").rglob("*") if file.is_file()]
+    assert [file.stat().st_size for file in files] == [5000]
+
+
+def test_a_bucket_is_created_and_only_an_empty_one_deleted(client: storage.Client) -> None:
+    bucket = client.create_bucket("records-of-mine")
+    bucket.blob("x").upload_from_string("x")
+    with pytest.raises(exceptions.Conflict, match="not empty"):
+        bucket.delete()
+    bucket.blob("x").delete()
+    bucket.delete()
+    with pytest.raises(exceptions.NotFound, match="bucket does not exist"):
+        list(client.list_blobs("records-of-mine"))
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300))
+def test_checksums_combine(first: bytes, second: bytes) -> None:
+    combined = combine_crc32c(google_crc32c.value(first), google_crc32c.value(second), len(second))
+    assert combined == google_crc32c.value(first + second)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.binary(max_size=9), max_size=5), st.integers(0, 50), st.integers(0, 50))
+def test_parts_read_like_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, data: list[bytes], start: int, length: int
+) -> None:
+    blobs = Blobs(tmp_path_factory.getbasetemp() / "blobs")
+    parts = tuple(Content.of_blob(blobs.put([item])).parts[0] for item in data)
+    whole = b"".join(data)
+    file = PartsFile(blobs, parts)
+    file.seek(start)
+    assert file.read(length) == whole[start : start + length]
+    assert unpack(" ".join(f"{part.key}:{part.size}" for part in parts)) == parts
+
+
+def checksum(data: bytes) -> str:
+    return base64.b64encode(google_crc32c.value(data).to_bytes(4)).decode()
+
+
+def begin_resumable(sandbox: Sandbox, name: str) -> str:
+    response = requests.post(
+        f"{sandbox.url}/resumable/upload/storage/v1/b/{BUCKET}/o",
+        params={"uploadType": "resumable", "name": name},
+        timeout=5,
+    )
+    return response.headers["Location"]
+
+
+def put(session: str, data: bytes, content_range: str) -> requests.Response:
+    return requests.put(session, data=data, headers={"Content-Range": content_range}, timeout=5)
