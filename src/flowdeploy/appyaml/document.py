@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -12,6 +14,22 @@ from yaml.constructor import SafeConstructor
 from flowdeploy.appyaml.place import Path, Place, Problem
 
 Lines = Mapping[Path, int]
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes for booleans and numbers what gcloud's own library takes for them (YAML 1.1)."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("[yYnN]$"), list("yYnN"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+class _Scalars(SafeConstructor):
+    bool_values = SafeConstructor.bool_values | {"y": True, "n": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +58,7 @@ def load(text: bytes | str) -> tuple[Document, list[Problem]]:
     try:
         if line := _anchor_line(text):
             return _unreadable("anchors and references cannot be used; write the value out", line)
-        root = yaml.compose(text, yaml.SafeLoader)
+        root = yaml.compose(text, _Loader)
         values = _Reader(lines).read(root, Place(problems=problems)) if root else {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -53,7 +71,7 @@ def load(text: bytes | str) -> tuple[Document, list[Problem]]:
 
 
 def _anchor_line(text: bytes | str) -> int | None:
-    events: Iterator[Any] = yaml.parse(text, yaml.SafeLoader)
+    events: Iterator[Any] = yaml.parse(text, _Loader)
     return next((e.start_mark.line + 1 for e in events if getattr(e, "anchor", None)), None)
 
 
@@ -66,7 +84,7 @@ class _Reader:
 
     def __init__(self, lines: dict[Path, int]) -> None:
         self._lines = lines
-        self._scalars = SafeConstructor()
+        self._scalars = _Scalars()
 
     def read(self, node: yaml.Node, place: Place) -> Any:
         if isinstance(node, yaml.MappingNode):
@@ -99,4 +117,6 @@ class _Reader:
         except (ValueError, yaml.constructor.ConstructorError):
             place.problem("looks like a date or number and is none; put it in quotes")
             return None
+        if isinstance(value, datetime) and value.tzinfo:
+            return value.astimezone(UTC).replace(tzinfo=None)  # as gcloud's library does
         return value

@@ -25,7 +25,7 @@ INT32 = 2**31 - 1
 NOT_CARRIED = "cannot be sent: Google's client library has no field for it; remove it"
 _LISTED = 12  # keys that a message lists; more are no help
 _SCALARS = (str, int, float, date)
-_TRUE, _FALSE = {"true", "yes", "on"}, {"false", "no", "off"}
+_TRUE = ("true", "yes", "on", "y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,10 @@ def choice(*words: str, prefix: str = "", unsent: str | None = None) -> Read:
 
 
 def switch(value: Any, _place: Place) -> bool:
-    """A boolean. gcloud takes a quoted "false" for true; here it is what it says."""
-    word = str(value).lower()
-    if isinstance(value, bool | int | float):
+    """A boolean, or a number. gcloud takes any text for true, a quoted "false" too."""
+    if isinstance(value, bool | int | float) or str(value).lower() in _TRUE:
         return bool(value)
-    if isinstance(value, str) and word in _TRUE | _FALSE:
-        return word in _TRUE
-    raise Wrong("true or false")
+    raise Wrong("true or false, without quotes")
 
 
 def whole(low: int, high: int = INT32) -> Read:
