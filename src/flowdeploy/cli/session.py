@@ -102,5 +102,5 @@ def sandbox_extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the sandbox needs {error.name}, which is not installed",
-            hint="pip install 'flowdeploy[sandbox]'",
+            hint="Install flowdeploy with its extra `sandbox`; the README says how.",
         ) from error

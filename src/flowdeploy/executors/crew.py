@@ -43,7 +43,7 @@ class WorkCrew:
         published, and once more before the first instance is changed: nothing speaks
         against any deploy of any stage."""
         if stage is self._job.plan.stages[0] and self._touches_instances():
-            self._watcher.said(f"working as {self._instances.identity}")
+            self._watcher.said(f"working as {self._instances.cloud.identity}")
         if stage.name == "publish" or (stage.changes_instances and not self._changing):
             self._check_deploys()
         self._changing = self._changing or stage.changes_instances
@@ -57,7 +57,7 @@ class WorkCrew:
             case Deploy():
                 return self._instances.deploy(step, notify)
             case Verify():
-                return self._instances.verify(step, notify)
+                return self._instances.verify(step)
             case Promote():
                 return self._instances.promote(step, notify)
             case _:
@@ -65,9 +65,10 @@ class WorkCrew:
 
     @cached_property
     def _instances(self) -> Instances:
+        from flowdeploy.executors.cloud import Cloud
         from flowdeploy.executors.instances import Instances
 
-        return Instances.connect(self._job.endpoints, self._job.connections)
+        return Instances(Cloud.connect(self._job.endpoints, self._job.connections))
 
     def _touches_instances(self) -> bool:
         stages = self._job.plan.stages

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flowdeploy.checks import App, Observation, Wanted, deploy_objections, is_deployed
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.executors.appengine import AppEngine
 from flowdeploy.executors.change import change
+from flowdeploy.executors.cloud import Cloud
 from flowdeploy.executors.promote import promote
-from flowdeploy.executors.storage import Buckets, Content
 from flowdeploy.fleet import Instance
 from flowdeploy.known_errors import is_transient
 from flowdeploy.plan import Promote, Traffic
@@ -20,24 +21,23 @@ from flowdeploy.report import Outcome, State
 from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
 from flowdeploy.urls import dark_url
 
+if TYPE_CHECKING:
+    from flowdeploy.executors.storage import Buckets
+
 LOOK_AGAIN = 0.1  # seconds between looks at uploads that are under way
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What one instance gets. ``body`` is versions.create's JSON for files in a given bucket."""
+    """What one instance gets.
+
+    ``contents`` are its files by SHA-1; ``body`` gives versions.create's JSON for
+    files in a given bucket.
+    """
 
     wanted: Wanted
-    contents: tuple[Content, ...]
+    contents: Mapping[str, Path]
     body: Callable[[str], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """The services that a deploy speaks to."""
-
-    engine: AppEngine
-    buckets: Buckets
 
 
 def deploy(cloud: Cloud, instance: Instance, app: App, package: Package, notify: Notify) -> Running:
@@ -57,7 +57,8 @@ def deploy(cloud: Cloud, instance: Instance, app: App, package: Package, notify:
         attempts = yield from _create(cloud, instance, app, package, notify)
         created = Done(attempts=attempts)
     if wanted.traffic is Traffic.LIVE:
-        return (yield from _promoted(cloud.engine, instance, created, wanted.version, notify))
+        step = Promote(instance, wanted.version)
+        return (yield from _promoted(cloud.engine, step, app, created, notify))
     live = seen.split is None or seen.split.serves(wanted.version)
     url = dark_url(wanted.version, instance.service, app.default_hostname)
     return replace(created, state=State.LIVE if live else State.DARK, url=url)
@@ -97,8 +98,8 @@ def _stage_files(
 ) -> Generator[Pause, None, None]:
     """Send the files that the bucket lacks; equal content travels once."""
     there = buckets.lasting(bucket)
-    missing = {c.sha1: c for c in package.contents if c.sha1 not in there}
-    uploads = buckets.send(bucket, missing.values())
+    missing = {sha1: path for sha1, path in package.contents.items() if sha1 not in there}
+    uploads = buckets.send(bucket, missing)
     while not all(upload.done() for upload in uploads):
         notify(f"uploading {sum(u.done() for u in uploads)}/{len(uploads)} files")
         yield Pause(LOOK_AGAIN)
@@ -110,12 +111,10 @@ def _raise_failure(uploads: list[Future[None]]) -> None:
         upload.result()
 
 
-def _promoted(
-    engine: AppEngine, instance: Instance, created: Done, version: str, notify: Notify
-) -> Running:
+def _promoted(engine: AppEngine, step: Promote, app: App, created: Done, notify: Notify) -> Running:
     """Move the traffic to the version that is there now; failing that, say that it is there."""
     try:
-        moved = yield from promote(engine, Promote(instance, version), notify)
+        moved = yield from promote(engine, step, app, notify)
     except StepFailed as failed:
         unmoved = failed.left.state is State.DARK
         state = State.DEPLOYED_NOT_PROMOTED if unmoved else State.UNKNOWN

@@ -8,39 +8,24 @@ from dataclasses import dataclass, field
 
 from flowdeploy.appyaml import version_body, with_settings
 from flowdeploy.checks import App, Finding, Observation, Wanted, deploy_objections, grouped
-from flowdeploy.endpoints import Endpoints
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.executors import observe
-from flowdeploy.executors.appengine import AppEngine
-from flowdeploy.executors.deploy import Cloud, Package, deploy
-from flowdeploy.executors.google import credentials_for
+from flowdeploy.executors.cloud import Cloud
+from flowdeploy.executors.deploy import Package, deploy
 from flowdeploy.executors.job import Orders
 from flowdeploy.executors.promote import promote, verify
 from flowdeploy.executors.staging import Staged
-from flowdeploy.executors.storage import Buckets, Content
 from flowdeploy.plan import Deploy, Promote, Verify
 from flowdeploy.rollout import Notify, Running
 
 
 @dataclass(slots=True)
 class Instances:
-    """What the checks learn of the apps serves the deploys; ``identity`` is who we are."""
+    """What is learnt of the apps by checks and verifications serves deploys and promotions."""
 
     cloud: Cloud
-    identity: str
-    connections: int
     _apps: dict[str, App] = field(default_factory=dict)
     _packages: dict[str, Package] = field(default_factory=dict)
-
-    @classmethod
-    def connect(cls, endpoints: Endpoints, connections: int) -> Instances:
-        """Raises ServiceError where there are no usable credentials."""
-        credentials, identity = credentials_for(endpoints)
-        cloud = Cloud(
-            AppEngine(endpoints.appengine, credentials, connections),
-            Buckets(endpoints.storage, credentials, connections),
-        )
-        return cls(cloud, identity, connections)
 
     def check(
         self,
@@ -65,11 +50,15 @@ class Instances:
         app, package = self._apps[step.instance.id], self._packages[step.instance.id]
         return deploy(self.cloud, step.instance, app, package, notify)
 
-    def verify(self, step: Verify, notify: Notify) -> Running:
-        return verify(self.cloud.engine, step, notify)
+    def verify(self, step: Verify) -> Running:
+        seen = observe.before_promotion(self.cloud.engine, step.instance, step.version)
+        if seen.app:
+            self._apps[step.instance.id] = seen.app
+        yield from ()
+        return verify(step, seen)
 
     def promote(self, step: Promote, notify: Notify) -> Running:
-        return promote(self.cloud.engine, step, notify)
+        return promote(self.cloud.engine, step, self._apps[step.instance.id], notify)
 
     def _observed(
         self, steps: Sequence[Deploy]
@@ -82,7 +71,7 @@ class Instances:
             except ServiceError as error:
                 return error
 
-        pool = ThreadPoolExecutor(self.connections, thread_name_prefix="check")
+        pool = ThreadPoolExecutor(self.cloud.connections, thread_name_prefix="check")
         try:
             looks = {pool.submit(look, step): step for step in steps}
             for done in as_completed(looks):
@@ -121,6 +110,6 @@ def _package(step: Deploy, staged: Staged, orders: Orders) -> Package:
             replace=orders.replace,
             allow_older=orders.allow_older,
         ),
-        tuple(Content(staged.path(f), f.sha1) for f in staged.manifest.by_sha1.values()),
+        {sha1: staged.path(file) for sha1, file in staged.manifest.by_sha1.items()},
         lambda bucket: version_body(app, version, staged.manifest, bucket),
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,6 @@ UPLOADS = 8  # files on their way at once, over all buckets
 # gcloud takes what a lifecycle rule removes within a day for absent: the build of a
 # second-generation runtime reads it some time after the deploy began.
 SAFETY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Bytes to be stored: a local file and its SHA-1 in hex, which becomes the object's name."""
-
-    path: Path
-    sha1: str
 
 
 class Buckets:
@@ -51,9 +42,11 @@ class Buckets:
         listed = retried(lambda: self._listed(name))
         return frozenset(o for o, created in listed if oldest is None or created > oldest)
 
-    def send(self, bucket: str, contents: Iterable[Content]) -> list[Future[None]]:
-        """Begin to upload; the futures raise ServiceError."""
-        return [self._uploads.submit(self._send, bucket, content) for content in contents]
+    def send(self, bucket: str, contents: Mapping[str, Path]) -> list[Future[None]]:
+        """Begin to upload local files by their SHA-1 in hex; the futures raise ServiceError."""
+        return [
+            self._uploads.submit(self._send, bucket, name, path) for name, path in contents.items()
+        ]
 
     def _listed(self, name: str) -> list[tuple[str, datetime]]:
         blobs = self._client.list_blobs(
@@ -65,16 +58,13 @@ class Buckets:
         )
         return [(blob.name, blob.time_created) for blob in blobs]
 
-    def _send(self, bucket: str, content: Content) -> None:
-        retried(lambda: self._send_once(bucket, content))
-
-    def _send_once(self, bucket: str, content: Content) -> None:
-        """Without a precondition: what was written twice has the same bytes, and a new age."""
-        self._client.bucket(bucket).blob(content.sha1).upload_from_filename(
-            str(content.path),
-            content_type="application/octet-stream",
-            timeout=TIMEOUT,
-            retry=None,
+    def _send(self, bucket: str, name: str, path: Path) -> None:
+        """Without a precondition: what is written twice has the same bytes, and a new age."""
+        blob = self._client.bucket(bucket).blob(name)
+        retried(
+            lambda: blob.upload_from_filename(
+                str(path), content_type="application/octet-stream", timeout=TIMEOUT, retry=None
+            )
         )
 
 

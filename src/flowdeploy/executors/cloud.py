@@ -1,0 +1,43 @@
+"""Google's services with one identity, each connected when it is first used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from google.auth.credentials import Credentials
+
+from flowdeploy.endpoints import Endpoints
+from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.google import credentials_for
+
+if TYPE_CHECKING:
+    from flowdeploy.executors.storage import Buckets
+
+
+@dataclass
+class Cloud:
+    """``identity`` is who we are there, as a person would say it."""
+
+    endpoints: Endpoints
+    credentials: Credentials
+    identity: str
+    connections: int
+
+    @classmethod
+    def connect(cls, endpoints: Endpoints, connections: int) -> Cloud:
+        """Raises ServiceError where there are no usable credentials."""
+        credentials, identity = credentials_for(endpoints)
+        return cls(endpoints, credentials, identity, connections)
+
+    @cached_property
+    def engine(self) -> AppEngine:
+        return AppEngine(self.endpoints.appengine, self.credentials, self.connections)
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        # A promotion moves no files, and this library takes a while to load.
+        from flowdeploy.executors.storage import Buckets
+
+        return Buckets(self.endpoints.storage, self.credentials, self.connections)
