@@ -15,10 +15,7 @@ _STANDING = {
     State.DEPLOYED_NOT_PROMOTED: "deployed but not promoted",
     State.UNKNOWN: "in an unknown state",
 }
-_GO_ON = (
-    "Next: put right what failed, then give the same command again;"
-    " what is done already is left as it is"
-)
+_GO_ON = "Next: put right what failed and give the same command again; what is done stays as it is"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ def render(plan: Plan, target: str, console: Console) -> None:
     header, *lines = _table(plan, console.width)
     say(console, (header, "bold"))
     say_all(console, lines)
-    say(console)
-    for line in left_out(plan):
-        say_all(console, wrapped(line, console.width))
+    remarks = [part for line in left_out(plan) for part in wrapped(line, console.width)]
+    if remarks:
+        say_all(console, ["", *remarks])
 
 
 def _headline(plan: Plan) -> str:

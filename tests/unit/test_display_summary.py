@@ -1,0 +1,74 @@
+"""The summary of a run on a CI's page, as Markdown."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from flowdeploy.display.summary import escaped, markdown
+from flowdeploy.errors import ServiceError
+from flowdeploy.fleet import Instance, Role
+from flowdeploy.plan import Plan, Promote, Stage, Verify
+from flowdeploy.report import Outcome, Report, State, StepReport
+
+VERSION = "20200403-073034"
+
+
+def visible(text: str) -> bool:
+    return bool(text.strip()) and text.isprintable()
+
+
+@given(st.text(st.characters(codec="utf-8")).filter(visible))
+def test_any_words_are_shown_literally(text: str) -> None:
+    """Also where they would be a table's cell boundary, a link, code or HTML."""
+    table = f"| a | b |\n| --- | --- |\n| x{escaped(text)}x | y |\n"
+    page = MarkdownIt("commonmark").enable("table").render(table)
+    cell, other = re.findall(r"<td>(.*?)</td>", page, re.DOTALL)
+    assert unescape(cell) == f"x{text.strip()}x"
+    assert other == "y"
+
+
+def test_a_partial_promotion() -> None:
+    instance = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1")
+    verify, promote = Verify(instance, VERSION), Promote(instance, VERSION)
+    stages = (Stage("verify", (verify,)), Stage("production", (promote,)))
+    steps = (
+        StepReport("verify", verify, Outcome.DONE),
+        StepReport(
+            "production",
+            promote,
+            Outcome.FAILED,
+            State.UNKNOWN,
+            seconds=1.25,
+            error=ServiceError("GONE", "no | pipe\n<b>bold</b>", hint="Grant `a` role."),
+        ),
+    )
+    plan = Plan(None, "promote", VERSION, stages)
+    report = Report(
+        "20200403-080000-1f2e", "google", plan, datetime(2020, 4, 3, tzinfo=UTC), 12, steps
+    )
+    assert (
+        markdown(report)
+        == """\
+## flowdeploy: partial
+
+Partial after 12.0s: in an unknown state on akvoflow-1\\
+Next: put right what failed and give the same command again; what is done stays as it is\\
+Target: google\\
+Run: 20200403-080000-1f2e
+
+| Stage | Instance | Result | Seconds | URL |
+| --- | --- | --- | ---: | --- |
+| production | akvoflow-1 | failed, state unknown | 1.2 |  |
+
+- verify: ready: akvoflow-1
+
+- **GONE on akvoflow-1**<br>no &#124; pipe<br>&#60;b&#62;bold&#60;/b&#62;\
+<br>Hint: Grant &#96;a&#96; role.
+"""
+    )
