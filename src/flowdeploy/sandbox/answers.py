@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from flowdeploy.sandbox.errors import ApiError, invalid
+from flowdeploy.sandbox.messages import Message, with_numbers
+from flowdeploy.sandbox.partial import select
 
 
 def json_response(
@@ -46,3 +48,34 @@ def parse_object(text: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise invalid("Invalid JSON payload received. Root element must be a message.")
     return data
+
+
+def reply(request: web.Request, body: Any) -> web.Response:
+    """The body, or as much of it as the request's ``fields`` names."""
+    return json_response(select(body, request.query.get("fields")))
+
+
+def resource_response(request: web.Request, kind: Message, body: dict[str, Any]) -> web.Response:
+    return reply(request, with_numbers(kind, body) if _wants_numbers(request) else body)
+
+
+def list_response(
+    request: web.Request, field: str, kind: Message, items: list[dict[str, Any]], token: str | None
+) -> web.Response:
+    """``{field: items, "nextPageToken": token}``, without what is empty."""
+    if _wants_numbers(request):
+        items = [with_numbers(kind, item) for item in items]
+    return page_response(request, field, items, token)
+
+
+def page_response(
+    request: web.Request, field: str, items: list[dict[str, Any]], token: str | None
+) -> web.Response:
+    """As ``list_response``, for what has no enums."""
+    body = {field: items, "nextPageToken": token}
+    return reply(request, {key: value for key, value in body.items() if value})
+
+
+def _wants_numbers(request: web.Request) -> bool:
+    """Google's client libraries send ``?$alt=json;enum-encoding=int``."""
+    return "enum-encoding=int" in request.query.get("$alt", "")

@@ -14,7 +14,16 @@ from typing import Protocol, Self
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from flowdeploy.sandbox import appengine, clojars, control, storage
+from flowdeploy.sandbox import (
+    appengine,
+    clojars,
+    control,
+    datastore,
+    scheduler,
+    serviceusage,
+    storage,
+    tasks,
+)
 from flowdeploy.sandbox.middleware import observed
 from flowdeploy.sandbox.pages import PAGES, Pages
 from flowdeploy.sandbox.rehearsal import REHEARSAL, Rehearsal
@@ -30,7 +39,15 @@ class Service(Protocol):
     def routes(self, state: State, /) -> Iterable[web.AbstractRouteDef]: ...
 
 
-SERVICES: tuple[Service, ...] = (appengine, storage, clojars)
+SERVICES: tuple[Service, ...] = (
+    appengine,
+    storage,
+    clojars,
+    serviceusage,
+    tasks,
+    scheduler,
+    datastore,
+)
 GRACE_SECONDS = 1.0
 JSON_BODY_LIMIT = 32 << 20
 

@@ -39,12 +39,14 @@ class Settings:
     """How the stand-in behaves while it runs.
 
     ``latency`` is the seconds that every request takes at least, ``operation_seconds``
-    how long a mutation is in progress, ``fault_rate`` the portion (0 to 1) of requests
+    how long a mutation is in progress and ``index_seconds`` how long an index is built,
+    ``fault_rate`` the portion (0 to 1) of requests
     that fail by chance, and ``seed`` decides which.
     """
 
     latency: float = 0.0
     operation_seconds: float = 0.0
+    index_seconds: float = 0.0
     fault_rate: float = 0.0
     seed: int = 0
 

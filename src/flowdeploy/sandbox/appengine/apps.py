@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
-from flowdeploy.sandbox.appengine import answer, operations, services
+from flowdeploy.sandbox.answers import json_response, page_response, read_json, resource_response
+from flowdeploy.sandbox.appengine import operations, services
 from flowdeploy.sandbox.appengine.operations import TYPES, Mutation
 from flowdeploy.sandbox.appengine.resources import APPLICATION
 from flowdeploy.sandbox.appengine.store import Store, View
@@ -63,7 +63,7 @@ class Apps:
 
     async def get(self, request: web.Request) -> web.Response:
         with self._store.read(request.match_info["app"]) as view:
-            return answer.resource(request, APPLICATION, as_resource(view, view.body))
+            return resource_response(request, APPLICATION, as_resource(view, view.body))
 
     async def create(self, request: web.Request) -> web.Response:
         body = read(APPLICATION, await read_json(request), "application")
@@ -110,8 +110,8 @@ class Apps:
         with self._store.read(request.match_info["app"]) as view:
             rows = [row for row in operations.all_of(view.db, view.id) if is_wanted(row)]
         chosen, token = page(rows, request.query, lambda row: row["id"])
-        body = {"operations": [operations.as_resource(row) for row in chosen]}
-        return json_response(body | ({"nextPageToken": token} if token else {}))
+        items = [operations.as_resource(row) for row in chosen]
+        return page_response(request, "operations", items, token)
 
     async def get_operation(self, request: web.Request) -> web.Response:
         app, number = request.match_info["app"], request.match_info["operation"]
@@ -123,8 +123,8 @@ class Apps:
         with self._store.read(request.match_info["app"]) as view:
             names = sorted(REGION_IDS)
         chosen, token = page(names, request.query, str)
-        body = {"locations": [_location(view.id, name) for name in chosen]}
-        return json_response(body | ({"nextPageToken": token} if token else {}))
+        items = [_location(view.id, name) for name in chosen]
+        return page_response(request, "locations", items, token)
 
     async def get_location(self, request: web.Request) -> web.Response:
         name = request.match_info["location"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response
+from flowdeploy.sandbox.answers import json_response, page_response
 from flowdeploy.sandbox.appengine import services, versions
 from flowdeploy.sandbox.appengine.store import Store
 from flowdeploy.sandbox.errors import not_found
@@ -36,7 +36,7 @@ class Instances:
 
     async def list_all(self, request: web.Request) -> web.Response:
         chosen, token = page(self._all(request), request.query, lambda item: item["id"])
-        return json_response({"instances": chosen} | ({"nextPageToken": token} if token else {}))
+        return page_response(request, "instances", list(chosen), token)
 
     async def get(self, request: web.Request) -> web.Response:
         wanted = request.match_info["instance"]

@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
-from flowdeploy.sandbox.appengine import answer, operations
+from flowdeploy.sandbox.answers import json_response, list_response, read_json, resource_response
+from flowdeploy.sandbox.appengine import operations
 from flowdeploy.sandbox.appengine.operations import EMPTY, TYPES, Mutation
 from flowdeploy.sandbox.appengine.resources import SERVICE
 from flowdeploy.sandbox.appengine.store import Store, View
@@ -45,12 +45,12 @@ class Services:
             ).fetchall()
         chosen, token = page(rows, request.query, lambda row: row["id"])
         items = [as_resource(row) for row in chosen]
-        return answer.listing(request, "services", SERVICE, items, token)
+        return list_response(request, "services", SERVICE, items, token)
 
     async def get(self, request: web.Request) -> web.Response:
         with self._store.read(request.match_info["app"]) as view:
             row = find(view, request.match_info["service"])
-        return answer.resource(request, SERVICE, as_resource(row))
+        return resource_response(request, SERVICE, as_resource(row))
 
     async def patch(self, request: web.Request) -> web.Response:
         app, service = request.match_info["app"], request.match_info["service"]

@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
-from flowdeploy.sandbox.appengine import answer, operations, rules, services, sources
+from flowdeploy.sandbox.answers import json_response, list_response, read_json, resource_response
+from flowdeploy.sandbox.appengine import operations, rules, services, sources
 from flowdeploy.sandbox.appengine.operations import EMPTY, TYPES, USER, Mutation
 from flowdeploy.sandbox.appengine.resources import FULL_ONLY, VERSION
 from flowdeploy.sandbox.appengine.store import Store, View
@@ -56,14 +56,14 @@ class Versions:
             ).fetchall()
         chosen, token = page(rows, request.query, lambda row: row["id"])
         items = [as_resource(row, view.location, full=full) for row in chosen]
-        return answer.listing(request, "versions", VERSION, items, token)
+        return list_response(request, "versions", VERSION, items, token)
 
     async def get(self, request: web.Request) -> web.Response:
         full = _is_full(request.query)
         with self._store.read(request.match_info["app"]) as view:
             row = find(view, request.match_info["service"], request.match_info["version"])
         resource = as_resource(row, view.location, full=full)
-        return answer.resource(request, VERSION, resource)
+        return resource_response(request, VERSION, resource)
 
     async def create(self, request: web.Request) -> web.Response:
         app, service = request.match_info["app"], request.match_info["service"]

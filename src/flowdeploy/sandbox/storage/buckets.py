@@ -10,9 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
+from flowdeploy.sandbox.answers import read_json, reply
 from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.partial import select
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage.refusals import StorageError, bad_request, no_bucket
 from flowdeploy.sandbox.storage.tables import INSERT_BUCKET
@@ -50,7 +49,7 @@ class Buckets:
         rows = [row for row in rows if row["name"].startswith(prefix)]
         chosen, token = page(rows, request.query, lambda row: row["name"], most=MOST_LISTED)
         body = {"kind": "storage#buckets", "items": [as_resource(row, request) for row in chosen]}
-        return _reply(request, body | ({"nextPageToken": token} if token else {}))
+        return reply(request, body | ({"nextPageToken": token} if token else {}))
 
     async def create(self, request: web.Request) -> web.Response:
         body = await read_json(request)
@@ -65,12 +64,12 @@ class Buckets:
             values = (name, project, self._state.now(), json.dumps(settings))
             db.execute(INSERT_BUCKET, values)
             row = find(db, name)
-        return _reply(request, as_resource(row, request))
+        return reply(request, as_resource(row, request))
 
     async def get(self, request: web.Request) -> web.Response:
         with self._state.read() as db:
             row = find(db, request.match_info["bucket"])
-        return _reply(request, as_resource(row, request))
+        return reply(request, as_resource(row, request))
 
     async def patch(self, request: web.Request) -> web.Response:
         name = request.match_info["bucket"]
@@ -80,7 +79,7 @@ class Buckets:
             body = {key: value for key, value in body.items() if value is not None}
             db.execute("UPDATE buckets SET body = ? WHERE name = ?", (json.dumps(body), name))
             row = find(db, name)
-        return _reply(request, as_resource(row, request))
+        return reply(request, as_resource(row, request))
 
     async def delete(self, request: web.Request) -> web.Response:
         name = request.match_info["bucket"]
@@ -124,7 +123,3 @@ def _settings(body: dict[str, Any]) -> dict[str, Any]:
         if value is not None and not isinstance(value, kind):
             raise bad_request(f"Invalid value for: {key}")
     return settings
-
-
-def _reply(request: web.Request, body: dict[str, Any]) -> web.Response:
-    return json_response(select(body, request.query.get("fields")))

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import read_json
+from flowdeploy.sandbox.answers import read_json, reply
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage.conditions import check_write
 from flowdeploy.sandbox.storage.content import combine_crc32c
@@ -19,7 +19,6 @@ from flowdeploy.sandbox.storage.objects import (
     find,
     look,
     put,
-    reply,
     settings,
 )
 from flowdeploy.sandbox.storage.refusals import bad_request

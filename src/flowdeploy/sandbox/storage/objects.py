@@ -12,9 +12,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
+from flowdeploy.sandbox.answers import read_json, reply
 from flowdeploy.sandbox.blobs import Blob
-from flowdeploy.sandbox.partial import select
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage import buckets, content
 from flowdeploy.sandbox.storage.conditions import check_read, check_write, number
@@ -223,10 +222,6 @@ def as_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
 
 def as_base64(digest: str) -> str:
     return base64.b64encode(bytes.fromhex(digest)).decode()
-
-
-def reply(request: web.Request, body: dict[str, Any]) -> web.Response:
-    return json_response(select(body, request.query.get("fields")))
 
 
 def _is_plain_text(value: object) -> bool:

@@ -19,13 +19,13 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, parse_object, read_json
+from flowdeploy.sandbox.answers import json_response, parse_object, read_json, reply
 from flowdeploy.sandbox.blobs import CHUNK, Blob
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage import buckets
 from flowdeploy.sandbox.storage.conditions import check_write
 from flowdeploy.sandbox.storage.multipart import Multipart, boundary_of
-from flowdeploy.sandbox.storage.objects import Content, as_resource, look, put, reply, settings
+from flowdeploy.sandbox.storage.objects import Content, as_resource, look, put, settings
 from flowdeploy.sandbox.storage.refusals import StorageError, bad_request
 
 CONDITIONS = (

@@ -1,0 +1,115 @@
+"""Service Usage, version 1: which of Google's APIs a project has switched on. At first all are."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+
+from flowdeploy.sandbox.answers import json_response, read_json
+from flowdeploy.sandbox.errors import ApiError, invalid
+from flowdeploy.sandbox.hosts import region
+from flowdeploy.sandbox.state import State
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS services_off (
+  project TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (project, service)
+) WITHOUT ROWID
+"""
+
+TYPES = "type.googleapis.com/google.api.serviceusage.v1."
+
+_SERVICE = re.compile(r"[a-z0-9][a-z0-9.-]{1,100}\.googleapis\.com", re.ASCII)
+
+
+def routes(state: State) -> Iterable[web.AbstractRouteDef]:
+    usage = ServiceUsage(state)
+    one = "/v1/projects/{project}/services/{service}"
+    return (
+        web.post(f"{one}:enable", usage.enable),
+        web.post(f"{one}:disable", usage.disable),
+        web.get(one, usage.get),
+    )
+
+
+def region_of(db: sqlite3.Connection, project: str, service: str) -> str:
+    """The region of the project's application, for a call to one of the project's APIs.
+
+    Raises ApiError PERMISSION_DENIED where there is no such project, or where the API
+    (``cloudtasks.googleapis.com``) is switched off.
+    """
+    row = db.execute("SELECT location FROM apps WHERE id = ?", [project]).fetchone()
+    if row is None:
+        text = f"Permission denied on resource project {project}."
+        raise ApiError("PERMISSION_DENIED", text)
+    if _is_off(db, project, service):
+        raise _switched_off(project, service)
+    return region(row["location"])
+
+
+class ServiceUsage:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def get(self, request: web.Request) -> web.Response:
+        project, service = _names(request)
+        with self._state.read() as db:
+            return json_response(_resource(db, project, service))
+
+    async def enable(self, request: web.Request) -> web.Response:
+        statement = "DELETE FROM services_off WHERE project = ? AND service = ?"
+        return await self._switch(request, statement, "EnableServiceResponse")
+
+    async def disable(self, request: web.Request) -> web.Response:
+        statement = "INSERT OR IGNORE INTO services_off VALUES (?, ?)"
+        return await self._switch(request, statement, "DisableServiceResponse")
+
+    async def _switch(self, request: web.Request, statement: str, answer: str) -> web.Response:
+        await read_json(request)
+        project, service = _names(request)
+        with self._state.write() as db:
+            db.execute(statement, (project, service))
+            response = {"@type": TYPES + answer, "service": _resource(db, project, service)}
+        return json_response({"name": "operations/noop", "done": True, "response": response})
+
+
+def _names(request: web.Request) -> tuple[str, str]:
+    service = request.match_info["service"]
+    if not _SERVICE.fullmatch(service):
+        raise invalid(f"Not found or not a service name: {service}", "name")
+    return request.match_info["project"], service
+
+
+def _resource(db: sqlite3.Connection, project: str, service: str) -> dict[str, Any]:
+    return {
+        "name": f"projects/{project}/services/{service}",
+        "parent": f"projects/{project}",
+        "config": {"name": service},
+        "state": "DISABLED" if _is_off(db, project, service) else "ENABLED",
+    }
+
+
+def _is_off(db: sqlite3.Connection, project: str, service: str) -> bool:
+    found = db.execute(
+        "SELECT 1 FROM services_off WHERE project = ? AND service = ?", (project, service)
+    )
+    return found.fetchone() is not None
+
+
+def _switched_off(project: str, service: str) -> ApiError:
+    url = f"https://console.developers.google.com/apis/api/{service}/overview?project={project}"
+    reason = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "SERVICE_DISABLED",
+        "domain": "googleapis.com",
+        "metadata": {"service": service, "consumer": f"projects/{project}"},
+    }
+    return ApiError(
+        "PERMISSION_DENIED",
+        f"{service} has not been used in project {project} before or it is disabled. Enable it "
+        f"by visiting {url} then retry.",
+        details=(reason,),
+    )
