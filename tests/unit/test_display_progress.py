@@ -41,6 +41,7 @@ def failed(report: StepReport) -> StepReport:
 def play(plan: Plan, progress: ProgressListener) -> None:
     """A build, a check, and two instances, one of which fails."""
     build, first, second = not_started(plan)
+    progress.said("working as [somebody]")
     progress.stage_started(plan.stages[0])
     progress.step_started(build)
     progress.build_line("\x1b[32mcompiling\x1b[0m [all]\r\n")
@@ -70,6 +71,7 @@ def test_plain_lines() -> None:
         plain()
         == f"""\
 Target: sandbox at http://127.0.0.1:8080
+working as [somebody]
 build       begins
 compiling [all]
 build       built  1m01s
@@ -124,8 +126,8 @@ def test_a_frame() -> None:
         "✓  build       1/1                            4.0s",
         "✗  production  1/4  ━━━━━━                    5.0s  1 failed",
         "  akvoflow-1  uploading [3] files, each of them many t  4.0s",
-        "  akvoflow-2                                          4.0s",
-        "  akvoflow-3                                          4.0s",
+        "  akvoflow-2                                            4.0s",
+        "  akvoflow-3                                            4.0s",
     ]
 
 
@@ -173,6 +175,7 @@ def test_what_stays_is_printed_above_the_live_display() -> None:
     with live_progress(plan, console) as progress:
         play(plan, progress)
     text = stream.getvalue()
+    assert text.index("working as [somebody]") < text.index("compiling [all]")
     assert text.index("compiling [all]") < text.index("PERMISSION_DENIED: The caller [may] not")
     assert text.index("PERMISSION_DENIED") < text.index("production  2/2")
 

@@ -216,7 +216,6 @@ def test_a_run_that_ended_before_its_plan() -> None:
     assert (
         shown(report)
         == """\
-
 Error: the tree is not the ref's
 Hint: Commit first.
 

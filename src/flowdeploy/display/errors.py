@@ -6,32 +6,50 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from flowdeploy.display.terminal import say, wrap_width
+from flowdeploy.display.terminal import Line, literal, say_blocks, wrap_width
 from flowdeploy.display.text import clean, clean_lines, wrapped
 from flowdeploy.errors import FlowdeployError
 
 
 def render(error: FlowdeployError, console: Console) -> None:
-    width = wrap_width(console)
+    say_blocks(console, [error_lines(error, wrap_width(console))])
+
+
+def error_lines(error: FlowdeployError, width: int | None) -> list[Line]:
+    """The error as a whole, as it ends a command."""
     first, *rest = clean_lines(error.message) or [error.code]
     headline, *more = wrapped(f"Error: {first}", width)
-    say(console, ("Error:", "bold red"), headline.removeprefix("Error:"))
-    for line in (*more, *indented("\n".join(rest), width), *details(error, width)):
-        say(console, line)
-    for line in hint(error, width):
-        say(console, (line, "bold"))
+    return [
+        literal(("Error:", "bold red"), headline.removeprefix("Error:")),
+        *more,
+        *_indented("\n".join(rest), width),
+        *_findings(error, width),
+        *_hint(error, width),
+    ]
 
 
-def details(error: FlowdeployError, width: int | None) -> Iterator[str]:
+def failure_lines(headline: str, error: FlowdeployError, width: int | None) -> list[Line]:
+    """The error of some steps, which ``headline`` names."""
+    return [
+        *wrapped(headline, width),
+        *_indented(error.message, width),
+        *_findings(error, width),
+        *_hint(error, width, indent="  "),
+    ]
+
+
+def _findings(error: FlowdeployError, width: int | None) -> Iterator[str]:
     for finding in error.details:
-        yield from indented(finding, width)
+        yield from _indented(finding, width)
 
 
-def hint(error: FlowdeployError, width: int | None, indent: str = "") -> list[str]:
-    return wrapped(clean(f"Hint: {error.hint}"), width, indent) if error.hint else []
+def _hint(error: FlowdeployError, width: int | None, indent: str = "") -> Iterator[Line]:
+    if error.hint:
+        for line in wrapped(clean(f"Hint: {error.hint}"), width, indent):
+            yield literal((line, "bold"))
 
 
-def indented(text: str, width: int | None) -> Iterator[str]:
+def _indented(text: str, width: int | None) -> Iterator[str]:
     """The lines of a text, two columns in."""
     for line in clean_lines(text):
         yield from wrapped(line, width, "  ")

@@ -61,7 +61,7 @@ def _stages(view: View, now: float, marks: Marks) -> Table:
 def _stage_row(name: str, stage: StageView, now: float, marks: Marks) -> Iterator[RenderableType]:
     mark, style = _state(stage, marks)
     yield Text(mark, style)
-    yield literal([(name, style)])
+    yield literal((name, style))
     yield Text(f"{stage.ended}/{stage.total}", style)
     yield ProgressBar(stage.total, stage.ended, width=_BAR_WIDTH) if stage.total > 1 else Text()
     yield Text(duration((stage.until or now) - stage.since) if stage.since is not None else "")
@@ -95,7 +95,7 @@ def _activities(view: View, now: float, rows: int) -> Iterator[RenderableType]:
     ]
     for name, activity in shown[:rows]:
         since = Text(duration(now - activity.since))
-        grid.add_row(literal([f"  {name}"]), literal([(activity.note, "dim")]), since)
+        grid.add_row(literal(f"  {name}"), literal((activity.note, "dim")), since)
     yield grid
     if len(shown) > rows:
         yield Text(f"  and {len(shown) - rows} more", "dim")

@@ -72,10 +72,10 @@ class LiveProgress:
         self._view = self._view.checking(done, total, time.monotonic())
 
     def build_line(self, text: str) -> None:
-        self._lines.append(literal([(output_line(text), "dim")]))
+        self._lines.append(literal((output_line(text), "dim")))
 
     def said(self, text: str) -> None:
-        self._lines.append(literal([text]))
+        self._lines.append(literal(text))
 
     def frame(self) -> Frame:
         """The display as it is now."""
@@ -92,7 +92,7 @@ class LiveProgress:
             return
         head = f"{report.stage}  {where(report)}  {result(report)}  "
         more = "  (more of the same are only counted)" if self._failures[words] == ALIKE else ""
-        self._lines.append(literal([(head, "red"), words, (more, "dim")]))
+        self._lines.append(literal((head, "red"), words, (more, "dim")))
 
 
 @contextmanager

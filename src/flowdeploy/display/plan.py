@@ -8,23 +8,21 @@ from itertools import groupby
 from rich.console import Console
 
 from flowdeploy.display.tables import padded
-from flowdeploy.display.terminal import say, say_all
-from flowdeploy.display.text import wrapped
+from flowdeploy.display.terminal import Line, literal, say_blocks
+from flowdeploy.display.text import clean, wrapped
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
 from flowdeploy.plan import Plan, Stage, action
 
 
 def render(plan: Plan, target: str, console: Console) -> None:
     """Print the plan; steps that differ in their instance alone share a row that names them all."""
-    say(console, target_line(target))
-    say(console, _headline(plan))
-    say(console)
     header, *lines = _table(plan, console.width)
-    say(console, (header, "bold"))
-    say_all(console, lines)
-    remarks = [part for line in left_out(plan) for part in wrapped(line, console.width)]
-    if remarks:
-        say_all(console, ["", *remarks])
+    blocks: list[list[Line]] = [
+        [target_line(target), _headline(plan)],
+        [literal((header, "bold")), *lines],
+        [line for remark in left_out(plan) for line in wrapped(clean(remark), console.width)],
+    ]
+    say_blocks(console, blocks)
 
 
 def _headline(plan: Plan) -> str:

@@ -2,75 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.text import Text
 
-from flowdeploy.display import errors
-from flowdeploy.display.outcome import Failure, closing, failures, is_listed, next_step, remarks
+from flowdeploy.display.errors import error_lines, failure_lines
+from flowdeploy.display.outcome import closing, failures, is_listed, next_step, remarks
 from flowdeploy.display.tables import padded
-from flowdeploy.display.terminal import say, say_all, wrap_width
+from flowdeploy.display.terminal import Line, literal, say_blocks, wrap_width
 from flowdeploy.display.text import clean, wrapped
 from flowdeploy.display.words import instance_name, result, target_line
 from flowdeploy.report import Outcome, Report, RunOutcome, StepReport
 
-STYLES = {Outcome.DONE: "green", Outcome.UNCHANGED: "cyan", Outcome.FAILED: "bold red"}
-_RESULT = 2  # the column of the table that is coloured
+_STYLES = {Outcome.DONE: "green", Outcome.UNCHANGED: "cyan", Outcome.FAILED: "bold red"}
 
 
 def render(report: Report, console: Console) -> None:
     """Print the closing table and all that is to be said after it; the last line is the target."""
-    listed = [step for step in report.steps if is_listed(step)]
-    if listed:
-        _table(listed, console)
-        say(console)
     width = wrap_width(console)
-    for line in remarks(report):
-        say_all(console, wrapped(clean(line), width))
-    for failure in failures(report):
-        say(console)
-        say_all(console, _failure(failure, width))
-    if report.error:
-        say(console)
-        errors.render(report.error, console)
-    say(console)
-    _end(report, console)
+    blocks: list[Sequence[Line]] = [
+        list(_table([step for step in report.steps if is_listed(step)], width)),
+        [line for remark in remarks(report) for line in wrapped(clean(remark), width)],
+        *(
+            failure_lines(
+                f"{failure.error.code} on {', '.join(failure.where)}", failure.error, width
+            )
+            for failure in failures(report)
+        ),
+        error_lines(report.error, width) if report.error else [],
+        list(_end(report, width)),
+    ]
+    say_blocks(console, blocks)
 
 
-def _table(steps: list[StepReport], console: Console) -> None:
-    """One line an instance; on a terminal too narrow for that, its URL stands on a line below."""
+def _table(steps: list[StepReport], width: int | None) -> Iterator[Line]:
+    """One line a step; where that is too wide for the terminal, URLs stand on lines below."""
+    if not steps:
+        return
     header, *rows = padded([["STAGE", "INSTANCE", "RESULT", "SECONDS"], *map(_cells, steps)])
-    longest = len("  ".join(header)) + 2 + max(len(step.url or "") for step in steps)
-    beside = not console.is_terminal or longest <= console.width
-    say(console, ("  ".join([*header, "URL"] if beside else header).rstrip(), "bold"))
+    full = len("  ".join([*header, max((step.url or "" for step in steps), key=len)]))
+    beside = width is None or full <= width
+    yield literal(("  ".join([*header, *(["URL"] if beside else [])]), "bold"))
     for step, cells in zip(steps, rows, strict=True):
-        url = [step.url] if step.url else []
-        left, right = cells[:_RESULT], cells[_RESULT + 1 :]
-        said = (cells[_RESULT], STYLES.get(step.outcome, ""))
-        say(
-            console, "  ".join([*left, ""]), said, "  ".join(["", *right, *(url if beside else [])])
-        )
-        if not beside:
-            say_all(console, [f"    {address}" for address in url])
+        yield _row(cells, _STYLES.get(step.outcome, ""), step.url if beside else None)
+        if step.url and not beside:
+            yield f"    {step.url}"
 
 
 def _cells(step: StepReport) -> list[str]:
     return [step.stage, instance_name(step.step), result(step), f"{step.seconds:7.1f}"]
 
 
-def _failure(failure: Failure, width: int | None) -> Iterator[str]:
-    error = failure.error
-    yield from wrapped(f"{error.code} on {', '.join(failure.where)}", width)
-    yield from errors.indented(error.message, width)
-    yield from errors.details(error, width)
-    yield from errors.hint(error, width, "  ")
+def _row(cells: list[str], style: str, url: str | None) -> Text:
+    stage, instance, said, seconds = cells
+    return literal(f"{stage}  {instance}  ", (said, style), f"  {seconds}  {url or ''}")
 
 
-def _end(report: Report, console: Console) -> None:
+def _end(report: Report, width: int | None) -> Iterator[Line]:
     style = "bold green" if report.outcome is RunOutcome.SUCCEEDED else "bold red"
-    width = wrap_width(console)
-    say_all(console, wrapped(closing(report), width), style)
+    for line in wrapped(closing(report), width):
+        yield literal((line, style))
     if what := next_step(report):
-        say_all(console, wrapped(what, width))
-    say(console, f"Run: {report.run}")
-    say(console, target_line(report.target))
+        yield from wrapped(what, width)
+    yield f"Run: {report.run}"
+    yield target_line(report.target)

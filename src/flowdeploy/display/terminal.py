@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from flowdeploy.display.text import clean
+
+Line = str | Text
 
 
 def console_on(stream: TextIO, environ: Mapping[str, str]) -> Console:
@@ -40,18 +42,21 @@ def wrap_width(console: Console) -> int | None:
     return console.width if console.is_terminal else None
 
 
-def say(console: Console, *parts: str | tuple[str, str]) -> None:
-    """Print one line, of texts or (text, style), literally: no markup, not wrapped, not cut."""
-    line = literal(parts)
-    line.rstrip()
-    console.print(line, soft_wrap=True)
-
-
-def say_all(console: Console, lines: Iterable[str], style: str = "") -> None:
-    for line in lines:
-        say(console, (line, style))
-
-
-def literal(parts: Iterable[str | tuple[str, str]]) -> Text:
+def literal(*parts: str | tuple[str, str]) -> Text:
+    """One line of texts or (text, style): no markup in them counts, no control sequence is left."""
     styled = ((part, "") if isinstance(part, str) else part for part in parts)
     return Text.assemble(*((clean(text), style) for text, style in styled))
+
+
+def say(console: Console, line: Line) -> None:
+    """Print a line, neither wrapped nor cut."""
+    text = literal(line) if isinstance(line, str) else line
+    text.rstrip()
+    console.print(text, soft_wrap=True)
+
+
+def say_blocks(console: Console, blocks: Iterable[Sequence[Line]]) -> None:
+    """Print blocks of lines with an empty line between each two; empty blocks are left out."""
+    for number, block in enumerate(block for block in blocks if block):
+        for line in ["", *block] if number else block:
+            say(console, line)
