@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
 from flowdeploy.display.frame import Frame
-from flowdeploy.display.live import LiveProgress, live_progress
+from flowdeploy.display.live import LiveProgress
 from flowdeploy.display.progress import ProgressListener, listener
 from flowdeploy.display.view import View
 from flowdeploy.errors import ServiceError
@@ -168,13 +169,16 @@ def test_a_note_that_comes_after_its_steps_end_says_no_more() -> None:
     assert view.noted(failed_step, "late") == view
 
 
-def test_what_stays_is_printed_above_the_live_display() -> None:
+def test_what_stays_is_printed_above_the_live_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     stream = io.StringIO()
     plan = plan_of(2)
     console = Console(file=stream, force_terminal=True, color_system=None, width=100)
-    with live_progress(plan, console) as progress:
+    with listener(plan, "google", console=console) as progress:
         play(plan, progress)
     text = stream.getvalue()
+    assert text.startswith("Target: google\n")
     assert text.index("working as [somebody]") < text.index("compiling [all]")
     assert text.index("compiling [all]") < text.index("PERMISSION_DENIED: The caller [may] not")
     assert text.index("PERMISSION_DENIED") < text.index("production  2/2")

@@ -203,6 +203,18 @@ def test_an_instance_left_in_between_is_named() -> None:
     assert f"{VERSION} is live on a; in an unknown state on b\n" in text
 
 
+def test_an_interrupted_run_says_how_to_go_on() -> None:
+    plan = promotion("a", "b")
+    first, second, *moves = not_started(plan)
+    report = report_of(plan, [done(first), done(second), done(moves[0]), moves[1]])
+    assert shown(replace(report, interrupted=True)).endswith(f"""
+Interrupted after 12.0s: {VERSION} is live on a; not started on b
+Next: give the same command again; what is done stays as it is
+Run: 20200403-080000-1f2e
+Target: google
+""")
+
+
 def test_a_run_without_instances_says_what_it_did() -> None:
     plan = Plan("refs/pull/7/merge", "pull-request", None, (Stage("build", (Build(),)),))
     assert "Succeeded in 12.0s: built\n" in shown(

@@ -15,7 +15,10 @@ _STANDING = {
     State.DEPLOYED_NOT_PROMOTED: "deployed but not promoted",
     State.UNKNOWN: "in an unknown state",
 }
-_GO_ON = "Next: put right what failed and give the same command again; what is done stays as it is"
+_NEXT = {
+    RunOutcome.PARTIAL: "put right what failed and give the same command again",
+    RunOutcome.INTERRUPTED: "give the same command again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,9 @@ def closing(report: Report) -> str:
 
 
 def next_step(report: Report) -> str | None:
-    unfinished = {RunOutcome.PARTIAL, RunOutcome.INTERRUPTED}
-    return _GO_ON if report.outcome in unfinished else None
+    """What to do about a run that stands half-way."""
+    what = _NEXT.get(report.outcome)
+    return f"Next: {what}; what is done stays as it is" if what else None
 
 
 def _now(report: Report) -> str:
