@@ -45,7 +45,7 @@ TABLE = (
     ),
     _known(
         "INVALID_ARGUMENT",
-        "File URL is too big",
+        r"is too big \(\d+ bytes\)",
         "App Engine takes no file over 32 MiB: split it, or load it at start-up from a bucket.",
     ),
     _known(
