@@ -1,0 +1,340 @@
+"""Planning as equality on data: the whole plan, and the whole document, for every kind of ref."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from flowdeploy.errors import UsageError
+from flowdeploy.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.plan import (
+    Build,
+    Deploy,
+    Plan,
+    Promote,
+    Publish,
+    Scope,
+    Skipped,
+    Stage,
+    Traffic,
+    Verify,
+    plan_json,
+    plan_promotion,
+    plan_ref,
+)
+from flowdeploy.refs import Commit, Kind, Ref, parse_ref
+
+UAT1 = Instance("akvoflow-uat1", Role.UAT1, "akvoflow-uat1")
+UAT2 = Instance("akvoflow-uat2", Role.UAT2, "akvoflow-uat2")
+ONE = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1", wave="internal")
+TWO = Instance("akvoflow-2", Role.PRODUCTION, "akvoflow-2")
+THREE = Instance("akvoflow-3", Role.PRODUCTION, "akvoflow-3", wave="small")
+CLOSED = Instance("akvoflow-37", Role.PRODUCTION, "akvoflow-37", skip="closed in 2019")
+FLEET = Fleet((UAT1, UAT2, ONE, TWO, THREE, CLOSED))
+
+LIBRARY = "org.akvo.flow:akvo-flow"
+SCOPE = Scope(FLEET, publishes=True, library=LIBRARY)
+NO_LIBRARY = Scope(FLEET)
+COMMIT = Commit("1a2b3c4d5e6f7890", datetime(2020, 4, 2, 19, 17, 2, tzinfo=UTC))
+TAG = "20200403-073034"
+BUILT = "20200402-191702-1a2b3c4d"
+BUILT_LIBRARY = "20200402-191702.1a2b3c4d"
+TAGGED_LIBRARY = "20200403-073034.1a2b3c4d"
+
+BUILD = Stage("build", (Build(),))
+LEFT_OUT = (Skipped("akvoflow-37", "closed in 2019"),)
+
+
+def publish(version: str | None, library: str | None = LIBRARY) -> Stage:
+    return Stage("publish", (Publish(library, version),))
+
+
+def live(instance: Instance, version: str | None) -> Stage:
+    return Stage("uat", (Deploy(instance, version, Traffic.LIVE),))
+
+
+def dark(*instances: Instance, version: str = TAG) -> Stage:
+    return Stage("production", tuple(Deploy(i, version, Traffic.DARK) for i in instances))
+
+
+def verify(*instances: Instance) -> Stage:
+    return Stage("verify", tuple(Verify(i, TAG) for i in instances))
+
+
+def promote(*instances: Instance, stage: str = "production") -> Stage:
+    return Stage(stage, tuple(Promote(i, TAG) for i in instances))
+
+
+@pytest.mark.parametrize(
+    ("text", "plan"),
+    [
+        (
+            "master",
+            Plan(
+                "refs/heads/master",
+                "trunk",
+                BUILT,
+                (BUILD, publish(BUILT_LIBRARY), live(UAT2, BUILT)),
+                BUILT_LIBRARY,
+                not_applied=None,
+            ),
+        ),
+        (
+            "issue/1234",
+            Plan(
+                "refs/heads/issue/1234",
+                "feature",
+                BUILT,
+                (BUILD, publish(BUILT_LIBRARY)),
+                BUILT_LIBRARY,
+                not_applied=None,
+            ),
+        ),
+        (
+            "7/merge",
+            Plan(
+                "refs/pull/7/merge",
+                "pull-request",
+                BUILT,
+                (BUILD,),
+                BUILT_LIBRARY,
+                not_applied=None,
+            ),
+        ),
+        (
+            TAG,
+            Plan(
+                f"refs/tags/{TAG}",
+                "release",
+                TAG,
+                (BUILD, publish(TAGGED_LIBRARY), live(UAT1, TAG), dark(ONE, TWO, THREE)),
+                TAGGED_LIBRARY,
+                LEFT_OUT,
+                not_applied=None,
+            ),
+        ),
+        (
+            f"promote-{TAG}",
+            Plan(
+                f"refs/tags/promote-{TAG}",
+                "promote",
+                TAG,
+                (verify(ONE, TWO, THREE), promote(ONE, TWO, THREE)),
+                skipped=LEFT_OUT,
+            ),
+        ),
+    ],
+)
+def test_each_kind_of_ref_has_its_pipeline(text: str, plan: Plan) -> None:
+    assert plan_ref(parse_ref(text), COMMIT, SCOPE) == plan
+
+
+def test_without_a_commit_a_build_has_no_version_yet() -> None:
+    assert plan_ref(parse_ref("master"), None, SCOPE) == Plan(
+        "refs/heads/master",
+        "trunk",
+        None,
+        (BUILD, publish(None), live(UAT2, None)),
+        not_applied=None,
+    )
+
+
+def test_without_a_commit_a_release_has_its_tags_version() -> None:
+    plan = plan_ref(parse_ref(TAG), None, SCOPE)
+
+    assert (plan.version, plan.library_version) == (TAG, None)
+    assert plan.stages == (BUILD, publish(None), live(UAT1, TAG), dark(ONE, TWO, THREE))
+
+
+def test_without_a_library_nothing_is_published() -> None:
+    assert plan_ref(parse_ref("master"), COMMIT, NO_LIBRARY).stages == (BUILD, live(UAT2, BUILT))
+    assert plan_ref(parse_ref("a"), COMMIT, NO_LIBRARY).stages == (BUILD,)
+
+
+def test_a_library_whose_name_the_build_makes_is_published_all_the_same() -> None:
+    scope = Scope(FLEET, publishes=True)
+    assert plan_ref(parse_ref("a"), COMMIT, scope).stages == (BUILD, publish(BUILT_LIBRARY, None))
+
+
+def test_a_pull_request_by_the_environments_word_is_only_built() -> None:
+    ref = Ref(Kind.PULL_REQUEST, "refs/heads/master")
+    assert plan_ref(ref, COMMIT, SCOPE).stages == (BUILD,)
+
+
+def test_a_skipped_uat_is_left_out_with_its_reason() -> None:
+    uat = Instance("akvoflow-uat2", Role.UAT2, "akvoflow-uat2", skip="being moved")
+    plan = plan_ref(parse_ref("master"), COMMIT, Scope(Fleet((UAT1, uat, ONE))))
+
+    assert plan.stages == (BUILD,)
+    assert plan.skipped == (Skipped("akvoflow-uat2", "being moved"),)
+
+
+def test_a_fleet_without_production_has_no_production_stage() -> None:
+    plan = plan_ref(parse_ref(TAG), COMMIT, Scope(Fleet((UAT1, UAT2))))
+    assert plan.stages == (BUILD, live(UAT1, TAG))
+
+
+def test_only_narrows_production_and_names_what_it_leaves_out() -> None:
+    scope = Scope(FLEET, only=("akvoflow-3", "akvoflow-1"))
+    left_out = (Skipped("akvoflow-2", "not in --only"), *LEFT_OUT)
+
+    release = plan_ref(parse_ref(TAG), COMMIT, scope)
+    assert release.stages == (BUILD, live(UAT1, TAG), dark(ONE, THREE))
+    assert release.skipped == left_out
+
+    promotion = plan_ref(parse_ref(f"promote-{TAG}"), None, scope)
+    assert promotion.stages == (verify(ONE, THREE), promote(ONE, THREE))
+    assert promotion.skipped == left_out
+
+
+@pytest.mark.parametrize("ref", [TAG, f"promote-{TAG}"])
+@pytest.mark.parametrize(
+    ("only", "why"),
+    [
+        ("akvoflow-99", "no such instance: akvoflow-99"),
+        ("akvoflow-uat1", "these are not: akvoflow-uat1"),
+        ("akvoflow-37", "akvoflow-37: closed in 2019"),
+    ],
+)
+def test_only_names_instances_of_production_to_work_on(ref: str, only: str, why: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        plan_ref(parse_ref(ref), COMMIT, Scope(FLEET, only=("akvoflow-1", only)))
+    assert why in str(refused.value)
+
+
+def test_a_version_that_no_host_name_could_carry_is_refused_beforehand() -> None:
+    far = Instance("far", Role.PRODUCTION, "a-project", service="a-service-with-a-long-name-indeed")
+    with pytest.raises(UsageError, match="DNS allows 63"):
+        plan_ref(parse_ref(TAG), COMMIT, Scope(Fleet((UAT1, far))))
+
+
+def test_promoting_all_leaves_out_what_is_skipped() -> None:
+    assert plan_promotion(TAG, ["all"], SCOPE) == Plan(
+        None,
+        "promote",
+        TAG,
+        (verify(ONE, TWO, THREE), promote(ONE, TWO, THREE)),
+        skipped=LEFT_OUT,
+    )
+
+
+def test_promoting_some_is_in_the_fleets_order_each_once() -> None:
+    names = ["akvoflow-3", "akvoflow-1", "akvoflow-3"]
+    assert plan_promotion(TAG, names, SCOPE) == Plan(
+        None, "promote", TAG, (verify(ONE, THREE), promote(ONE, THREE))
+    )
+
+
+def test_uat_is_promoted_before_production() -> None:
+    plan = plan_promotion(TAG, ["akvoflow-2", "akvoflow-uat1"], SCOPE)
+    assert plan.stages == (verify(UAT1, TWO), promote(UAT1, stage="uat"), promote(TWO))
+
+
+def test_uat_can_be_promoted_alone() -> None:
+    plan = plan_promotion(TAG, ["akvoflow-uat2"], SCOPE)
+    assert plan.stages == (verify(UAT2), promote(UAT2, stage="uat"))
+
+
+def test_waves_follow_one_another_and_the_rest_comes_last() -> None:
+    waves = (Wave("small"), Wave("empty"), Wave("internal"))
+    stages = (
+        verify(ONE, TWO, THREE),
+        promote(THREE, stage="production:small"),
+        promote(ONE, stage="production:internal"),
+        promote(TWO),
+    )
+    scope = Scope(FLEET, waves=waves)
+
+    assert plan_promotion(TAG, ["all"], scope).stages == stages
+    assert plan_ref(parse_ref(f"promote-{TAG}"), None, scope).stages == stages
+
+
+def test_a_release_is_deployed_dark_in_no_waves() -> None:
+    plan = plan_ref(parse_ref(TAG), COMMIT, Scope(FLEET, waves=(Wave("small"),)))
+    assert plan.stages[-1] == dark(ONE, TWO, THREE)
+
+
+@pytest.mark.parametrize(
+    ("names", "fleet", "why"),
+    [
+        (["all", "akvoflow-1"], FLEET, "`all` stands alone"),
+        (["akvoflow-9", "akvoflow-8"], FLEET, "no such instance: akvoflow-8, akvoflow-9"),
+        (["akvoflow-37"], FLEET, "akvoflow-37: closed in 2019"),
+        ([], FLEET, "there is no instance to promote"),
+        (["all"], Fleet((UAT1, UAT2, CLOSED)), "there is no instance to promote"),
+    ],
+)
+def test_a_promotion_of_nothing_or_of_the_unknown(names: list[str], fleet: Fleet, why: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        plan_promotion(TAG, names, Scope(fleet))
+    assert why in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+def test_a_release_as_json() -> None:
+    plan = plan_ref(parse_ref(TAG), COMMIT, SCOPE)
+
+    assert plan_json(plan, "google") == {
+        "schema": 1,
+        "target": "google",
+        "ref": "refs/tags/20200403-073034",
+        "kind": "release",
+        "version": "20200403-073034",
+        "library_version": "20200403-073034.1a2b3c4d",
+        "stages": [
+            {"name": "build", "steps": [{"action": "build"}]},
+            {
+                "name": "publish",
+                "steps": [
+                    {
+                        "action": "publish",
+                        "library": "org.akvo.flow:akvo-flow",
+                        "version": "20200403-073034.1a2b3c4d",
+                    }
+                ],
+            },
+            {
+                "name": "uat",
+                "steps": [{"action": "deploy", "instance": "akvoflow-uat1", "traffic": "live"}],
+            },
+            {
+                "name": "production",
+                "steps": [
+                    {"action": "deploy", "instance": "akvoflow-1", "traffic": "dark"},
+                    {"action": "deploy", "instance": "akvoflow-2", "traffic": "dark"},
+                    {"action": "deploy", "instance": "akvoflow-3", "traffic": "dark"},
+                ],
+            },
+        ],
+        "skipped": [{"instance": "akvoflow-37", "reason": "closed in 2019"}],
+        "not_applied": None,
+    }
+
+
+def test_a_promotion_as_json() -> None:
+    plan = plan_promotion(TAG, ["akvoflow-1"], SCOPE)
+
+    assert plan_json(plan, "http://127.0.0.1:8080") == {
+        "schema": 1,
+        "target": "http://127.0.0.1:8080",
+        "ref": None,
+        "kind": "promote",
+        "version": "20200403-073034",
+        "library_version": None,
+        "stages": [
+            {"name": "verify", "steps": [{"action": "verify", "instance": "akvoflow-1"}]},
+            {"name": "production", "steps": [{"action": "promote", "instance": "akvoflow-1"}]},
+        ],
+        "skipped": [],
+        "not_applied": [],
+    }
+
+
+def test_what_is_known_after_the_build_is_null() -> None:
+    document = plan_json(plan_ref(parse_ref("a"), None, Scope(FLEET, publishes=True)), "google")
+
+    assert (document["version"], document["library_version"]) == (None, None)
+    assert document["stages"][1]["steps"] == [
+        {"action": "publish", "library": None, "version": None}
+    ]
