@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from flowdeploy.display.report import render
-from flowdeploy.errors import FlowdeployError, Refused, ServiceError
+from flowdeploy.errors import FlowdeployError, Refused, ServiceError, ToolError
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import (
     Build,
@@ -220,6 +220,29 @@ def test_a_run_without_instances_says_what_it_did() -> None:
     assert "Succeeded in 12.0s: built\n" in shown(
         report_of(plan, list(map(done, not_started(plan))))
     )
+
+
+def test_a_failed_build() -> None:
+    plan = release(production=2)
+    build, *others = not_started(plan)
+    error = ToolError("`npm run build` ended with status 1", details=["no such module"])
+    report = report_of(plan, [replace(build, outcome=Outcome.FAILED, error=error), *others])
+    assert shown(report).startswith("""\
+STAGE  INSTANCE  RESULT  SECONDS  URL
+build            failed      0.0
+
+publish: not started
+uat: not started: akvoflow-uat1
+production: not started: akvoflow-1, akvoflow-2
+Skipped: akvoflow-37: closed in 2019
+Not applied by this release of flowdeploy: queue.yaml
+
+TOOL_FAILED on build
+  `npm run build` ended with status 1
+  no such module
+
+Failed after 12.0s: no instance was changed
+""")
 
 
 def test_a_run_that_ended_before_its_plan() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowdeploy.display.text import counted, duration, gathered, listed
-from flowdeploy.display.words import left_out, result, where
+from flowdeploy.display.words import instance_name, left_out, result, where
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.plan import Deploy, Promote, Verify
 from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport
@@ -38,13 +38,17 @@ def is_listed(step: StepReport) -> bool:
 def remarks(report: Report) -> list[str]:
     """What else is to be said of steps and plan; what is so of many instances is said once."""
     rowless = [step for step in report.steps if not is_listed(step)]
-    folded = gathered(((step.stage, result(step)), where(step)) for step in rowless)
+    folded = gathered(((s.stage, result(s)), instance_name(s.step)) for s in rowless)
     notes = gathered((note, where(step)) for step in report.steps for note in step.notes)
     return [
-        *(f"{stage}: {said}: {', '.join(names)}" for (stage, said), names in folded.items()),
+        *(_colons(stage, said, ", ".join(names)) for (stage, said), names in folded.items()),
         *(f"{', '.join(names)}: {note}" for note, names in notes.items()),
         *(left_out(report.plan) if report.plan else []),
     ]
+
+
+def _colons(*parts: str) -> str:
+    return ": ".join(part for part in parts if part)
 
 
 def failures(report: Report) -> list[Failure]:
