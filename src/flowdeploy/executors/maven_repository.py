@@ -65,7 +65,8 @@ class Problem:
         if "json" in answer.headers.get("Content-Type", ""):
             with suppress(ValueError, AttributeError):
                 said = json.loads(answer.content)
-                return cls(str(said.get("title") or ""), str(said.get("detail") or ""))
+                if said.get("title"):
+                    return cls(str(said["title"]), str(said.get("detail", "")))
         plain = "text/plain" in answer.headers.get("Content-Type", "")
         reason = f"{answer.status_code} {answer.reason}"
         return cls("", f"{reason}: {answer.text}" if plain and answer.text else reason)
