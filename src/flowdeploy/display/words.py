@@ -20,7 +20,10 @@ _FAILED = {
 
 
 def target_line(target: str) -> str:
-    return "Target: google" if target == "google" else f"Target: sandbox at {target}"
+    """``target`` is google, a sandbox's URL, or ``sandbox`` for one that is not running yet."""
+    if target in {"google", "sandbox"}:
+        return f"Target: {target}"
+    return f"Target: sandbox at {target}"
 
 
 def instance_name(step: Step) -> str:

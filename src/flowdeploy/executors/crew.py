@@ -117,17 +117,20 @@ class WorkCrew:
 
         library = self._job.config.library
         assert library is not None  # noqa: S101  (without one the plan has no such step)
+        repository = repository_of(library.repository, self._job.endpoints)
         published = clojars.publish(
             Library(library.jar, library.pom, library.classifier),
             str(step.version),
-            repository_of(library.repository, self._job.endpoints),
+            repository,
             commit_in_version=True,
             progress=notify,
             lock=self._job.site.home / "library.lock",
         )
         yield from ()
         outcome = Outcome.UNCHANGED if published.unchanged else Outcome.DONE
-        return Done(outcome, url=published.url, notes=published.warnings)
+        # Where the library is for everybody, also when the sandbox stands in.
+        url = library.repository + published.url.removeprefix(repository.url)
+        return Done(outcome, url=url, notes=published.warnings)
 
 
 def repository_of(configured: str, endpoints: Endpoints) -> Repository:
