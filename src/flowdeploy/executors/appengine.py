@@ -97,21 +97,20 @@ class AppEngine:
     def operation(self, name: str) -> Operation:
         return _operation(self._api.get(name))
 
-    def operations_under_way(self, project: str) -> tuple[dict[str, Any], ...]:
-        """The app's unfinished operations, as the API's resource."""
+    def operations_under_way(self, project: str) -> tuple[Operation, ...]:
         path = f"{_path(project)}/operations"
-        return tuple(self._api.pages(path, "operations", filter="done:false"))
+        return tuple(map(_operation, self._api.pages(path, "operations", filter="done:false")))
 
-    def create_version(self, project: str, service: str, body: dict[str, Any]) -> str:
-        """Begin to create a version from the API's JSON; the operation's name."""
+    def create_version(self, project: str, service: str, body: dict[str, Any]) -> Operation:
+        """Begin to create a version from the API's JSON."""
         request = admin.CreateVersionRequest(
             parent=f"apps/{project}/services/{service}",
             version=admin.Version.from_json(json.dumps(body)),
         )
         return _begun(lambda: self._versions.create_version(request, retry=None, timeout=TIMEOUT))
 
-    def set_split(self, project: str, service: str, split: Split) -> str:
-        """Begin to move traffic, at once and not gradually; the operation's name."""
+    def set_split(self, project: str, service: str, split: Split) -> Operation:
+        """Begin to move traffic, at once and not gradually."""
         request = admin.UpdateServiceRequest(
             name=f"apps/{project}/services/{service}",
             service=admin.Service(split=admin.TrafficSplit(split.as_json())),
@@ -120,14 +119,15 @@ class AppEngine:
         return _begun(lambda: self._services.update_service(request, retry=None, timeout=TIMEOUT))
 
 
-def _begun(send: Callable[[], Any]) -> str:
+def _begun(send: Callable[[], Any]) -> Operation:
     try:
         # .operation is the message itself; .metadata of the wrapper raises, since the
         # library declares another type than the API sends.
-        name: str = send().operation.name
+        begun = send().operation
     except Exception as failure:
         raise service_error(failure) from failure
-    return name
+    error = _status(begun.error.code, begun.error.message) if begun.error.code else None
+    return Operation(begun.name, begun.done, error)
 
 
 def _path(project: str, *parts: str) -> str:
@@ -154,10 +154,11 @@ def _sha1(entry: dict[str, str]) -> str:
 
 def _operation(body: dict[str, Any]) -> Operation:
     error = body.get("error")
-    if not body.get("done") or not error:
-        return Operation(body["name"], bool(body.get("done")))
-    number, message = error.get("code", 2), error.get("message", "no message")
+    status = _status(error.get("code", Code.UNKNOWN), error.get("message", "")) if error else None
+    return Operation(body["name"], body.get("done", False), status)
+
+
+def _status(number: int, message: str) -> ServiceError:
+    """A google.rpc.Status."""
     code = Code.Name(number) if number in Code.values() else f"RPC_{number}"
-    return Operation(
-        body["name"], done=True, error=ServiceError(code, message, hint=hint_for(code, message))
-    )
+    return ServiceError(code, message or "no message", hint=hint_for(code, message))

@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator
-from typing import Any
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.appengine import AppEngine, Operation
 from flowdeploy.executors.google import backoff
 from flowdeploy.known_errors import is_transient
 from flowdeploy.rollout import Pause
@@ -25,11 +24,11 @@ _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
 
 
 def change(
-    engine: AppEngine, project: str, send: Callable[[], str], happened: Callable[[], bool]
+    engine: AppEngine, project: str, send: Callable[[], Operation], happened: Callable[[], bool]
 ) -> Generator[Pause, None, int]:
     """Make a change and read it back; how many times it was sent.
 
-    ``send`` begins an operation and returns its name; ``happened`` looks whether
+    ``send`` begins an operation; ``happened`` looks whether
     the change is there. Raises ServiceError.
     """
     for attempt in range(1, ATTEMPTS + 1):
@@ -49,21 +48,24 @@ def change(
     raise AssertionError
 
 
-def finished(engine: AppEngine, name: str) -> Generator[Pause, None, None]:
+def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, None]:
     """Wait for an operation. Raises ServiceError if it fails, or does not end within the hour."""
     started = time.monotonic()
     wait = FIRST_POLL
-    while (waited := time.monotonic() - started) < LONGEST_WAIT:
+    while not operation.done:
         yield Pause(wait)
-        operation = engine.operation(name)
-        if operation.error:
-            raise operation.error
-        if operation.done:
-            return
+        operation = engine.operation(operation.name)
+        waited = time.monotonic() - started
+        if waited > LONGEST_WAIT and not operation.done:
+            raise _endless(operation)
         wait = min(5.0, max(0.5, waited / 5))
-    raise ServiceError(
-        "DEADLINE_EXCEEDED", f"{name} has not ended after {LONGEST_WAIT / 60:.0f} minutes"
-    )
+    if operation.error:
+        raise operation.error
+
+
+def _endless(operation: Operation) -> ServiceError:
+    minutes = f"{LONGEST_WAIT / 60:.0f} minutes"
+    return ServiceError("DEADLINE_EXCEEDED", f"{operation.name} has not ended after {minutes}")
 
 
 def _undone() -> ServiceError:
@@ -79,20 +81,20 @@ def _others_finished(
     engine: AppEngine, project: str, error: ServiceError
 ) -> Generator[Pause, None, None]:
     """Wait for what the error says is in the way, or for what our lost request may have begun."""
-    blocking = _BLOCKING.search(error.message)
-    if blocking:
-        names = [f"apps/{project}/operations/{blocking[1]}"]
+    operations: tuple[Operation, ...]
+    if blocking := _BLOCKING.search(error.message):
+        operations = (Operation(f"apps/{project}/operations/{blocking[1]}"),)
     else:
-        names = [operation["name"] for operation in engine.operations_under_way(project)]
-    for name in names:
+        operations = engine.operations_under_way(project)
+    for operation in operations:
         yield Pause(0, "waiting for an operation that is under way")
-        yield from _ended(engine, name)
+        yield from _ended(engine, operation)
 
 
-def _ended(engine: AppEngine, name: str) -> Generator[Pause, Any, None]:
+def _ended(engine: AppEngine, operation: Operation) -> Generator[Pause, None, None]:
     """As `finished`, but how somebody's operation ended is not our failure."""
     try:
-        yield from finished(engine, name)
+        yield from finished(engine, operation)
     except ServiceError as error:
         if error.code == "DEADLINE_EXCEEDED":
             raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowdeploy.checks import App, Observation, Wanted, deploy_objections, is_deployed
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
-from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.appengine import AppEngine, Operation
 from flowdeploy.executors.change import change
 from flowdeploy.executors.cloud import Cloud
 from flowdeploy.executors.promote import promote
@@ -80,7 +80,7 @@ def _create(
     notify("creating the version")
     body = package.body(app.code_bucket)
 
-    def send() -> str:
+    def send() -> Operation:
         return cloud.engine.create_version(instance.project, instance.service, body)
 
     def happened() -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from flowdeploy.checks import App, Observation, verify_objections
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.appengine import AppEngine, Operation
 from flowdeploy.executors.change import change
 from flowdeploy.fleet import Instance
 from flowdeploy.known_errors import is_transient
@@ -53,7 +53,7 @@ def promote(engine: AppEngine, step: Promote, app: App, notify: Notify) -> Runni
 
 
 def _move(engine: AppEngine, instance: Instance, version: str) -> Generator[Pause, None, int]:
-    def send() -> str:
+    def send() -> Operation:
         return engine.set_split(instance.project, instance.service, Split.all_to(version))
 
     def happened() -> bool:
