@@ -256,6 +256,24 @@ def test_a_release_is_deployed_dark_in_no_waves() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stage", "production", "changing"),
+    [
+        (BUILD, False, False),
+        (publish(None), False, False),
+        (verify(ONE), False, False),
+        (live(UAT1, TAG), False, True),
+        (dark(ONE), True, True),
+        (promote(ONE, stage="uat"), False, True),
+        (promote(ONE, stage="production:small"), True, True),
+    ],
+)
+def test_which_stages_are_production_and_which_change_instances(
+    stage: Stage, production: bool, changing: bool
+) -> None:
+    assert (stage.is_production, stage.changes_instances) == (production, changing)
+
+
+@pytest.mark.parametrize(
     ("names", "fleet", "why"),
     [
         (["all", "akvoflow-1"], FLEET, "`all` stands alone"),

@@ -144,24 +144,26 @@ def test_a_signal_on_the_last_step_of_a_stage_keeps_the_next_from_beginning(
 
 @BOTH
 def test_a_second_signal_waits_for_no_call(carry_out: CarryOut, number: signal.Signals) -> None:
-    told, released = threading.Event(), threading.Event()
+    first, second = threading.Event(), threading.Event()
 
     def hear(event: str) -> None:
         if event == "start promote a":
             signal.raise_signal(signal.SIGINT)
-            told.set()
+            first.set()
         if event == "note promote a: still at it":
-            signal.raise_signal(number)
+            try:
+                signal.raise_signal(number)
+            finally:
+                second.set()
 
     def perform(step: Step, notify: Notify) -> Running:
-        assert told.wait(PATIENCE)
+        assert first.wait(PATIENCE)
         notify("still at it")
-        released.wait()  # a call that hangs
+        assert second.wait(PATIENCE)
         yield from ()
-        return Done()
+        return Done()  # of which nobody hears any more
 
     result, _ = carry_out(plan(production(A, B)), perform, Limits(jobs=1), hear=hear)
-    released.set()
 
     assert result.interrupted
     assert outcomes(result) == ["failed", "not-started"]
