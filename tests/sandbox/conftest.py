@@ -18,10 +18,13 @@ from flowdeploy.sandbox.state import App
 
 DOCUMENTS = Path(googleapiclient.discovery_cache.__file__).parent / "documents"
 APIS = {
-    "/v1/apps": "appengine.v1",
-    "/storage/v1/": "storage.v1",
-    "/upload/storage/v1/": "storage.v1",
-    "/resumable/upload/storage/v1/": "storage.v1",
+    r"/v1/apps\b.*": "appengine.v1",
+    r"(/resumable)?(/upload)?/storage/v1/.*": "storage.v1",
+    r"/v2beta3/projects/.*": "cloudtasks.v2beta3",
+    r"/v2/projects/.*": "cloudtasks.v2",
+    r"/v1beta1/projects/.*": "cloudscheduler.v1beta1",
+    r"/v1/projects/[^/]*/(indexes|operations)\b.*": "datastore.v1",
+    r"/v1/projects/[^/]*/services\b.*": "serviceusage.v1",
 }
 SCALARS: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -50,8 +53,8 @@ class Discovery:
     def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-            api = next((api for prefix, api in APIS.items() if request.path.startswith(prefix)), "")
-            if not api or "appspot.com" in request.host.partition(":")[0]:
+            api = api_of(request.path)
+            if api is None or "appspot.com" in request.host:
                 return await handler(request)
             is_json = request.content_type in ("application/json", "application/octet-stream")
             body = await request.read() if is_json and "upload" not in request.path else b""
@@ -127,6 +130,10 @@ def find_method(api: str, verb: str, path: str) -> dict[str, Any] | None:
         if pattern.fullmatch(path) and http_method in (wanted, "POST" if wanted == "PUT" else ""):
             return method
     return None
+
+
+def api_of(path: str) -> str | None:
+    return next((api for shape, api in APIS.items() if re.fullmatch(shape, path)), None)
 
 
 @cache

@@ -224,6 +224,17 @@ def _matching(pattern: str) -> Callable[[Any], str]:
     return convert
 
 
+_plain_duration = _matching(r"-?\d{1,12}(\.\d{1,9})?s")
+
+
+def _duration(value: Any) -> str:
+    """With no, three, six or nine decimals, as few as it takes: ``10.0s`` is ``10s``."""
+    whole, _, decimals = _plain_duration(value)[:-1].partition(".")
+    decimals = decimals.rstrip("0")
+    width = -(-len(decimals) // 3) * 3
+    return f"{int(whole)}.{decimals:0<{width}}s" if decimals else f"{int(whole)}s"
+
+
 _whole64 = _whole(-(2**63), 2**63 - 1)
 
 STRING = Scalar("STRING", _text)
@@ -232,7 +243,7 @@ DOUBLE = Scalar("DOUBLE", _number)
 INT32 = Scalar("INT32", _whole(-(2**31), 2**31 - 1))
 UINT32 = Scalar("UINT32", _whole(0, 2**32 - 1))
 INT64 = Scalar("INT64", lambda value: str(_whole64(value)))
-DURATION = Scalar("DURATION", _matching(r"-?\d{1,12}(\.\d{1,9})?s"))
+DURATION = Scalar("DURATION", _duration)
 TIMESTAMP = Scalar(
     "TIMESTAMP", _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 )

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
 
@@ -249,6 +250,7 @@ def _media_headers(row: sqlite3.Row) -> dict[str, str]:
         "ETag": _etag(row),
         "Accept-Ranges": "bytes",
         "X-Goog-Hash": ",".join(hashes),
+        "Last-Modified": formatdate(row["updated"], usegmt=True),
         "X-Goog-Generation": str(row["generation"]),
         "X-Goog-Metageneration": str(row["metageneration"]),
         "X-Goog-Storage-Class": "STANDARD",

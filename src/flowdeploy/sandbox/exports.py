@@ -1,0 +1,26 @@
+"""How to point tools at the stand-in.
+
+The names are those of Google Cloud SDK 528; App Engine's address must end in a slash.
+"""
+
+from __future__ import annotations
+
+_APIS = ("APPENGINE", "CLOUDSCHEDULER", "CLOUDTASKS", "DATASTORE", "SERVICEUSAGE")
+_ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
+
+
+def gcloud_environment(url: str) -> dict[str, str]:
+    """The variables with which gcloud talks to the stand-in, and to nothing else."""
+    endpoints = {f"{_ENDPOINT}{api}": f"{url}/" for api in _APIS}
+    return {
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
+        **endpoints,
+        f"{_ENDPOINT}STORAGE": f"{url}/storage/v1/",
+    }
+
+
+def exports(url: str) -> str:
+    """Lines for a shell."""
+    variables = {**gcloud_environment(url), "FLOWDEPLOY_SANDBOX": url}
+    return "\n".join(f"export {name}={value}" for name, value in variables.items())
