@@ -51,21 +51,27 @@ def test_jobs_of_cron_yaml_are_kept_apart(options: dict[str, Any]) -> None:
     client = scheduler_v1beta1.CloudSchedulerClient(**options)
     target = {"relative_uri": "/cron/a", "http_method": "GET"}
     job: Any = {"app_engine_http_target": target, "schedule": "every 24 hours", "time_zone": "UTC"}
-    legacy = client.create_job(parent=PARENT, job={**job, "legacy_app_engine_cron": True})
-    other = client.create_job(parent=PARENT, job={**job, "name": f"{PARENT}/jobs/other"})
+
+    def create(**fields: Any) -> str:
+        request: Any = {"parent": PARENT, "job": {**job, **fields}}
+        created: str = client.create_job(request).name
+        return created
+
+    legacy = create(legacy_app_engine_cron=True)
+    other = create(name=f"{PARENT}/jobs/other")
 
     def listed(legacy: bool) -> list[str]:
         request = {"parent": PARENT, "legacy_app_engine_cron": legacy}
         return [job.name for job in client.list_jobs(request)]
 
-    assert (listed(True), listed(False)) == ([legacy.name], [other.name])
+    assert (listed(True), listed(False)) == ([legacy], [other])
     later: Any = {
-        "job": {"name": legacy.name, "schedule": "every 2 hours"},
+        "job": {"name": legacy, "schedule": "every 2 hours"},
         "update_mask": {"paths": ["schedule"]},
     }
     changed = client.update_job(later)
     assert (changed.schedule, changed.time_zone) == ("every 2 hours", "UTC")
-    client.delete_job({"name": legacy.name, "legacy_app_engine_cron": True})
+    client.delete_job({"name": legacy, "legacy_app_engine_cron": True})
     assert listed(True) == []
 
 
