@@ -253,6 +253,7 @@ def test_first_generation_keys() -> None:
             ("threadsafe: true", "libraries: [{name: nope, version: '1'}]"),
             "nope is no library",
         ),
+        (("threadsafe: true", "libraries: [5]"), "libraries[0] cannot be 5; write a block"),
         (
             ("threadsafe: true", "libraries: [{name: six, version: '1'}]"),
             "six has no version 1; use latest or 1.12.0, 1.9.0",

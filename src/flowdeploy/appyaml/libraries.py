@@ -53,14 +53,16 @@ _LIST = list_of(
 
 def libraries(value: Any, place: Place) -> list[dict[str, str]]:
     """Names and versions, ``latest`` replaced by the version that it means."""
-    found: list[dict[str, str]] = _LIST(value, place)
-    names = [library.get("name") for library in found]
-    for at, library in enumerate(found):
-        if names.index(library.get("name")) < at:
-            (place / at).problem(f"names {library.get('name')} once more; keep one")
-        if len(library) == len(("name", "version")):
-            library["version"] = _version(library, place / at)
-    return found
+    found: list[dict[str, str] | None] = _LIST(value, place)
+    whole = [(at, library) for at, library in enumerate(found) if library and len(library) == 2]
+    names: set[str] = set()
+    for at, library in whole:
+        if library["name"] in names:
+            (place / at).problem(f"names {library['name']} once more; keep one")
+        names.add(library["name"])
+    return [
+        {"name": library["name"], "version": _version(library, place / at)} for at, library in whole
+    ]
 
 
 def _version(library: dict[str, str], place: Place) -> str:

@@ -22,10 +22,9 @@ _GONE = {
 
 def flexible(settings: Settings, place: Place) -> bool:
     """Whether the file is for the flexible environment, which is then the one problem told."""
-    vm = settings.get("vm")
     found = {
         "env": str(settings.get("env")) in _FLEXIBLE,
-        "vm": vm is True or str(vm).lower() == "true",
+        "vm": bool(settings.get("vm")),
         "runtime": settings.get("runtime") == "vm",
     }
     for key in (key for key, is_so in found.items() if is_so):

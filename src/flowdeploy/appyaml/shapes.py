@@ -185,7 +185,7 @@ def block(keys: Mapping[str, Key], kind: str) -> Read:
     def read(value: Any, place: Place) -> dict[str, Any]:
         given = _mapping(value)
         for name in given.keys() - keys.keys():
-            (place / name).problem(no_key(name, keys, kind))
+            (place / name).problem(no_key(name, keys.keys() - given.keys(), kind))
         sent: dict[str, Any] = {}
         for name, key in keys.items():
             put(sent, key.name or camel(name), entry(given, name, key, place))
@@ -202,7 +202,7 @@ def no_key(name: str, keys: Iterable[str], kind: str) -> str:
         return f"is no key of {kind}; write {close[0]}"
     if len(known) > _LISTED:
         return f"is no key of {kind}; remove it"
-    return f"is no key of {kind}; its keys are {', '.join(known)}"
+    return f"is no key of {kind}; its other keys are {', '.join(known)}"
 
 
 def entry(given: Mapping[str, Any], name: str, key: Key, place: Place) -> Any:
