@@ -39,14 +39,11 @@ class Multipart:
 
     async def read_head(self) -> None:
         """Read up to the first of the object's bytes. Raises StorageError 400."""
-        delimiter = b"--" + self.boundary
-        await self._cut(re.compile(re.escape(delimiter) + rb"[ \t]*\r?\n"))
-        await self._cut(_BLANK_LINE)
-        self.description = await self._cut(re.compile(rb"\r?\n" + re.escape(delimiter) + rb"\r?\n"))
-        # A part without headers begins with the blank line itself.
-        self._buffer = b"\n" + self._buffer
-        headers = await self._cut(_BLANK_LINE)
-        found = _CONTENT_TYPE.search(headers)
+        delimiter = re.escape(b"--" + self.boundary)
+        await self._cut(re.compile(delimiter + rb"[ \t]*\r?\n"))
+        await self._headers()
+        self.description = await self._cut(re.compile(rb"\r?\n" + delimiter + rb"[ \t]*\r?\n"))
+        found = _CONTENT_TYPE.search(await self._headers())
         self.content_type = found[1].decode("latin-1").strip() if found else None
 
     async def content(self) -> AsyncIterator[bytes]:
@@ -62,6 +59,11 @@ class Multipart:
         if found is None:
             raise _malformed()
         yield self._buffer[: found.start()]
+
+    async def _headers(self) -> bytes:
+        # A part without headers begins with the blank line itself.
+        self._buffer = b"\n" + self._buffer
+        return await self._cut(_BLANK_LINE)
 
     async def _cut(self, end: re.Pattern[bytes]) -> bytes:
         """What comes before the first match of ``end``, which is passed over."""
