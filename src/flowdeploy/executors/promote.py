@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from flowdeploy.checks import App, Observation, verify_objections
+from flowdeploy.checks import App, Observation, is_older, verify_objections
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.executors.appengine import AppEngine, Operation
 from flowdeploy.executors.change import change
@@ -44,12 +44,13 @@ def promote(engine: AppEngine, step: Promote, app: App, notify: Notify) -> Runni
     if before.serves_only(version):
         return Done(Outcome.UNCHANGED, State.LIVE, url, previous=before)
     notify(f"moving traffic from {', '.join(before.live)}")
+    notes = tuple(f"goes back from {live}" for live in before.live if is_older(version, live))
     try:
         attempts = yield from _move(engine, instance, version)
     except ServiceError as error:
         state = State.UNKNOWN if is_transient(error.code, error.message) else State.DARK
         raise StepFailed(error, Done(state=state, url=url, previous=before)) from error
-    return Done(Outcome.DONE, State.LIVE, url, previous=before, attempts=attempts)
+    return Done(Outcome.DONE, State.LIVE, url, before, attempts, notes)
 
 
 def _move(engine: AppEngine, instance: Instance, version: str) -> Generator[Pause, None, int]:
