@@ -129,8 +129,8 @@ class Report:
     def exit_code(self) -> int:
         if self.bugs:
             return BUG_EXIT_CODE
-        if self.outcome is RunOutcome.FAILED and self.error:
-            return self.error.exit_code
+        if self.outcome is RunOutcome.FAILED and self._errors:
+            return max(error.exit_code for error in self._errors)
         return _EXIT_CODES[self.outcome]
 
     @property

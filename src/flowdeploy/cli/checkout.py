@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flowdeploy.errors import Refused, UsageError
@@ -66,10 +67,8 @@ def _named_commit(commit: str | None, time: str | None) -> Commit | None:
 
 
 def _moment(text: str) -> datetime:
-    try:
+    with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageError(f"--commit-time {text} is no RFC 3339 time, like 2020-04-03T07:30:34Z")
-    return moment
+        if moment.tzinfo:
+            return moment.astimezone(UTC)
+    raise UsageError(f"--commit-time {text} is no RFC 3339 time, like 2020-04-03T07:30:34Z")

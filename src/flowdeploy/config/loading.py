@@ -22,7 +22,6 @@ _MAX_BYTES = 4 << 20
 _NOT_APPLIED: tuple[tuple[str, Callable[[ConfigFile], bool]], ...] = (
     ("descriptors: appengine-web.xml", lambda file: file.descriptors is not None),
     ("upload: mode zip", lambda file: file.upload.mode == "zip"),
-    ("records", lambda file: file.records not in (None, "local")),
     ("health", lambda file: file.health is not None),
     ("rollout.waves: max", lambda file: any(wave.max != ALL for wave in file.rollout.waves)),
     ("rollout.waves: pause", lambda file: any(wave.pause for wave in file.rollout.waves)),

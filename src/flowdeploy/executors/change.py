@@ -20,6 +20,7 @@ from flowdeploy.rollout import Pause
 ATTEMPTS = 6
 FIRST_POLL = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
 LONGEST_WAIT = 3600.0  # gcloud gives up after an hour too
+ENDLESS = "OPERATION_ENDLESS"  # our own word, since the service's for it are worth a retry
 _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
 
 
@@ -65,7 +66,11 @@ def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, 
 
 def _endless(operation: Operation) -> ServiceError:
     minutes = f"{LONGEST_WAIT / 60:.0f} minutes"
-    return ServiceError("DEADLINE_EXCEEDED", f"{operation.name} has not ended after {minutes}")
+    return ServiceError(
+        ENDLESS,
+        f"{operation.name} has not ended after {minutes}",
+        hint="It may still end. Look at the version, then run the same command again.",
+    )
 
 
 def _undone() -> ServiceError:
@@ -96,5 +101,5 @@ def _ended(engine: AppEngine, operation: Operation) -> Generator[Pause, None, No
     try:
         yield from finished(engine, operation)
     except ServiceError as error:
-        if error.code == "DEADLINE_EXCEEDED":
+        if error.code == ENDLESS:
             raise

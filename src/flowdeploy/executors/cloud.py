@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from google.auth.credentials import Credentials
 
+from flowdeploy.config import Config
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.executors.appengine import AppEngine
-from flowdeploy.executors.google import credentials_for
+from flowdeploy.executors.google import authorized_session, credentials_for
+from flowdeploy.executors.records import BucketStore, place
 
 if TYPE_CHECKING:
     from flowdeploy.executors.storage import Buckets
@@ -34,6 +36,11 @@ class Cloud:
     @cached_property
     def engine(self) -> AppEngine:
         return AppEngine(self.endpoints.appengine, self.credentials, self.connections)
+
+    def records(self, config: Config) -> BucketStore:
+        """Where runs and locks are remembered."""
+        session = authorized_session(self.credentials, self.connections)
+        return BucketStore(session, self.endpoints.storage, *place(config.records, config.fleet))
 
     @cached_property
     def buckets(self) -> Buckets:

@@ -6,22 +6,24 @@ without Google's libraries, and without an identity there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
-from flowdeploy.endpoints import Endpoints
+from flowdeploy.errors import Refused
 from flowdeploy.executors import build, staging
 from flowdeploy.executors.job import Job, Watcher
-from flowdeploy.executors.library import Library, Repository
+from flowdeploy.executors.library import Library
 from flowdeploy.executors.staging import Staged
-from flowdeploy.maven.clojars import api_of
 from flowdeploy.plan import Build, Deploy, Promote, Publish, Stage, Step, Verify, instance_of
 from flowdeploy.refs import Kind
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Notify, Running
 
 if TYPE_CHECKING:
+    from flowdeploy.executors.cloud import Cloud
     from flowdeploy.executors.instances import Instances
+    from flowdeploy.executors.publishing import Publishing
 
 
 class WorkCrew:
@@ -41,10 +43,12 @@ class WorkCrew:
     def enter(self, stage: Stage) -> None:
         """Before the first stage: there is an identity to work with. Before the library is
         published, and once more before the first instance is changed: nothing speaks
-        against any deploy of any stage."""
-        if stage is self._job.plan.stages[0] and self._touches_instances():
-            self._watcher.said(f"working as {self._instances.cloud.identity}")
-        if stage.name == "publish" or (stage.changes_instances and not self._changing):
+        against publishing it, nor against any deploy of any stage."""
+        if stage is self._job.plan.stages[0] and self._needs_google():
+            self._watcher.said(f"Identity: {self._cloud.identity}")
+        if stage.name == "publish":
+            _all_of(self._check_library, self._check_deploys)
+        elif stage.changes_instances and not self._changing:
             self._check_deploys()
         self._changing = self._changing or stage.changes_instances
 
@@ -53,7 +57,7 @@ class WorkCrew:
             case Build():
                 return self._build()
             case Publish():
-                return self._publish(step, notify)
+                return self._publishing.publish(step, notify)
             case Deploy():
                 return self._instances.deploy(step, notify)
             case Verify():
@@ -64,23 +68,36 @@ class WorkCrew:
                 assert_never(step)
 
     @cached_property
-    def _instances(self) -> Instances:
+    def _cloud(self) -> Cloud:
         from flowdeploy.executors.cloud import Cloud
+
+        return Cloud.connect(self._job.endpoints, self._job.connections)
+
+    @cached_property
+    def _instances(self) -> Instances:
         from flowdeploy.executors.instances import Instances
 
-        return Instances(Cloud.connect(self._job.endpoints, self._job.connections))
+        return Instances(self._cloud)
+
+    @cached_property
+    def _steps(self) -> tuple[Step, ...]:
+        return tuple(step for stage in self._job.plan.stages for step in stage.steps)
 
     def _touches_instances(self) -> bool:
-        stages = self._job.plan.stages
-        return any(instance_of(step) for stage in stages for step in stage.steps)
+        return any(instance_of(step) for step in self._steps)
+
+    def _needs_google(self) -> bool:
+        """For an instance, or for the lock of a publish."""
+        publishes = any(isinstance(step, Publish) for step in self._steps)
+        return self._touches_instances() or (publishes and self._job.config.records != "local")
+
+    def _check_library(self) -> None:
+        for step in self._steps:
+            if isinstance(step, Publish):
+                self._publishing.check(step)
 
     def _check_deploys(self) -> None:
-        steps = [
-            step
-            for stage in self._job.plan.stages
-            for step in stage.steps
-            if isinstance(step, Deploy)
-        ]
+        steps = [step for step in self._steps if isinstance(step, Deploy)]
         if steps and self._staged:
             self._instances.check(steps, self._staged, self._job.orders, self._watcher.checking)
 
@@ -112,34 +129,30 @@ class WorkCrew:
         }
         return {name: value for name, value in told.items() if value}
 
-    def _publish(self, step: Publish, notify: Notify) -> Running:
-        from flowdeploy.executors import clojars
+    @cached_property
+    def _publishing(self) -> Publishing:
+        from flowdeploy.executors.publishing import Publishing
 
-        library = self._job.config.library
-        assert library is not None  # noqa: S101  (without one the plan has no such step)
-        repository = repository_of(library.repository, self._job.endpoints)
-        published = clojars.publish(
-            Library(library.jar, library.pom, library.classifier),
-            str(step.version),
-            repository,
-            commit_in_version=True,
-            progress=notify,
-            lock=self._job.site.home / "library.lock",
+        config = self._job.config
+        assert config.library is not None  # noqa: S101  (without one no plan has such a step)
+        files = Library(config.library.jar, config.library.pom, config.library.classifier)
+        store = None if config.records == "local" else self._cloud.records(config)
+        return Publishing(self._job, files, config.library.repository, store)
+
+
+def _all_of(*checks: Callable[[], None]) -> None:
+    """Make every check, then raise one Refused with all that they found."""
+    refusals: list[Refused] = []
+    for check in checks:
+        try:
+            check()
+        except Refused as refusal:
+            refusals.append(refusal)
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise Refused(
+            "the checks refuse this run, and nothing was changed",
+            details=[line for refusal in refusals for line in (refusal.message, *refusal.details)],
+            hint=next((refusal.hint for refusal in refusals if refusal.hint), None),
         )
-        yield from ()
-        outcome = Outcome.UNCHANGED if published.unchanged else Outcome.DONE
-        # Where the library is for everybody, also when the sandbox stands in.
-        url = library.repository + published.url.removeprefix(repository.url)
-        return Done(outcome, url=url, notes=published.warnings)
-
-
-def repository_of(configured: str, endpoints: Endpoints) -> Repository:
-    """Where the library goes: as configured, unless the endpoints say otherwise."""
-    url = endpoints.library or configured
-    account = endpoints.account
-    return Repository(
-        url,
-        endpoints.library_api or api_of(url),
-        account.user if account else "",
-        account.token if account else "",
-    )

@@ -1,0 +1,135 @@
+"""Publishing the library, one publish at a time.
+
+Two publishes of one artifact that interleave can lose one of the two versions,
+so there is a lock: a lease among the records, or a locked file where the
+records are local.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flowdeploy.endpoints import Endpoints
+from flowdeploy.errors import LockHeld
+from flowdeploy.executors import clojars
+from flowdeploy.executors import library as local
+from flowdeploy.executors.job import Job
+from flowdeploy.executors.library import Repository
+from flowdeploy.journal.lease import Holder, Lease, kept
+from flowdeploy.journal.store import ObjectStore
+from flowdeploy.maven.clojars import api_of
+from flowdeploy.plan import Publish
+from flowdeploy.report import Outcome
+from flowdeploy.rollout import Done, Notify, Running
+
+LONGEST_WAIT = 600.0  # seconds for other publishes to end
+LOOK_AGAIN = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """The library of a run, where it goes, and where its lock is; no store: on this machine."""
+
+    job: Job
+    files: local.Library
+    configured: str
+    store: ObjectStore | None = None
+
+    def check(self, step: Publish) -> local.Release:
+        """Everything that can be known before the first byte. Raises Refused."""
+        return local.check(self.files, str(step.version), self._repository)
+
+    def publish(self, step: Publish, notify: Notify) -> Running:
+        with self._alone(step, notify) as require:
+
+            def progress(text: str) -> None:
+                require()  # called between any two requests that change something
+                notify(text)
+
+            published = clojars.publish(
+                self.files,
+                str(step.version),
+                self._repository,
+                commit_in_version=True,
+                progress=progress,
+            )
+        yield from ()
+        outcome = Outcome.UNCHANGED if published.unchanged else Outcome.DONE
+        # Where the library is for everybody, also when the sandbox stands in.
+        url = self.configured + published.url.removeprefix(self._repository.url)
+        return Done(outcome, url=url, notes=published.warnings)
+
+    @property
+    def _repository(self) -> Repository:
+        return repository_of(self.configured, self.job.endpoints)
+
+    @contextmanager
+    def _alone(self, step: Publish, notify: Notify) -> Iterator[Callable[[], None]]:
+        """No other publish meanwhile. What is yielded raises LockHeld once that is not sure."""
+        if self.store is None:
+            with _locked(self.job.site.home / "library.lock", notify):
+                yield lambda: None
+            return
+        name = f"library/{self.check(step).coordinates}/lock"
+        lease = Lease(self.store, name, _holder(self.job))
+        with _patiently(lease, notify):
+            yield lease.require
+
+
+def repository_of(configured: str, endpoints: Endpoints) -> Repository:
+    """Where the library goes: as configured, unless the endpoints say otherwise."""
+    url = endpoints.library or configured.rstrip("/")
+    account = endpoints.account
+    return Repository(
+        url,
+        endpoints.library_api or api_of(url),
+        account.user if account else "",
+        account.token if account else "",
+    )
+
+
+@contextmanager
+def _patiently(lease: Lease, notify: Notify) -> Iterator[None]:
+    """The lease, once whoever has it is done. Raises LockHeld after ten minutes."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    while True:
+        try:
+            lease.acquire()
+        except LockHeld as error:
+            if time.monotonic() > deadline:
+                raise
+            notify(error.message)
+            time.sleep(LOOK_AGAIN)
+        else:
+            break
+    with kept(lease):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, notify: Notify) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            notify("waiting for another publish to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _holder(job: Job) -> Holder:
+    return Holder(
+        run=job.site.run_folder.name,
+        user=job.site.environ.get("GITHUB_ACTOR") or getpass.getuser(),
+        host=socket.gethostname(),
+        command=f"flowdeploy run {job.plan.ref}",
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -1,0 +1,97 @@
+"""Where runs, releases and locks are remembered: objects under a prefix of a bucket.
+
+Cloud Storage's JSON API through google-auth's session, not google-cloud-storage:
+that library shows neither the server's clock nor an object's generation
+together with its content, and it takes long to load for a promotion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+from google.api_core.exceptions import from_http_response
+from google.auth.transport.requests import AuthorizedSession
+from requests import Response
+
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors.google import TIMEOUT, retried
+from flowdeploy.fleet import Fleet, Role
+from flowdeploy.journal.store import Stored
+
+PREFIX = "flowdeploy/"
+
+
+def place(records: str | None, fleet: Fleet) -> tuple[str, str]:
+    """Bucket and prefix of the configuration's ``records``, ``gs://BUCKET/PREFIX``.
+
+    The default is UAT1's code bucket, which App Engine names after the project.
+    """
+    if records is None:
+        return f"staging.{fleet.with_role(Role.UAT1)[0].project}.appspot.com", PREFIX
+    bucket, _, prefix = records.removeprefix("gs://").partition("/")
+    return bucket, f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketStore:
+    """``root`` is Cloud Storage's address; ``prefix`` ends in a slash, or is empty."""
+
+    session: AuthorizedSession
+    root: str
+    bucket: str
+    prefix: str
+
+    def read(self, name: str) -> Stored | None:
+        answer = self._ask("GET", self._url(name), alt="media")
+        if answer is None:
+            return None
+        headers = answer.headers
+        now, written = (parsedate_to_datetime(headers[name]) for name in ("Date", "Last-Modified"))
+        age = max(0.0, (now - written).total_seconds())
+        return Stored(answer.content, int(headers["X-Goog-Generation"]), age)
+
+    def write(self, name: str, content: bytes, generation: int) -> int | None:
+        """As `ObjectStore.write`. A write whose answer was lost is found by its content."""
+        url = f"{self.root}/upload/storage/v1/b/{self.bucket}/o"
+        parameters = {
+            "uploadType": "media",
+            "name": self.prefix + name,
+            "ifGenerationMatch": str(generation),
+        }
+        try:
+            answer = self._ask("POST", url, content, **parameters)
+        except ServiceError as error:
+            if error.code != "FAILED_PRECONDITION":
+                raise
+            found = self.read(name)
+            return found.generation if found and found.content == content else None
+        return int(answer.json()["generation"]) if answer else None
+
+    def delete(self, name: str, generation: int) -> None:
+        try:
+            self._ask("DELETE", self._url(name), ifGenerationMatch=str(generation))
+        except ServiceError as error:
+            if error.code != "FAILED_PRECONDITION":
+                raise
+
+    def _url(self, name: str) -> str:
+        return f"{self.root}/storage/v1/b/{self.bucket}/o/{quote(self.prefix + name, safe='')}"
+
+    def _ask(
+        self, method: str, url: str, content: bytes | None = None, **parameters: str
+    ) -> Response | None:
+        """The answer; None for 404 where an object is named."""
+
+        def once() -> Response | None:
+            answer: Response = self.session.request(
+                method, url, params=parameters, data=content, timeout=TIMEOUT
+            )
+            if answer.status_code == 404 and method != "POST":
+                return None
+            if answer.status_code >= 400:
+                raise from_http_response(answer)
+            return answer
+
+        return retried(once)

@@ -1,0 +1,1 @@
+"""What must be remembered beyond one process and one machine, over any store of objects."""
