@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from dataclasses import replace
 
 from flowdeploy.checks import App, Observation, Wanted, deploy_objections, is_deployed
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.executors.appengine import AppEngine, Operation
 from flowdeploy.executors.change import change
 from flowdeploy.executors.cloud import Cloud
+from flowdeploy.executors.package import Package
 from flowdeploy.executors.promote import promote
+from flowdeploy.executors.stager import stage
 from flowdeploy.fleet import Instance
 from flowdeploy.known_errors import is_transient
 from flowdeploy.plan import Promote, Traffic
 from flowdeploy.report import Outcome, State
 from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
 from flowdeploy.urls import dark_url
-
-if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets
-
-LOOK_AGAIN = 0.1  # seconds between looks at uploads that are under way
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """What one instance gets.
-
-    ``contents`` are its files by SHA-1; ``body`` gives versions.create's JSON for
-    files in a given bucket.
-    """
-
-    wanted: Wanted
-    contents: Mapping[str, Path]
-    body: Callable[[str], dict[str, Any]]
 
 
 def deploy(cloud: Cloud, instance: Instance, app: App, package: Package, notify: Notify) -> Running:
@@ -76,7 +57,7 @@ def _look(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) -> Ob
 def _create(
     cloud: Cloud, instance: Instance, app: App, package: Package, notify: Notify
 ) -> Generator[Pause, None, int]:
-    yield from _stage_files(cloud.buckets, app.code_bucket, package, notify)
+    yield from stage(cloud.buckets, app.code_bucket, package, notify)
     notify("creating the version")
     body = package.body(app.code_bucket)
 
@@ -91,24 +72,6 @@ def _create(
     except ServiceError as error:
         state = State.UNKNOWN if is_transient(error.code, error.message) else None
         raise StepFailed(error, Done(state=state)) from error
-
-
-def _stage_files(
-    buckets: Buckets, bucket: str, package: Package, notify: Notify
-) -> Generator[Pause, None, None]:
-    """Send the files that the bucket lacks; equal content travels once."""
-    there = buckets.lasting(bucket)
-    missing = {sha1: path for sha1, path in package.contents.items() if sha1 not in there}
-    uploads = buckets.send(bucket, missing)
-    while not all(upload.done() for upload in uploads):
-        notify(f"uploading {sum(u.done() for u in uploads)}/{len(uploads)} files")
-        yield Pause(LOOK_AGAIN)
-    _raise_failure(uploads)
-
-
-def _raise_failure(uploads: list[Future[None]]) -> None:
-    for upload in uploads:
-        upload.result()
 
 
 def _promoted(engine: AppEngine, step: Promote, app: App, created: Done, notify: Notify) -> Running:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
-from flowdeploy.appyaml import version_body, with_settings
-from flowdeploy.checks import App, Finding, Observation, Wanted, deploy_objections, grouped
+from flowdeploy.checks import App, Finding, Observation, deploy_objections, grouped
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.executors import observe
 from flowdeploy.executors.cloud import Cloud
-from flowdeploy.executors.deploy import Package, deploy
+from flowdeploy.executors.deploy import deploy
 from flowdeploy.executors.job import Orders
+from flowdeploy.executors.package import Package, package_for
 from flowdeploy.executors.promote import promote, verify
 from flowdeploy.executors.staging import Staged
 from flowdeploy.plan import Deploy, Promote, Verify
@@ -35,7 +35,7 @@ class Instances:
         progress: Callable[[int, int], None],
     ) -> None:
         """Look at every instance to be deployed to. Raises Refused with all that speaks against."""
-        self._packages = {s.instance.id: _package(s, staged, orders) for s in steps}
+        self._packages = {s.instance.id: package_for(s, staged, orders) for s in steps}
         findings: list[Finding] = []
         for count, (step, seen) in enumerate(self._observed(steps), 1):
             progress(count, len(steps))
@@ -88,28 +88,3 @@ class Instances:
         if seen.app:
             self._apps[name] = seen.app
         return [Finding(name, o) for o in deploy_objections(self._packages[name].wanted, seen)]
-
-
-def _package(step: Deploy, staged: Staged, orders: Orders) -> Package:
-    """What the instance of ``step`` gets: the staged folder, with its own settings."""
-    instance = step.instance
-    version = str(step.version)
-    app = with_settings(staged.app, instance.settings, f"settings of {instance.id}")
-    if app.service not in ("default", instance.service):
-        raise Refused(
-            f"{staged.folder}/app.yaml is for the service {app.service},"
-            f" and {instance.id} is the service {instance.service}",
-            hint="Write the instance's `service` in the configuration, or take it out of app.yaml.",
-        )
-    return Package(
-        Wanted(
-            version,
-            step.traffic,
-            {file.path: file.sha1 for file in staged.manifest.files},
-            first_live=orders.first_live,
-            replace=orders.replace,
-            allow_older=orders.allow_older,
-        ),
-        {sha1: staged.path(file) for sha1, file in staged.manifest.by_sha1.items()},
-        lambda bucket: version_body(app, version, staged.manifest, bucket),
-    )
