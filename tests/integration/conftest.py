@@ -207,6 +207,10 @@ class Project:
         self.commit()
         self.git("tag", "-f", tag)
 
+    def leave_git(self) -> None:
+        """Let the folder be no checkout any more."""
+        shutil.rmtree(self.root / ".git")
+
     def outline(self, report: Any) -> list[str]:
         """Each step of a report in a line: stage, instance or action, outcome, state."""
         return [

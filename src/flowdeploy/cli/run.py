@@ -11,6 +11,7 @@ from flowdeploy.cli.parameters import rollout_options
 from flowdeploy.cli.planning import Given, planned, ref_options
 from flowdeploy.cli.session import session
 from flowdeploy.errors import UsageError
+from flowdeploy.plan import Plan, Publish
 from flowdeploy.units import Portion
 
 
@@ -62,7 +63,7 @@ def command(
 
         show(plan, source, here)
         return
-    if plan.version is None:
+    if _lacks_a_version(plan):
         raise UsageError(
             f"there is no git checkout around {here.config.root} to take a commit from",
             hint="Say what is built: --commit SHA --commit-time 2020-04-03T07:30:34Z",
@@ -72,3 +73,9 @@ def command(
 
     options = Options(jobs, max_failures, Orders(**orders), report_folder, source.require)
     execute(plan, here, options)
+
+
+def _lacks_a_version(plan: Plan) -> bool:
+    """A release has its own version without a commit; its library has not."""
+    publishes = any(isinstance(step, Publish) for stage in plan.stages for step in stage.steps)
+    return plan.version is None or (publishes and plan.library_version is None)
