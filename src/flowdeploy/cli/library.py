@@ -1,0 +1,69 @@
+"""``flowdeploy library``: the checks before a publish, alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from flowdeploy.cli.options import common_options
+from flowdeploy.cli.session import Session, session
+from flowdeploy.errors import UsageError
+from flowdeploy.executors import git
+from flowdeploy.refs import Kind, Ref, library_version
+
+if TYPE_CHECKING:
+    from flowdeploy.executors.library import Release
+
+# As good as any where there is no checkout: a version is checked for its form alone.
+UNVERSIONED = "19700101-000000.00000000"
+
+
+@click.group("library")
+@common_options()
+def command() -> None:
+    """Check the library before it is published."""
+
+
+@command.command("check", epilog="Example:\n\n  flowdeploy library check")
+@common_options()
+def check() -> None:
+    """Report everything that would keep the library from being published, at once.
+
+    Looks at the jar, the pom and the account, as `run` does before the first
+    byte. Asks nobody, and changes nothing.
+    """
+    from flowdeploy.executors import library as files
+    from flowdeploy.executors.publishing import repository_of
+
+    here = session()
+    library = here.config.library
+    if library is None:
+        raise UsageError(
+            f"{here.config.path} has no library",
+            hint="Name its jar and its pom under `library`.",
+        )
+    with here.endpoints() as endpoints:
+        repository = repository_of(library.repository, endpoints)
+    release = files.check(
+        files.Library(library.jar, library.pom, library.classifier), _version(here), repository
+    )
+    _confirm(here, release, library.repository)
+
+
+def _version(here: Session) -> str:
+    checkout = git.Checkout.find(here.config.root)
+    head = Ref(Kind.FEATURE, "HEAD")
+    return library_version(head, checkout.head) if checkout else UNVERSIONED
+
+
+def _confirm(here: Session, release: Release, repository: str) -> None:
+    rows = [{"path": file.path, "bytes": file.checksums.size} for file in release.files]
+    if here.settings.format == "json":
+        document = {"schema": 1, "library": str(release), "repository": repository}
+        click.echo(json.dumps({**document, "files": rows}, indent=2))
+        return
+    click.echo(f"{release} can be published to {repository}:")
+    for file in release.files:
+        click.echo(f"  {file}")
