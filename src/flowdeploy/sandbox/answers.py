@@ -17,7 +17,7 @@ def json_response(
 ) -> web.Response:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return web.Response(
-        body=text.encode(),
+        body=text.encode(errors="backslashreplace"),
         status=status,
         headers=headers,
         content_type="application/json",
@@ -47,7 +47,17 @@ def parse_object(text: bytes) -> dict[str, Any]:
         ) from None
     if not isinstance(data, dict):
         raise invalid("Invalid JSON payload received. Root element must be a message.")
+    if b"\\u" in text:
+        _require_unicode(data)
     return data
+
+
+def _require_unicode(data: object) -> None:
+    """Half a surrogate pair can be written in JSON, but is no character."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise invalid("Invalid JSON payload received. Invalid escape sequence in string.") from None
 
 
 def reply(request: web.Request, body: Any) -> web.Response:

@@ -109,17 +109,28 @@ def mask_paths(mask: str) -> list[list[str]]:
 
 
 def merge(current: Mapping[str, Any], patch: Mapping[str, Any], mask: str) -> dict[str, Any]:
-    """``current`` with the fields of ``mask`` as ``patch`` has them, gone where it has none."""
+    """``current`` with the fields of ``mask`` as ``patch`` has them, gone where it has none.
+
+    Raises ApiError INVALID_ARGUMENT for a mask that leads below a plain value.
+    """
     result = dict(current)
-    for head, *rest in mask_paths(mask):
-        if rest:
-            inner = merge(result.get(head, {}), patch.get(head, {}), ".".join(rest))
-            result[head] = inner
-        elif head in patch:
-            result[head] = patch[head]
-        else:
-            result.pop(head, None)
+    for path in mask_paths(mask):
+        _set(result, patch, path)
     return result
+
+
+def _set(target: dict[str, Any], patch: Mapping[str, Any], path: list[str]) -> None:
+    head, *rest = path
+    if rest:
+        below, value = target.get(head, {}), patch.get(head, {})
+        if not isinstance(below, dict) or not isinstance(value, dict):
+            raise invalid(f"Invalid field mask: '{head}' has no field '{rest[0]}'.", "update_mask")
+        target[head] = dict(below)
+        _set(target[head], value, rest)
+    elif head in patch:
+        target[head] = patch[head]
+    else:
+        target.pop(head, None)
 
 
 def _read(kind: Type, data: Any, at: str) -> Any:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from flowdeploy.sandbox import control
 from flowdeploy.sandbox.answers import error_response
-from flowdeploy.sandbox.errors import ApiError
+from flowdeploy.sandbox.errors import ApiError, invalid
 from flowdeploy.sandbox.hosts import candidates, project_of_bucket
 from flowdeploy.sandbox.pages import PAGES, is_application
 from flowdeploy.sandbox.rehearsal import (
@@ -81,6 +81,8 @@ async def _in_googles_form(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except ApiError as error:
         return error_response(error)
+    except web.RequestPayloadError:
+        return error_response(invalid("The request's body does not have its Content-Encoding."))
     except web.HTTPException:
         if request.match_info.http_exception is None:
             raise

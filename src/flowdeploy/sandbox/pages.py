@@ -31,7 +31,7 @@ UNHEALTHY = frozenset({Kind.UNHEALTHY})
 
 
 def is_application(host: str) -> bool:
-    return host.partition(":")[0].endswith(f".{DOMAIN}")
+    return host.isascii() and host.partition(":")[0].endswith(f".{DOMAIN}")
 
 
 class Pages:

@@ -148,7 +148,7 @@ def parse_fault(data: object) -> Fault:
     if not isinstance(data, Mapping):
         raise invalid("a fault is an object with a `kind`")
     _refuse_unknown(data, {f.name for f in fields(Fault)})
-    if data.get("kind") not in set(Kind):
+    if data.get("kind") not in list(Kind):
         raise invalid(f"`kind` is one of {', '.join(Kind)}", "kind")
     for name in ("project", "method", "target"):
         if not isinstance(data.get(name), str | None):

@@ -157,7 +157,7 @@ def put(
     db: sqlite3.Connection, key: tuple[str, str], data: Content, body: Mapping[str, Any], now: float
 ) -> sqlite3.Row:
     """Put an object in its place, whatever was there; the row that it then has."""
-    if not 0 < len(key[1].encode()) <= LONGEST_NAME:
+    if not 0 < len(key[1].encode()) <= LONGEST_NAME or set(key[1]) & {"\r", "\n"}:
         raise bad_request("The specified object name is not valid.")
     previous = look(db, *key)
     generation = max(int(now * 1e6), previous["generation"] + 1 if previous else 0)
