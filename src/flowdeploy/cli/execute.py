@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
 from flowdeploy.cli.bugs import kept
+from flowdeploy.cli.pipes import readers_may_leave
+from flowdeploy.cli.record import made, record
 from flowdeploy.cli.session import Session
 from flowdeploy.display import report as report_display
 from flowdeploy.display.progress import listener
-from flowdeploy.display.summary import markdown
 from flowdeploy.display.terminal import console_on
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.executors.crew import WorkCrew
@@ -36,29 +36,34 @@ class Options:
     jobs: int | None = None
     max_failures: Portion | None = None
     orders: Orders = NO_ORDERS
-    report_folder: Path | None = None
     before: Callable[[], None] = lambda: None
 
 
 def execute(plan: Plan, session: Session, options: Options) -> None:
     """Run ``plan`` and end the command with the report's exit code."""
+    named = session.settings.report_folder
+    folders = [made(named)] if named else []
     report = _run(plan, session, options)
     for bug in report.bugs:
         kept(bug)
-    _keep(report, session, options.report_folder)
+    record(report, [session.run_folder(report.run), *folders])
+    with readers_may_leave():
+        _print(report, session)
+    click.get_current_context().exit(report.exit_code)
+
+
+def _print(report: Report, session: Session) -> None:
     if session.settings.format == "json":
         click.echo(json.dumps(report_json(report), indent=2))
     else:
         report_display.render(report, console_on(sys.stdout, os.environ))
-    click.get_current_context().exit(report.exit_code)
 
 
 def _run(plan: Plan, session: Session, options: Options) -> Report:
     started, clock = datetime.now(UTC), time.monotonic()
     name = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with session.endpoints() as endpoints:
-        site = Site(os.environ, session.home, session.home / "runs" / name)
-        site.run_folder.mkdir(parents=True, exist_ok=True)
+        site = Site(os.environ, session.home, made(session.run_folder(name)))
         limits = _limits(session, options)
         job = Job(plan, session.config, endpoints, site, options.orders, limits.jobs)
         result, plan = _roll_out(job, session, options.before, limits)
@@ -104,14 +109,3 @@ def _roll_out(
         except FlowdeployError as error:
             result = Result(tuple(not_started(job.plan)), error)
     return result, replace(job.plan, not_applied=crew.not_applied)
-
-
-def _keep(report: Report, session: Session, folder: Path | None) -> None:
-    """Write the report where it is looked for later: the run's folder, --report, the CI's page."""
-    text = json.dumps(report_json(report), indent=2) + "\n"
-    for place in filter(None, (session.home / "runs" / report.run, folder)):
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "report.json").write_text(text)
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a") as file:
-            file.write(markdown(report))

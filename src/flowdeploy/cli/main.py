@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import pairwise
@@ -16,11 +17,10 @@ import click
 
 from flowdeploy.cli.bugs import kept
 from flowdeploy.cli.options import LISTS, Settings, common_options
+from flowdeploy.cli.pipes import readers_may_leave
 from flowdeploy.cli.session import Session
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.report import Bug, error_json, report_json, unplanned
-
-INTERRUPTED = 130
 
 # Command → the module that has it, under flowdeploy.cli, and its line in `--help`.
 # Modules are loaded when they are run: `--help` loads none.
@@ -29,12 +29,20 @@ COMMANDS = {
     "plan": "Print what `run` would do, changing nothing.",
     "promote": "Move all traffic of instances to a version; also the rollback.",
     "versions": "List the versions of a project, as gcloud does.",
+    "library": "Check the library before it is published.",
     "config": "Check the configuration; print its JSON Schema.",
     "sandbox": "Serve or reset the stand-in for Google and Clojars.",
 }
 
 
 REPORTING = frozenset({"run", "promote"})
+
+
+class Interrupted(FlowdeployError):
+    """A signal came while no plan was being carried out."""
+
+    exit_code = 130
+    code = "INTERRUPTED"
 
 
 class Commands(click.Group):
@@ -83,7 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: list[str]) -> int:
     settings = Settings()
     try:
-        with flowdeploy.make_context("flowdeploy", arguments, obj=settings) as ctx:
+        with (
+            readers_may_leave(),
+            flowdeploy.make_context("flowdeploy", arguments, obj=settings) as ctx,
+        ):
             flowdeploy.invoke(ctx)
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -92,33 +103,36 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _fail(_usage_error(error), settings, arguments)
     except (KeyboardInterrupt, click.Abort):
-        _say("Interrupted.")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; what was asked for was done.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _fail(Interrupted("interrupted"), settings, arguments)
     except Exception as error:
         return _fail(kept(Bug.met(error)), settings, arguments)
     return 0
 
 
 def _fail(error: FlowdeployError, settings: Settings, arguments: Sequence[str]) -> int:
-    if settings.format == "json" or _asks_for_json(arguments):
-        click.echo(json.dumps(_error_document(error, settings), indent=2))
     from flowdeploy.display.errors import render
     from flowdeploy.display.terminal import console_on
 
+    document = _document(error, settings)
+    if settings.format == "json" or _asks_for_json(arguments):
+        with readers_may_leave():
+            click.echo(json.dumps(document, indent=2))
     render(error, console_on(sys.stderr, os.environ))
     return error.exit_code
 
 
-def _error_document(error: FlowdeployError, settings: Settings) -> dict[str, Any]:
-    """The report of a run that ended before it was planned, or else just the error."""
-    if settings.command in REPORTING:
-        target = Session(settings).target
-        return report_json(unplanned(settings.command, target, error, datetime.now(UTC)))
-    return {"schema": 1, "exit_code": error.exit_code, "error": error_json(error)}
+def _document(error: FlowdeployError, settings: Settings) -> dict[str, Any]:
+    """The report of a run that ended before it was planned, kept as others are; or the error."""
+    if settings.command not in REPORTING:
+        return {"schema": 1, "exit_code": error.exit_code, "error": error_json(error)}
+    from flowdeploy.cli.record import record
+
+    report = replace(
+        unplanned(settings.command, Session(settings).target, error, datetime.now(UTC)),
+        interrupted=isinstance(error, Interrupted),
+    )
+    record(report, filter(None, [settings.report_folder]))
+    return report_json(report)
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:
@@ -131,7 +145,3 @@ def _usage_error(error: click.ClickException) -> UsageError:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"`{ctx.command_path} --help` says how it is called." if ctx else None
     return UsageError(error.format_message(), hint=hint)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

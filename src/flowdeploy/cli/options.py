@@ -17,7 +17,7 @@ RUNS = ("table", "json")
 
 @dataclass(slots=True)
 class Settings:
-    """What the common options say. Filled while click parses; read by `cli.session`."""
+    """What the common options say, and where the report goes. Filled while click parses."""
 
     command: str = ""
     config: Path | None = None
@@ -25,13 +25,14 @@ class Settings:
     format: str = "table"
     verbose: bool = False
     quiet: bool = False
+    report_folder: Path | None = None
 
 
 def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Command]:
     """The common options, for a command that can print in ``formats``."""
 
     def check_format(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-        _remember(ctx, param, value)
+        remember(ctx, param, value)
         chosen = ctx.ensure_object(Settings).format
         if chosen not in formats and not isinstance(ctx.command, click.Group):
             raise click.BadParameter(
@@ -45,7 +46,7 @@ def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Comma
             metavar="FILE",
             envvar="FLOWDEPLOY_CONFIG",
             help="The fleet. Default: config/instances.yaml, looked for from here upwards.",
-            callback=_remember,
+            callback=remember,
             expose_value=False,
         ),
         click.option(
@@ -53,7 +54,7 @@ def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Comma
             is_flag=True,
             default=None,
             help="Work against the embedded stand-in instead of Google and Clojars.",
-            callback=_remember,
+            callback=remember,
             expose_value=False,
         ),
         click.option(
@@ -78,11 +79,11 @@ def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Comma
 
 def _flag(name: str, short: str, text: str) -> Callable[[Command], Command]:
     return click.option(
-        name, short, is_flag=True, default=None, help=text, callback=_remember, expose_value=False
+        name, short, is_flag=True, default=None, help=text, callback=remember, expose_value=False
     )
 
 
-def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+def remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
     """Keep what is given here; what is not given here may have been given before."""
     settings = ctx.ensure_object(Settings)
     if value is not None and param.name:

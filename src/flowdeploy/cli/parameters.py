@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flowdeploy.cli.options import Command
+from flowdeploy.cli.options import Command, remember
 from flowdeploy.units import Portion
 
 
@@ -70,6 +70,8 @@ def rollout_options(command: Command) -> Command:
                 "report_folder",
                 type=click.Path(file_okay=False, path_type=Path),
                 metavar="DIR",
+                callback=remember,
+                expose_value=False,
                 help="Also write the report to DIR/report.json.",
             ),
         )

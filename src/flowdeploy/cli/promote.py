@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from flowdeploy.cli.checkout import Source
@@ -35,7 +33,6 @@ def command(
     dry_run: bool,
     jobs: int | None,
     max_failures: Portion | None,
-    report_folder: Path | None,
 ) -> None:
     """Move all traffic of the instances to VERSION.
 
@@ -53,4 +50,4 @@ def command(
         return
     from flowdeploy.cli.execute import Options, execute
 
-    execute(plan, here, Options(jobs, max_failures, report_folder=report_folder))
+    execute(plan, here, Options(jobs, max_failures))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from flowdeploy.cli.options import common_options
@@ -44,7 +42,6 @@ def command(
     dry_run: bool,
     jobs: int | None,
     max_failures: Portion | None,
-    report_folder: Path | None,
     **orders: bool,
 ) -> None:
     """Parse REF, plan its pipeline and carry it out.
@@ -71,7 +68,7 @@ def command(
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Orders
 
-    options = Options(jobs, max_failures, Orders(**orders), report_folder, source.require)
+    options = Options(jobs, max_failures, Orders(**orders), source.require)
     execute(plan, here, options)
 
 

@@ -52,6 +52,10 @@ class Session:
         config = self.config_if_any()
         return (config.root if config else Path.cwd()) / HOME
 
+    def run_folder(self, run: str) -> Path:
+        """Where a run keeps its report and its build's output."""
+        return self.home / "runs" / run
+
     @property
     def target(self) -> str:
         """What a plan says of where it would run: ``google``, ``sandbox`` or the sandbox's URL."""

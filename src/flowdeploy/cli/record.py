@@ -1,0 +1,48 @@
+"""Where a report is looked for later: the run's folder, ``--report``, the CI's summary page."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from flowdeploy.display.summary import markdown
+from flowdeploy.errors import UsageError
+from flowdeploy.report import Report, report_json
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def made(folder: Path) -> Path:
+    """The folder, which is there now. Raises UsageError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the folder {folder} cannot be made: {error.strerror}",
+            hint="FLOWDEPLOY_HOME and --report name folders that can be written to.",
+        ) from error
+    return folder
+
+
+def record(report: Report, folders: Iterable[Path]) -> None:
+    """Write the report into each of ``folders``, and add it to the CI's page if there is one.
+
+    What cannot be written is told: it changes nothing of how the run has ended.
+    """
+    text = json.dumps(report_json(report), indent=2) + "\n"
+    for folder in folders:
+        _write(folder / "report.json", text, "w")
+    if page := os.environ.get(SUMMARY):
+        _write(Path(page), markdown(report), "a")
+
+
+def _write(file: Path, text: str, mode: str) -> None:
+    try:
+        with file.open(mode, encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        click.echo(f"Note: {file} cannot be written: {error.strerror}", err=True)
