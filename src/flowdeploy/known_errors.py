@@ -88,6 +88,12 @@ TABLE = (
         " to the identity that runs flowdeploy.",
     ),
     _known(
+        "NOT_FOUND",
+        "bucket",
+        "Look whether the bucket exists: the app's staging bucket comes with the application"
+        " (`gcloud app repair` makes it anew), that of `records` in the configuration is yours.",
+    ),
+    _known(
         "UNAUTHENTICATED",
         "",
         "On a laptop: gcloud auth application-default login. In CI: workload identity"

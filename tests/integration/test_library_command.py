@@ -1,0 +1,148 @@
+"""``flowdeploy library check``, and the lock around a publish."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+
+from flowdeploy.errors import LockHeld
+from flowdeploy.executors import publishing
+from flowdeploy.executors.google import authorized_session
+from flowdeploy.executors.records import BucketStore, place
+from flowdeploy.fleet import Fleet, Instance, Role
+from flowdeploy.journal.lease import Holder, Lease
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Project, Remote
+
+BUCKET = "staging.flow-uat1.appspot.com"
+LOCK = "library/org.akvo.flow:akvo-flow/lock"
+OTHER = Holder("run-2", "bob", "ci", "flowdeploy run master", "2020-04-03T07:30:35+00:00")
+
+
+def store(remote: Remote) -> BucketStore:
+    session = authorized_session(AnonymousCredentials(), 2)
+    return BucketStore(session, remote.url, BUCKET, "flowdeploy/")
+
+
+def test_a_library_that_can_be_published_is_described(project: Project) -> None:
+    assert project.run("run", "my-feature").code == 0
+    asked = len(project.remote.requests())
+    ended = project.run("library", "check", "--format", "json")
+    assert ended.code == 0
+    assert ended.json["library"].startswith("org.akvo.flow:akvo-flow:20200403-073034.")
+    assert ended.json["repository"] == "https://clojars.org/repo"
+    assert [file["path"].rpartition(".")[2] for file in ended.json["files"]] == ["jar", "pom"]
+    assert len(project.remote.requests()) == asked, "it asks nobody"
+
+
+def test_what_would_keep_it_from_being_published_comes_at_once(project: Project) -> None:
+    project.edit("pom.xml", "<licenses><license><name>AGPL-3.0</name></license></licenses>", "")
+    ended = project.run("library", "check", CLOJARS_USERNAME="me", CLOJARS_PASSWORD="secret")
+    assert ended.code == 4
+    for part in ("flow-classes.jar", "license", "CLOJARS_PASSWORD"):
+        assert part in ended.err
+    assert "secret" not in ended.out + ended.err
+
+
+def test_a_fleet_without_a_library_has_nothing_to_check(project: Project) -> None:
+    project.edit(
+        "config/instances.yaml",
+        "library: {jar: target/flow-classes.jar, pom: pom.xml, classifier: classes}\n",
+        "",
+    )
+    ended = project.run("library", "check")
+    assert ended.code == 2
+    assert "has no library" in ended.err
+
+
+def test_the_checks_of_the_library_come_before_anything_is_changed(project: Project) -> None:
+    project.edit("pom.xml", "<licenses><license><name>AGPL-3.0</name></license></licenses>", "")
+    project.commit()
+    report = project.report("run", "master")
+    assert report["exit_code"] == 4
+    assert "license" in json.dumps(report["error"]["details"])
+    assert project.remote.changes() == []
+
+
+def test_a_publish_takes_the_lock_and_gives_it_back(project: Project) -> None:
+    assert project.run("run", "my-feature").code == 0
+    written = [r for r in project.remote.requests("POST") if r["path"].endswith(f"b/{BUCKET}/o")]
+    assert len(written) == 1
+    assert store(project.remote).read(LOCK) is None
+
+
+def test_a_publish_does_not_begin_while_another_has_the_lock(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Lease(store(project.remote), LOCK, OTHER).acquire()
+    monkeypatch.setattr(publishing, "LONGEST_WAIT", 0.0)
+    report = project.report("run", "my-feature")
+    assert report["exit_code"] == LockHeld.exit_code
+    [publish] = [step for step in report["steps"] if step["action"] == "publish"]
+    assert "`flowdeploy run master` by bob on ci" in publish["error"]["message"]
+    assert project.remote.published() == []
+
+
+def test_local_records_need_nothing_of_google(project: Project) -> None:
+    project.edit("config/instances.yaml", "build:\n", "records: local\nbuild:\n")
+    project.commit()
+    assert project.run("run", "my-feature").code == 0
+    assert {r["path"].split("/")[1] for r in project.remote.requests()} == {"repo", "api"}
+
+
+def test_records_are_read_with_their_age_and_generation(remote: Remote) -> None:
+    records = store(remote)
+    assert records.read("a b/ü") is None
+    first = records.write("a b/ü", b"one", 0)
+    assert first is not None
+    assert records.write("a b/ü", b"two", 0) is None, "somebody was faster"
+    second = records.write("a b/ü", b"two", first)
+    found = records.read("a b/ü")
+    assert found is not None
+    assert (found.content, found.generation) == (b"two", second)
+    assert 0 <= found.age < 5
+    records.delete("a b/ü", first)
+    assert records.read("a b/ü") is not None, "of another generation"
+    assert second is not None
+    records.delete("a b/ü", second)
+    assert records.read("a b/ü") is None
+
+
+def test_a_write_whose_answer_was_lost_has_happened(remote: Remote) -> None:
+    records = store(remote)
+    content = json.dumps(asdict(OTHER)).encode()
+    remote.fault("reset-after", target="/upload/*", times=1)
+    generation = records.write("lock", content, 0)
+    found = records.read("lock")
+    assert found is not None
+    assert found.generation == generation
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        (None, (BUCKET, "flowdeploy/")),
+        ("gs://mine", ("mine", "")),
+        ("gs://mine/", ("mine", "")),
+        ("gs://mine/a/b", ("mine", "a/b/")),
+        ("gs://mine/a/", ("mine", "a/")),
+    ],
+)
+def test_where_records_are(records: str | None, expected: tuple[str, str]) -> None:
+    fleet = Fleet((Instance("flow-uat1", Role.UAT1, "flow-uat1"),))
+    assert place(records, fleet) == expected
+
+
+def test_no_bucket_for_the_records_says_what_to_do(project: Project) -> None:
+    project.edit("config/instances.yaml", "build:\n", "records: gs://nobodys-bucket\nbuild:\n")
+    project.commit()
+    report = project.report("run", "my-feature")
+    assert report["exit_code"] == 1
+    [publish] = [step for step in report["steps"] if step["action"] == "publish"]
+    assert publish["error"]["code"] == "NOT_FOUND"
+    assert "`records`" in publish["error"]["hint"]
