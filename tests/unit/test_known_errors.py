@@ -74,6 +74,7 @@ SEEN = [
         False,
     ),
     ("PERMISSION_DENIED", "The caller does not have permission", "roles/appengine.deployer", False),
+    ("NOT_FOUND", "The specified bucket does not exist.", "gcloud app repair", False),
     ("UNAUTHENTICATED", "Request had invalid credentials.", "application-default login", False),
     ("RESOURCE_EXHAUSTED", "Quota exceeded for quota metric", "--jobs", True),
     ("INTERNAL", "An internal error occurred.", "try again", True),
