@@ -11,7 +11,6 @@ import click
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, sandbox_extra, session
 from flowdeploy.endpoints import DEMO_TOKEN, DEMO_USER
-from flowdeploy.errors import FlowdeployError
 
 if TYPE_CHECKING:
     from flowdeploy.sandbox.state import App
@@ -32,7 +31,13 @@ Examples:
   flowdeploy sandbox serve --latency-ms 50 --fault-rate 0.1 --seed 7""",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H")
-@click.option("--port", default=0, metavar="N", help="Default: one that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Default: one that is free.",
+)
 @click.option(
     "--state",
     "folder",
@@ -64,19 +69,13 @@ def serve(
 ) -> None:
     """Serve the stand-in until Ctrl-C. The first line says where it listens."""
     with sandbox_extra():
-        from flowdeploy.sandbox.server import Sandbox
+        from flowdeploy.cli.stand_in import stand_in
         from flowdeploy.sandbox.state import Settings
 
     here = session()
     behaviour = Settings(latency_ms / 1000, operation_seconds, fault_rate, seed)
     state = folder or here.home / "sandbox"
-    try:
-        sandbox = Sandbox(state, _apps(here, named), host=host, port=port, settings=behaviour)
-    except OSError as error:
-        raise FlowdeployError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
-            hint="Another --port, or none for one that is free.",
-        ) from error
+    sandbox = stand_in(state, _apps(here, named), behaviour, host=host, port=port)
     click.echo(sandbox.url)
     click.echo(_directions(sandbox.url))
     sandbox.serve_forever()

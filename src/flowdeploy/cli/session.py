@@ -76,12 +76,11 @@ class Session:
     @contextmanager
     def _embedded(self) -> Iterator[str]:
         with sandbox_extra():
-            from flowdeploy.cli.stand_in import apps_of
-            from flowdeploy.sandbox.server import Sandbox
+            from flowdeploy.cli.stand_in import apps_of, stand_in
             from flowdeploy.sandbox.state import Settings as Behaviour
         behaviour = Behaviour(operation_seconds=OPERATION_SECONDS)
         apps = apps_of(self.config_if_any())
-        with Sandbox(self.home / "sandbox", apps, settings=behaviour) as sandbox:
+        with stand_in(self.home / "sandbox", apps, behaviour) as sandbox:
             yield sandbox.url
 
     def config_if_any(self) -> Config | None:
