@@ -104,9 +104,11 @@ def _serving(folder: Folder) -> Iterator[Folder]:
         thread = Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         folder.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield folder
-        server.shutdown()
-        thread.join()
+        try:
+            yield folder
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -229,6 +231,15 @@ def test_credentials_go_with_a_put_and_with_nothing_else(
     token = base64.b64encode("me:hünter2".encode()).decode()
     assert folder.authorizations("PUT") == {f"Basic {token}"}
     assert folder.authorizations("GET") == {None}
+
+
+def test_this_machine_is_not_asked_through_a_proxy(
+    folder: Folder, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    assert not _publish(library, _repository(folder)).unchanged
 
 
 def test_a_repository_may_want_no_credentials(folder: Folder, library: Library) -> None:

@@ -68,12 +68,32 @@ def test_line_ends_comments_and_cdata_stay() -> None:
     assert with_version(pom, "2") == pom.replace(b"<!-- v --><![CDATA[1]]> ", b"2")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
+_ENCODINGS = ["utf-8-sig", "utf-16-le", "utf-16-be", "iso-8859-1", "windows-1252"]
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    name = encoding.removesuffix("-sig").removesuffix("-le").removesuffix("-be")
+    mark = "\ufeff" if name == "utf-16" else ""
+    return (mark + text.replace("UTF-8", name)).encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", _ENCODINGS)
+def test_an_element_is_added_in_the_poms_encoding(encoding: str) -> None:
+    inherited = POM.decode().replace("  <version>1</version>\n", "").replace("war", "wà")
+    for blanks in ("\n  ", ""):
+        pom = inherited.replace("</groupId>\n  <artifactId>a", f"</groupId>{blanks}<artifactId>a")
+        expected = pom.replace(
+            f"{blanks}<artifactId>akvo", f"{blanks}<version>2</version>{blanks}<artifactId>akvo"
+        )
+        assert with_version(_encoded(pom, encoding), "2") == _encoded(expected, encoding)
+
+
+@pytest.mark.parametrize("encoding", _ENCODINGS)
 def test_a_pom_keeps_its_encoding(encoding: str) -> None:
-    text = POM.decode().replace("UTF-8", encoding.removesuffix("-sig")).replace("war", "wär")
+    text = POM.decode().replace("war", "wär")
     expected = text.replace("<version>1<", "<version>2.0<")
-    assert with_version(text.encode(encoding), "2.0") == expected.encode(encoding)
-    assert coordinates(text.encode(encoding), "pom.xml").artifact == "akvo-flow"
+    assert with_version(_encoded(text, encoding), "2.0") == _encoded(expected, encoding)
+    assert coordinates(_encoded(text, encoding), "pom.xml").artifact == "akvo-flow"
 
 
 _PIECES = st.lists(

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -17,10 +18,12 @@ from requests.auth import AuthBase
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.library import CHUNK, File, Repository
 from flowdeploy.maven import clojars
+from flowdeploy.maven.checks import is_loopback
 from flowdeploy.maven.checksums import Checksums
 
 _TIMEOUTS = (10.0, 120.0)  # seconds to connect, and between two bytes of an answer
 _SERVER_ERROR = 500
+_DIRECTLY = {"http": "", "https": ""}  # a proxy of the environment cannot reach this machine
 _HINTS = {
     401: "The repository does not know this user with this password.",
     403: "The repository does not let this user put this file.",
@@ -101,6 +104,8 @@ class Client:
         self.patience = patience
         self.say = say
         self._session = _Session()
+        host = urlsplit(repository.url).hostname or ""
+        self._proxies = _DIRECTLY if is_loopback(host) else {}
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +182,7 @@ class Client:
                 allow_redirects=method == "GET",
                 stream=True,
                 timeout=_TIMEOUTS,
+                proxies=dict(self._proxies),  # requests adds to them
             )
             if not answer.ok or answer.is_redirect:
                 with answer:

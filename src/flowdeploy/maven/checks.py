@@ -45,7 +45,7 @@ def address_problems(url: str) -> Iterator[str]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         yield f"the repository {without_user(url)} is not an https address"
-    elif parts.scheme == "http" and not _is_loopback(parts.hostname):
+    elif parts.scheme == "http" and not is_loopback(parts.hostname):
         yield f"the repository {without_user(url)} would read the token in the clear: use https"
     if parts.username is not None:
         yield (
@@ -64,6 +64,14 @@ def without_user(url: str) -> str:
     return re.sub(r"//[^/]*@", "//", url)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or number alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _dependency_problems(dependency: Dependency) -> Iterator[str]:
     name, version = dependency.name, dependency.version
     if version in ("LATEST", "RELEASE"):
@@ -72,10 +80,3 @@ def _dependency_problems(dependency: Dependency) -> Iterator[str]:
         yield f"dependency {name} is the snapshot {version}: name a released version"
     elif "," in version:
         yield f"dependency {name} has the range {version}: name one version"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -90,13 +90,15 @@ def with_version(pom: bytes, version: str) -> bytes:
     takes its version from its parent gets one of its own.
     """
     places = _Places(pom)
-    encoding = _BYTE_ORDER_MARKS.get(pom[:2], "ascii")
+    # Latin-1 stands for all encodings that hold ASCII as it is: each byte is a character.
+    encoding = _BYTE_ORDER_MARKS.get(pom[:2], "latin-1")
     if "version" in places.content:
         begin, end = places.content["version"]
         return pom[:begin] + version.encode(encoding) + pom[end:]
-    before, after = pom[: places.tag["artifactId"]], pom[places.tag["artifactId"] :]
-    blanks = before[len(before.rstrip()) :]
-    return before + f"<version>{version}</version>".encode(encoding) + blanks + after
+    place = places.tag["artifactId"]
+    before = pom[:place].decode(encoding)
+    blanks = before[len(before.rstrip(" \t\r\n")) :]
+    return pom[:place] + f"<version>{version}</version>{blanks}".encode(encoding) + pom[place:]
 
 
 class _Places:
