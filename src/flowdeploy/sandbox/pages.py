@@ -43,7 +43,8 @@ class Pages:
         asked = candidates(request.host)
         place = _place(request)
         with self._store.read(asked[0].project) as view:
-            view.require_enabled()
+            if not view.is_enabled:
+                raise _nothing_here()
             service, version = _resolve(view, asked, request.path, place)
             _require_serving(view, service, version)
         target = f"apps/{view.id}/services/{service}/versions/{version}"
@@ -65,7 +66,7 @@ def _resolve(view: View, asked: tuple[Address, ...], path: str, place: int) -> t
         ).fetchone()
         if row is not None:
             return named, address.version or _live(row, place)
-    raise not_found("The requested URL was not found on this server.")
+    raise _nothing_here()
 
 
 def _dispatched(view: View, path: str) -> str | None:
@@ -95,10 +96,14 @@ def _require_serving(view: View, service: str, version: str) -> None:
         (view.id, service, version),
     ).fetchone()
     if row is None:
-        raise not_found("The requested URL was not found on this server.")
+        raise _nothing_here()
     body: Mapping[str, Any] = json.loads(row["body"])
     if body["servingStatus"] != "SERVING":
         raise ApiError("UNAVAILABLE", f"Version {version} is stopped.")
+
+
+def _nothing_here() -> ApiError:
+    return not_found("The requested URL was not found on this server.")
 
 
 def _place(request: web.Request) -> int:

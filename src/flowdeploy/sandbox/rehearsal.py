@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -88,9 +88,9 @@ class Occasion:
 class Rehearsal:
     """The settings and the armed faults of a running stand-in."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, faults: Iterable[Fault] = ()) -> None:
         self.settings = settings
-        self._faults: list[Fault] = []
+        self._faults = list(faults)
         self._seen: Counter[str] = Counter()
 
     @property

@@ -26,7 +26,7 @@ from flowdeploy.sandbox import (
 )
 from flowdeploy.sandbox.middleware import observed
 from flowdeploy.sandbox.pages import PAGES, Pages
-from flowdeploy.sandbox.rehearsal import REHEARSAL, Rehearsal
+from flowdeploy.sandbox.rehearsal import REHEARSAL, Fault, Rehearsal
 from flowdeploy.sandbox.requestlog import LOG, RequestLog
 from flowdeploy.sandbox.state import App, Settings, State
 
@@ -56,8 +56,9 @@ class Sandbox:
     """A stand-in that listens on an address, in a thread of its own.
 
     ``state`` is the folder that it remembers in; ``port`` 0 takes a free one. ``apps``
-    exist from the start. ``middlewares`` are aiohttp's, and see every request before the
-    stand-in does. Raises OSError where the address cannot be had.
+    exist from the start, ``faults`` are armed. ``middlewares`` are aiohttp's, and see every
+    request before the stand-in does. Raises OSError where the address cannot be had, or the
+    folder holds something else.
     """
 
     def __init__(
@@ -68,18 +69,22 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         settings: Settings = Settings(),  # noqa: B008 (frozen)
+        faults: Sequence[Fault] = (),
         middlewares: Sequence[Middleware] = (),
     ) -> None:
         self._socket = _listen(host, port)
-        self.state = State(state, [service.SCHEMA for service in SERVICES])
-        appengine.create_apps(self.state, apps)
-        storage.create_buckets(self.state, apps)
-        self._application = _application(self.state, settings, middlewares)
+        try:
+            self.state = _state(state, apps)
+        except BaseException:
+            self._socket.close()
+            raise
+        rehearsal = Rehearsal(settings, faults)
+        self._application = _application(self.state, rehearsal, middlewares)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
-        address = self._socket.getsockname()
-        self.url = f"http://{host}:{address[1]}"
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self._socket.getsockname()[1]}"
 
     def start(self) -> Self:
         self._thread.start()
@@ -130,13 +135,20 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=1024)
 
 
+def _state(folder: Path, apps: Sequence[App]) -> State:
+    state = State(folder, [service.SCHEMA for service in SERVICES])
+    appengine.create_apps(state, apps)
+    storage.create_buckets(state, apps)
+    return state
+
+
 def _application(
-    state: State, settings: Settings, middlewares: Sequence[Middleware]
+    state: State, rehearsal: Rehearsal, middlewares: Sequence[Middleware]
 ) -> web.Application:
     application = web.Application(
         middlewares=[*middlewares, observed], client_max_size=JSON_BODY_LIMIT
     )
-    application[REHEARSAL] = Rehearsal(settings)
+    application[REHEARSAL] = rehearsal
     application[LOG] = RequestLog()
     application[PAGES] = Pages(state)
     application.add_routes(control.routes(state))

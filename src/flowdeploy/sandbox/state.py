@@ -25,13 +25,15 @@ class App:
     """An application that exists from the start, unless the state knows its name already.
 
     Every service of ``services`` has the versions of ``versions``; the first of them has
-    all the traffic. ``location`` is an App Engine location such as ``europe-west``.
+    all the traffic. ``location`` is an App Engine location such as ``europe-west``, and
+    ``serving_status`` may be ``USER_DISABLED``.
     """
 
     project: str
     location: str = "europe-west"
     services: tuple[str, ...] = ("default",)
     versions: tuple[str, ...] = ("1",)
+    serving_status: str = "SERVING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,16 @@ class Settings:
     """How the stand-in behaves while it runs.
 
     ``latency`` is the seconds that every request takes at least, ``operation_seconds``
-    how long a mutation is in progress and ``index_seconds`` how long an index is built,
-    ``fault_rate`` the portion (0 to 1) of requests
-    that fail by chance, and ``seed`` decides which.
+    how long a mutation is in progress, ``fault_rate`` the portion (0 to 1) of requests
+    that fail by chance, ``seed`` decides which, and ``index_seconds`` is how long a
+    Datastore index is built.
     """
 
     latency: float = 0.0
     operation_seconds: float = 0.0
-    index_seconds: float = 0.0
     fault_rate: float = 0.0
     seed: int = 0
+    index_seconds: float = 0.0
 
 
 class State:
@@ -106,9 +108,14 @@ class State:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
+    """Raises OSError for a file that is no database."""
     db = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
-    db.execute("PRAGMA journal_mode = WAL")
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise OSError(f"{file}: {error}") from error
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA foreign_keys = ON")
     return db

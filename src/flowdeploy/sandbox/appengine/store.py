@@ -24,10 +24,14 @@ class View:
     body: dict[str, Any]
     now: float
 
+    @property
+    def is_enabled(self) -> bool:
+        return bool(self.body.get("servingStatus", "SERVING") == "SERVING")
+
     def require_enabled(self) -> None:
         """Raises ApiError FAILED_PRECONDITION for an application that is switched off."""
-        status = self.body.get("servingStatus", "SERVING")
-        if status != "SERVING":
+        if not self.is_enabled:
+            status = self.body["servingStatus"]
             text = f"Cannot operate on apps/{self.id}: the application is disabled ({status})."
             raise ApiError("FAILED_PRECONDITION", text)
 

@@ -43,11 +43,14 @@ def create_apps(state: State, apps: Sequence[App]) -> None:
         known = {row["id"] for row in db.execute("SELECT id FROM apps")}
         new = list({a.project: a for a in apps if a.project not in known}.values())
         now = state.now()
-        db.executemany(
-            "INSERT INTO apps VALUES (?, ?, '{}')", [(a.project, a.location) for a in new]
-        )
+        db.executemany("INSERT INTO apps VALUES (?, ?, ?)", _apps(new))
         db.executemany("INSERT INTO services VALUES (?, ?, ?, '{}')", _services(new))
         db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, '{}')", _versions(new, now))
+
+
+def _apps(apps: Iterable[App]) -> Iterable[tuple[str, str, str]]:
+    for app in apps:
+        yield app.project, app.location, json.dumps({"servingStatus": app.serving_status})
 
 
 def _services(apps: Iterable[App]) -> Iterable[tuple[str, str, str]]:
