@@ -114,7 +114,7 @@ class Remote:
 
     def begun(self, project: str) -> list[str]:
         """The methods of all operations of an app, in the order in which they began."""
-        operations = self.call("GET", f"/v1/apps/{project}/operations")["operations"]
+        operations = self.call("GET", f"/v1/apps/{project}/operations").get("operations", [])
         metadata = sorted((o["metadata"] for o in operations), key=lambda m: m["insertTime"])
         return [m["method"].rpartition(".")[2] for m in metadata]
 
