@@ -94,9 +94,9 @@ class _Clojars:
             accept(self.release, differing, commit_in_version=commit_in_version)
             return Published(True, url, (*differing, *self._unlisted()))
         fresh = self._stage()
-        self._announce(known)
+        ours = self._announce(known)
         differing = read_back(self.client, self.release)
-        if fresh and differing:
+        if fresh and ours and differing:
             raise _damaged(self.release, differing)
         accept(self.release, differing, commit_in_version=commit_in_version)
         if not is_listed(self.client, self.release):
@@ -142,9 +142,10 @@ class _Clojars:
             return False
         return True
 
-    def _announce(self, known: tuple[str, ...]) -> None:
+    def _announce(self, known: tuple[str, ...]) -> bool:
         """Send the metadata until the API knows the version: other bytes each time, for
-        Clojars does nothing with bytes that it has seen."""
+        Clojars does nothing with bytes that it has seen. False where another token was
+        quicker to publish it."""
         metadata = self._metadata(known)
         for wait in (*self.client.patience.waits(self.client.patience.attempts), 0.0):
             metadata = metadata.released(self.release.version, datetime.now(UTC))
@@ -154,7 +155,7 @@ class _Clojars:
                 for checksum in checksum_files(file.path, file.checksums):
                     self.client.put(checksum)
                 self.client.say(f"published {self.release}")
-                return
+                return not isinstance(refusal, Rejected)
             time.sleep(wait)
         raise refusal or _not_published(self.release)
 
