@@ -50,6 +50,7 @@ GET,POST,PATCH,PUT /_sandbox/settings
 GET,POST,DELETE /_sandbox/faults
 GET,POST /_sandbox/clock
 GET,DELETE /_sandbox/requests
+GET /_sandbox/state
 GET,POST /{object}
 """
 KNOWN = {

@@ -114,6 +114,18 @@ def test_requests_are_logged_and_can_be_asked_for(client: Client) -> None:
     assert client("GET", "/_sandbox/requests").json() == {"requests": []}
 
 
+def test_the_state_can_be_looked_at(client: Client) -> None:
+    services = client("GET", "/_sandbox/state?table=services").json()["services"]
+    assert [(row["app"], row["id"], row["split"]) for row in services] == [
+        ("akvoflow-1", "default", {"allocations": {"1": 1}}),
+        ("akvoflow-2", "api", {"allocations": {"v3": 1}}),
+        ("akvoflow-2", "default", {"allocations": {"v3": 1}}),
+    ]
+    assert {"versions", "objects", "queues", "jobs", "indexes"} <= set(
+        client("GET", "/_sandbox/state").json()
+    )
+
+
 def test_settings_change_while_it_runs(client: Client) -> None:
     changed = client("PATCH", "/_sandbox/settings", json={"fault_rate": 1}).json()
     assert changed["fault_rate"] == 1

@@ -9,6 +9,7 @@
     DELETE /_sandbox/requests          empties it
     GET    /_sandbox/clock             {"now": seconds since 1970}
     POST   /_sandbox/clock             {"advance": seconds}: operations come to their end
+    GET    /_sandbox/state             all that is remembered, table by table; ?table= narrows it
 
 Faults are described at ``rehearsal.Fault``. Settings and faults are the running process's;
 they are not part of the state.
@@ -16,9 +17,12 @@ they are not part of the state.
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from fnmatch import fnmatchcase
+from typing import Any
 
 from aiohttp import web
 
@@ -29,6 +33,7 @@ from flowdeploy.sandbox.requestlog import LOG, Entry
 from flowdeploy.sandbox.state import State
 
 PREFIX = "/_sandbox/"
+JSON_COLUMNS = {"body", "details", "effect", "error", "finished", "intent", "response", "split"}
 
 
 def routes(state: State) -> Iterable[web.AbstractRouteDef]:
@@ -43,6 +48,7 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
         web.delete("/_sandbox/requests", forget_requests),
         web.get("/_sandbox/clock", clock.get),
         web.post("/_sandbox/clock", clock.advance),
+        web.get("/_sandbox/state", Tables(state).get),
     )
 
 
@@ -111,3 +117,27 @@ class Clock:
 
     def _answer(self) -> web.Response:
         return json_response({"now": self._state.now()})
+
+
+class Tables:
+    """The state as it lies in the database, to be compared whole."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def get(self, request: web.Request) -> web.Response:
+        wanted = request.query.getall("table", [])
+        with self._state.read() as db:
+            found = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            names = sorted(row["name"] for row in found)
+            tables = {name: _rows(db, name) for name in names if not wanted or name in wanted}
+        return json_response(tables)
+
+
+def _rows(db: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+    rows = db.execute(f'SELECT * FROM "{table}"')  # noqa: S608 (a name from the schema)
+    return [{key: _value(key, row[key]) for key in row.keys()} for row in rows]  # noqa: SIM118
+
+
+def _value(column: str, value: Any) -> Any:
+    return json.loads(value) if column in JSON_COLUMNS and isinstance(value, str) else value
