@@ -158,6 +158,24 @@ def plan_promotion(version: str, names: Sequence[str], scope: Scope) -> Plan:
     return Plan(None, "promote", version, stages, skipped=skipped)
 
 
+def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
+    """``deploy VERSION INSTANCE…``: dark, to the instances named, out of the release record.
+
+    Raises UsageError for no instances, unknown or skipped ones, and for a
+    version that could not be reached on one of them.
+    """
+    instances = scope.fleet.select(names)
+    if not instances:
+        raise UsageError("there is no instance to deploy to", hint="Name one or more.")
+    _refuse_skipped(instances)
+    uat, production = _by_role(instances)
+    stages = (
+        *_deploy_stage("uat", uat, version, Traffic.DARK),
+        *_deploy_stage("production", production, version, Traffic.DARK),
+    )
+    return _reachable(Plan(None, "deploy", version, stages))
+
+
 def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
     assert ref.version is not None  # noqa: S101  (parse_ref gives every promote tag its version)
     instances, skipped = _production(scope)
@@ -173,8 +191,7 @@ def _promotion_stages(
             "there is no instance to promote",
             hint="Name instances, or `all` for every production instance that is not skipped.",
         )
-    uat = tuple(i for i in instances if i.role is not Role.PRODUCTION)
-    production = tuple(i for i in instances if i.role is Role.PRODUCTION)
+    uat, production = _by_role(instances)
     groups = [("uat", uat), *_waves(production, scope.waves)]
     return (
         Stage("verify", tuple(Verify(i, version) for i in instances)),
@@ -184,6 +201,14 @@ def _promotion_stages(
             if group
         ),
     )
+
+
+def _by_role(
+    instances: tuple[Instance, ...],
+) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
+    """Those of UAT, and those of production."""
+    uat = tuple(i for i in instances if i.role is not Role.PRODUCTION)
+    return uat, tuple(i for i in instances if i.role is Role.PRODUCTION)
 
 
 def _waves(

@@ -19,6 +19,7 @@ from flowdeploy.plan import (
     Stage,
     Traffic,
     Verify,
+    plan_deploy,
     plan_json,
     plan_promotion,
     plan_ref,
@@ -288,6 +289,32 @@ def test_a_promotion_of_nothing_or_of_the_unknown(names: list[str], fleet: Fleet
         plan_promotion(TAG, names, Scope(fleet))
     assert why in str(refused.value)
     assert refused.value.exit_code == 2
+
+
+def test_a_deploy_is_dark_wherever_and_nothing_else() -> None:
+    assert plan_deploy(TAG, ["akvoflow-2", "akvoflow-1"], SCOPE) == Plan(
+        None, "deploy", TAG, (dark(ONE, TWO),)
+    )
+    on_uat = Stage("uat", (Deploy(UAT1, TAG, Traffic.DARK),))
+    assert plan_deploy(TAG, ["akvoflow-uat1"], SCOPE).stages == (on_uat,)
+    assert plan_deploy(TAG, ["akvoflow-1", "akvoflow-uat1"], SCOPE).stages == (on_uat, dark(ONE))
+
+
+@pytest.mark.parametrize(
+    ("names", "version", "why"),
+    [
+        ([], TAG, "there is no instance to deploy to"),
+        (["all"], TAG, "no such instance: all"),
+        (["akvoflow-37"], TAG, "akvoflow-37: closed in 2019"),
+        (["akvoflow-1"], "a" * 63, "63"),
+    ],
+)
+def test_a_deploy_to_nothing_the_unknown_or_the_unreachable(
+    names: list[str], version: str, why: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        plan_deploy(version, names, SCOPE)
+    assert why in str(refused.value)
 
 
 def test_a_release_as_json() -> None:
