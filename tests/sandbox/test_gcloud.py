@@ -165,3 +165,6 @@ def test_services_are_described(gcloud: Gcloud) -> None:
     assert gcloud("app", "describe", "--format=value(defaultHostname)").strip() == (
         "akvoflow-1.ew.r.appspot.com"
     )
+    browsed = gcloud("app", "browse", "--no-launch-browser", "--version=1")
+    assert browsed.strip() == "https://1-dot-akvoflow-1.ew.r.appspot.com"
+    assert gcloud("app", "instances", "list", "--format=value(version)").strip() == "1"

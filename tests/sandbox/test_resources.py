@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdeploy.sandbox import datastore, messages, scheduler, tasks
-from flowdeploy.sandbox.appengine import resources
+from flowdeploy.sandbox.appengine import enums, resources
 from flowdeploy.sandbox.errors import ApiError
 from flowdeploy.sandbox.messages import Enum, Map, Message, Repeated, Scalar, Type, camel, snake
 from flowdeploy.sandbox.partial import select
@@ -89,19 +89,19 @@ def _field_differences(kind: Message, schema: Any, known: Any) -> Any:
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (resources.APP_STATUS, appengine_admin_v1.Application.ServingStatus),
-        (resources.AUTH_FAIL_ACTION, appengine_admin_v1.AuthFailAction),
-        (resources.DATABASE, appengine_admin_v1.Application.DatabaseType),
-        (resources.EGRESS, appengine_admin_v1.VpcAccessConnector.EgressSetting),
-        (resources.ERROR_CODE, appengine_admin_v1.ErrorHandler.ErrorCode),
-        (resources.INBOUND_SERVICE, appengine_admin_v1.InboundServiceType),
-        (resources.INGRESS, appengine_admin_v1.NetworkSettings.IngressTrafficAllowed),
-        (resources.LOGIN, appengine_admin_v1.LoginRequirement),
-        (resources.REDIRECT_CODE, appengine_admin_v1.UrlMap.RedirectHttpResponseCode),
-        (resources.ROLLOUT, appengine_admin_v1.EndpointsApiService.RolloutStrategy),
-        (resources.SECURITY_LEVEL, appengine_admin_v1.SecurityLevel),
-        (resources.SHARD_BY, appengine_admin_v1.TrafficSplit.ShardBy),
-        (resources.VERSION_STATUS, appengine_admin_v1.ServingStatus),
+        (enums.APP_STATUS, appengine_admin_v1.Application.ServingStatus),
+        (enums.AUTH_FAIL_ACTION, appengine_admin_v1.AuthFailAction),
+        (enums.DATABASE, appengine_admin_v1.Application.DatabaseType),
+        (enums.EGRESS, appengine_admin_v1.VpcAccessConnector.EgressSetting),
+        (enums.ERROR_CODE, appengine_admin_v1.ErrorHandler.ErrorCode),
+        (enums.INBOUND_SERVICE, appengine_admin_v1.InboundServiceType),
+        (enums.INGRESS, appengine_admin_v1.NetworkSettings.IngressTrafficAllowed),
+        (enums.LOGIN, appengine_admin_v1.LoginRequirement),
+        (enums.REDIRECT_CODE, appengine_admin_v1.UrlMap.RedirectHttpResponseCode),
+        (enums.ROLLOUT, appengine_admin_v1.EndpointsApiService.RolloutStrategy),
+        (enums.SECURITY_LEVEL, appengine_admin_v1.SecurityLevel),
+        (enums.SHARD_BY, appengine_admin_v1.TrafficSplit.ShardBy),
+        (enums.VERSION_STATUS, appengine_admin_v1.ServingStatus),
         (tasks.STATE, tasks_v2beta3.Queue.State),
         (tasks.TYPE, tasks_v2beta3.Queue.Type),
         (scheduler.STATE, scheduler_v1beta1.Job.State),
