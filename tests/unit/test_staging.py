@@ -47,8 +47,9 @@ def test_a_file_is_its_path_size_and_hash(folder: Path) -> None:
     file = staged.manifest.files[0]
     assert (file.path, file.size) == ("WEB-INF/web.xml", 300_000)
     assert file.sha1 == hashlib.sha1(content, usedforsecurity=False).hexdigest()
-    assert staged.path(file).read_bytes() == content
+    assert staged.contents[file.sha1].read_bytes() == content
     assert staged.app.runtime == "java21"
+    assert staged.app_yaml == "runtime: java21\n"
 
 
 def test_paths_are_sorted_whatever_they_are(folder: Path) -> None:

@@ -12,18 +12,23 @@ from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.checks import Wanted
 from flowdeploy.errors import Refused
 from flowdeploy.executors.job import Orders
-from flowdeploy.executors.staging import Staged
+from flowdeploy.executors.staging import Source, Staged
 from flowdeploy.plan import Deploy
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """``app`` has the instance's own settings; ``contents`` are the manifest's files by SHA-1."""
+    """What is created. ``app`` has the instance's own settings.
+
+    ``contents`` are files on this machine by their SHA-1, ``sources`` are buckets
+    that have those of the manifest's files that are not here.
+    """
 
     wanted: Wanted
     app: AppYaml
     manifest: Manifest
     contents: Mapping[str, Path]
+    sources: tuple[Source, ...] = ()
 
     def body(self, bucket: str) -> dict[str, Any]:
         """The JSON of versions.create for files that are in ``bucket``."""
@@ -36,7 +41,7 @@ def package_for(step: Deploy, staged: Staged, orders: Orders) -> Package:
     app = with_settings(staged.app, instance.settings, f"settings of {instance.id}")
     if app.service not in ("default", instance.service):
         raise Refused(
-            f"{staged.folder}/app.yaml is for the service {app.service},"
+            f"{app.source} is for the service {app.service},"
             f" and {instance.id} is the service {instance.service}",
             hint="Write the instance's `service` in the configuration, or take it out of app.yaml.",
         )
@@ -48,5 +53,4 @@ def package_for(step: Deploy, staged: Staged, orders: Orders) -> Package:
         replace=orders.replace,
         allow_older=orders.allow_older,
     )
-    contents = {sha1: staged.path(file) for sha1, file in staged.manifest.by_sha1.items()}
-    return Package(wanted, app, staged.manifest, contents)
+    return Package(wanted, app, staged.manifest, staged.contents, staged.sources)

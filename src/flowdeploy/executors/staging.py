@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -27,23 +27,31 @@ _HINT = "build.staging in the configuration names the folder that the build make
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """A staged folder as it was when it was read.
+class Source:
+    """A bucket that has files, and what stands before their SHA-1 in the objects' names."""
 
-    ``configs`` are the paths of queue.yaml and the like, which are no part of a
-    version; ``warnings`` are limits that the server may insist on, and keys of
-    app.yaml without effect.
+    bucket: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A staged folder as it was when it was read, or what a release record says of one.
+
+    ``app_yaml`` is the text that ``app`` was read from. ``configs`` are the paths
+    of queue.yaml and the like, which are no part of a version; ``warnings`` are
+    limits that the server may insist on, and keys of app.yaml without effect.
+    ``contents`` are the files on this machine by their SHA-1: all of a folder's,
+    maybe none of a record's, whose files are in the ``sources``.
     """
 
-    folder: Path
     app: AppYaml
+    app_yaml: str
     manifest: Manifest
     configs: tuple[str, ...]
     warnings: tuple[str, ...]
-
-    def path(self, file: File) -> Path:
-        """Where the bytes of a file of the manifest are."""
-        return self.folder / file.path
+    contents: Mapping[str, Path]
+    sources: tuple[Source, ...] = ()
 
 
 def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
@@ -51,7 +59,8 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
 
     Raises Refused, naming the path, for what cannot be read or deployed.
     """
-    app = parse(_bytes(folder, "app.yaml"), str(folder / "app.yaml"))
+    text = _text(folder, "app.yaml")
+    app = parse(text, str(folder / "app.yaml"))
     walk = _Walk.over(folder, rules(app.runtime, app.skip_files, _texts(folder)), exclude)
     with ThreadPoolExecutor(_HASHERS) as pool:
         files = sorted(pool.map(partial(_hashed, folder), walk.files()))
@@ -63,7 +72,9 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
             details=findings.errors,
             hint="Leave them out of the build, or name them in skip_files of app.yaml.",
         )
-    return Staged(folder, app, manifest, configs_in(folder), app.warnings + findings.warnings)
+    contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
+    warnings = app.warnings + findings.warnings
+    return Staged(app, text, manifest, configs_in(folder), warnings, contents)
 
 
 def _bytes(folder: Path, name: str) -> bytes:
