@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,3 +148,21 @@ def test_no_bucket_for_the_records_says_what_to_do(project: Project) -> None:
     [publish] = [step for step in report["steps"] if step["action"] == "publish"]
     assert publish["error"]["code"] == "NOT_FOUND"
     assert "`records`" in publish["error"]["hint"]
+
+
+def test_on_one_machine_one_publish_waits_for_another(tmp_path: Path) -> None:
+    lock = tmp_path / "library.lock"
+    order: list[str] = []
+    waiting = Event()
+
+    def other() -> None:
+        with publishing.locked(lock, lambda _: waiting.set()):
+            order.append("other")
+
+    with publishing.locked(lock, order.append):
+        thread = Thread(target=other)
+        thread.start()
+        assert waiting.wait(30)
+        order.append("first")
+    thread.join(30)
+    assert order == ["first", "other"]

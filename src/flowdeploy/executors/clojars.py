@@ -8,13 +8,10 @@ the API is asked before and after, and the files are read back at the end.
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors import plain_maven
@@ -39,41 +36,24 @@ def publish(
     *,
     commit_in_version: bool,
     progress: Callable[[str], None],
-    lock: Path | None = None,
     patience: Patience = Patience(),  # noqa: B008 (frozen)
 ) -> Published:
     """Have ``version`` in the repository, verified, sending what is not there yet.
 
     ``commit_in_version``: the version names the commit that it is built from, so one
-    that is published was published from this commit. Publishes that share the file
-    ``lock`` wait for each other. ``progress`` hears one line for each thing done.
+    that is published was published from this commit. ``progress`` hears one line
+    for each thing done, and may raise to end the publish between two requests.
 
     Raises Refused where a check says no, or where other bytes are published and the
     version names no commit; ServiceError where the repository does not do its part.
     """
     release = check(library, version, repository)
-    with _alone(lock, progress), Client(repository, patience, progress) as client:
+    with Client(repository, patience, progress) as client:
         if repository.api is None:
             return plain_maven.publish(client, release, commit_in_version=commit_in_version)
         return _Clojars(client, repository.api, release).publish(
             commit_in_version=commit_in_version
         )
-
-
-@contextmanager
-def _alone(lock: Path | None, progress: Callable[[str], None]) -> Iterator[None]:
-    """Two versions that are sent at once under one token can publish only one."""
-    if lock is None:
-        yield
-        return
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another publish to end")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Publishing:
     def _alone(self, step: Publish, notify: Notify) -> Iterator[Callable[[], None]]:
         """No other publish meanwhile. What is yielded raises LockHeld once that is not sure."""
         if self.store is None:
-            with _locked(self.job.site.home / "library.lock", notify):
+            with locked(self.job.site.home / "library.lock", notify):
                 yield lambda: None
             return
         name = f"library/{self.check(step).coordinates}/lock"
@@ -115,7 +115,8 @@ def _patiently(lease: Lease, notify: Notify) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path, notify: Notify) -> Iterator[None]:
+def locked(path: Path, notify: Notify) -> Iterator[None]:
+    """The file's lock, once whoever has it on this machine is done."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

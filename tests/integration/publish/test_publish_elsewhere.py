@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 
 import pytest
 
@@ -296,28 +295,3 @@ def test_plain_http_is_for_this_machine_only(library: Library) -> None:
     with pytest.raises(Refused) as refused:
         _publish(library, Repository("http://repo.example.com/"))
     assert "in the clear" in refused.value.details[0]
-
-
-def test_one_publish_waits_for_another(folder: Folder, library: Library, tmp_path: Path) -> None:
-    lock = tmp_path / "home" / "library.lock"
-    lock.parent.mkdir()
-    waiting = Event()
-
-    def say(line: str) -> None:
-        if "waiting for another publish" in line:
-            waiting.set()
-
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        thread = Thread(target=_publish_alone, args=(library, _repository(folder), lock, say))
-        thread.start()
-        assert waiting.wait(30)
-        assert folder.asked == []
-    thread.join(30)
-    _assert_complete(folder, library, "1.0")
-
-
-def _publish_alone(
-    library: Library, repository: Repository, lock: Path, say: Callable[[str], None]
-) -> None:
-    publish(library, "1.0", repository, commit_in_version=False, progress=say, lock=lock)
