@@ -1,0 +1,384 @@
+"""How long a deploy of a fleet takes, beside the floor below which nothing could be.
+
+    python3 bench/deploy.py                  the table of the README
+    python3 bench/deploy.py --instances 20 --gcloud --json
+
+Starts a stand-in, makes applications and fleets, deploys, and prints for each case the wall time
+of the production stage, CPU time and peak memory of the whole process, object bytes uploaded,
+requests, and the floor: the operation, plus the calls that one instance needs one after the other,
+plus all calls times latency over the jobs. Needs flowdeploy with its extra `sandbox` installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FLOWDEPLOY = [sys.executable, "-m", "flowdeploy"]
+COMMIT = ["--commit", "0123456789abcdef", "--commit-time", "2020-04-03T07:30:34Z"]
+JOBS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """``latency`` of each request and length of each operation, in seconds."""
+
+    instances: int
+    latency: float
+    operation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One deploy. Seconds, MiB, bytes; ``wall`` is of the production stage."""
+
+    case: str
+    instances: int
+    wall: float
+    floor: float
+    cpu: float
+    memory: float
+    threads: int
+    uploaded: int
+    application: int
+    requests: int
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        return (
+            self.case,
+            str(self.instances),
+            f"{self.wall:.1f}",
+            f"{self.floor:.1f}",
+            f"{self.wall / self.floor:.2f}" if self.floor else "-",
+            f"{self.cpu:.1f}",
+            f"{self.memory:.0f}",
+            str(self.threads),
+            f"{self.uploaded / self.application:.3f}",
+            str(self.requests),
+        )
+
+
+HEAD = (
+    *("CASE", "INSTANCES", "WALL_S", "FLOOR_S", "WALL/FLOOR", "CPU_S", "PEAK_MIB", "THREADS"),
+    *("UPLOADED/APP", "REQUESTS"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A sandbox that runs in a process of its own."""
+
+    url: str
+
+    def call(self, method: str, path: str) -> Any:
+        request = urllib.request.Request(self.url + path, method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def requests(self) -> list[dict[str, Any]]:
+        return list(self.call("GET", "/_sandbox/requests")["requests"])
+
+    def forget(self) -> None:
+        self.call("DELETE", "/_sandbox/requests")
+
+
+class Fleet:
+    """A project folder: configuration, staged application, and how to deploy it."""
+
+    def __init__(self, folder: Path, instances: int, mode: str) -> None:
+        self.folder = folder
+        self.staging = folder / "staging"
+        self.staging.mkdir(parents=True)
+        (folder / "config").mkdir()
+        lines = [
+            "build: {commands: [], staging: staging}",
+            f"upload: {{mode: {mode}}}",
+            "records: local",
+            f"rollout: {{jobs: {JOBS}}}",
+            "instances:",
+            "  - {id: bench-uat1, role: uat1}",
+            "  - {id: bench-uat2, role: uat2}",
+            *(f"  - {{id: {name}, role: production}}" for name in projects(instances)),
+        ]
+        (folder / "config/instances.yaml").write_text("\n".join(lines) + "\n")
+
+    @property
+    def size(self) -> int:
+        return sum(p.stat().st_size for p in self.staging.rglob("*") if p.is_file())
+
+    def deploy(self, stand_in: StandIn, version: str) -> Process:
+        command = [*FLOWDEPLOY, "run", version, "--prebuilt", "--report", "report", *COMMIT]
+        return watched(command, self.folder, {"FLOWDEPLOY_SANDBOX": stand_in.url})
+
+
+def projects(count: int) -> list[str]:
+    return [f"bench-{number}" for number in range(1, count + 1)]
+
+
+def write_files(folder: Path, count: int, size: int, seed: int = 1) -> None:
+    """``count`` files of ``size`` bytes that compress as little as jars do."""
+    chance = random.Random(seed)  # noqa: S311
+    (folder / "app.yaml").write_text("runtime: java21\napp_engine_apis: true\n")
+    for number in range(count):
+        path = folder / f"static/{number % 20}/{number}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(chance.randbytes(size))
+
+
+def change_files(folder: Path, share: float) -> None:
+    """A new release: so large a share of the files has other bytes."""
+    paths = sorted((folder / "static").rglob("*.bin"))
+    chance = random.Random(2)  # noqa: S311
+    for path in paths[: round(len(paths) * share)]:
+        path.write_bytes(chance.randbytes(path.stat().st_size))
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A command that has ended, and when its production stage began and ended."""
+
+    begin: float
+    end: float
+    cpu: float
+    memory: float
+    threads: int
+
+
+def watched(command: list[str], folder: Path, variables: dict[str, str]) -> Process:
+    """Run a command; the production stage begins and ends with what it says of it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    marks: list[float] = []
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    threads = Peak(process.pid)
+    said: list[str] = []
+    for line in process.stderr or ():
+        said.append(line)
+        if line.startswith("production"):
+            marks.append(time.time())
+    if process.wait() != 0:
+        sys.exit("".join(said[-30:]))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Process(marks[0], marks[-1], cpu, threads.memory, threads.threads)
+
+
+class Peak:
+    """The most threads and memory (MiB) of a process, looked at while it runs."""
+
+    def __init__(self, pid: int) -> None:
+        self.threads = 0
+        self.memory = 0.0
+        self._status = Path(f"/proc/{pid}/status")
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            try:
+                lines = self._status.read_text().splitlines()
+            except OSError:
+                return
+            fields = dict(line.split(":", 1) for line in lines)
+            if "VmHWM" not in fields:
+                return
+            self.threads = max(self.threads, int(fields["Threads"]))
+            self.memory = int(fields["VmHWM"].split()[0]) / 1024
+            time.sleep(0.05)
+
+
+def measured(case: str, setting: Setting, fleet: Fleet, stand_in: StandIn, version: str) -> Figures:
+    stand_in.forget()
+    process = fleet.deploy(stand_in, version)
+    asked = [r for r in stand_in.requests() if process.begin <= r["at"] <= process.end + 1]
+    return Figures(
+        case,
+        setting.instances,
+        process.end - process.begin,
+        floor(setting, asked),
+        process.cpu,
+        process.memory,
+        process.threads,
+        uploaded(stand_in.requests()),
+        fleet.size,
+        len(asked),
+    )
+
+
+def uploaded(requests: list[dict[str, Any]]) -> int:
+    return sum(r["received"] for r in requests if "/upload/storage/" in r["path"])
+
+
+def floor(setting: Setting, asked: list[dict[str, Any]]) -> float:
+    """What no tool could go below that makes these calls."""
+    by_project = Counter(name for r in asked if (name := project_of(r["path"])))
+    in_sequence = statistics.median(by_project.values()) if by_project else 0
+    together = len(asked) * setting.latency / JOBS
+    return setting.operation + in_sequence * setting.latency + together
+
+
+def project_of(path: str) -> str | None:
+    """``bench-7`` in /v1/apps/bench-7/… or /storage/v1/b/staging.bench-7.appspot.com/…"""
+    parts = path.replace("staging.", "").replace(".appspot.com", "").split("/")
+    return next((part for part in parts if part.startswith("bench-")), None)
+
+
+@contextmanager
+def stand_in(setting: Setting) -> Iterator[StandIn]:
+    with tempfile.TemporaryDirectory() as state:
+        names = ["bench-uat1", "bench-uat2", *projects(setting.instances)]
+        command = [
+            *FLOWDEPLOY,
+            *("sandbox", "serve", "--state", state),
+            *("--latency-ms", str(setting.latency * 1000)),
+            *("--operation-seconds", str(setting.operation)),
+            *(part for name in names for part in ("--app", name)),
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=state)
+        assert process.stdout is not None  # noqa: S101  (a pipe)
+        url = process.stdout.readline().strip()
+        try:
+            yield StandIn(url)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def fleet(setting: Setting, mode: str, files: int, size: int) -> Iterator[Fleet]:
+    with tempfile.TemporaryDirectory() as folder:
+        made = Fleet(Path(folder), setting.instances, mode)
+        write_files(made.staging, files, size)
+        yield made
+
+
+def releases(setting: Setting, mode: str, files: int, size: int) -> Iterator[Figures]:
+    """A cold deploy, a typical release after it, and that once more."""
+    name = f"{mode}, {files} x {size // 1000} KB"
+    with stand_in(setting) as there, fleet(setting, mode, files, size) as ours:
+        yield measured(f"{name}, cold", setting, ours, there, "20200403-073034")
+        change_files(ours.staging, 0.05)
+        yield measured(f"{name}, 95 % there", setting, ours, there, "20200404-073034")
+        yield measured(f"{name}, again", setting, ours, there, "20200404-073034")
+
+
+def against_gcloud(setting: Setting, mode: str) -> Iterator[Figures]:
+    """A cold deploy of 200 files of 20 KB with flowdeploy, and with gcloud in ten processes."""
+    with stand_in(setting) as there, fleet(setting, mode, 200, 20_000) as ours:
+        yield measured(f"{mode}, beside gcloud", setting, ours, there, "20200403-073034")
+    with stand_in(setting) as there, fleet(setting, mode, 200, 20_000) as ours:
+        yield gcloud(setting, ours, there)
+
+
+def gcloud(setting: Setting, fleet: Fleet, there: StandIn) -> Figures:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begin = time.time()
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(10) as pool:
+
+        def deploy(project: str) -> None:
+            subprocess.run(
+                [
+                    *("gcloud", "app", "deploy", str(fleet.staging / "app.yaml"), "--quiet"),
+                    *("--no-promote", "--version", "20200403-073034", "--project", project),
+                ],
+                env={**os.environ, **gcloud_environment(there.url, f"{scratch}/{project}")},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            )
+
+        list(pool.map(deploy, projects(setting.instances)))
+    end = time.time()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    asked = there.requests()
+    return Figures(
+        "gcloud, 10 processes",
+        setting.instances,
+        end - begin,
+        floor(setting, asked),
+        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        after.ru_maxrss / 1024,
+        0,
+        uploaded(asked),
+        fleet.size,
+        len(asked),
+    )
+
+
+def gcloud_environment(url: str, config: str) -> dict[str, str]:
+    """A configuration of its own for each process: gcloud's own database takes one at a time."""
+    prefix = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
+    return {
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        f"{prefix}APPENGINE": f"{url}/",
+        f"{prefix}STORAGE": f"{url}/storage/v1/",
+        "CLOUDSDK_CONFIG": config,
+        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+    }
+
+
+def cases(options: argparse.Namespace) -> Iterator[Callable[[], Iterator[Figures]]]:
+    setting = Setting(options.instances, 0.05, 5.0)
+    yield lambda: releases(setting, "files", 400, 20_000)
+    yield lambda: releases(setting, "zip", 400, 20_000)
+    if options.large:
+        yield lambda: releases(setting, "zip", 370, 162_000)
+        many = Setting(1000, 0.05, 5.0)
+        yield lambda: releases(many, "zip", 400, 20_000)
+    if options.gcloud and shutil.which("gcloud"):
+        twenty = Setting(20, 0.05, 2.0)
+        yield lambda: against_gcloud(twenty, "zip")
+        yield lambda: against_gcloud(twenty, "files")
+
+
+def table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--instances", type=int, default=100)
+    parser.add_argument("--gcloud", action="store_true", help="beside gcloud in ten processes")
+    parser.add_argument("--large", action="store_true", help="60 MB, and 1,000 instances")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    figures = []
+    for case in cases(options):
+        for one in case():
+            figures.append(one)
+            sys.stderr.write(f"{'  '.join(one.row)}\n")
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(one) for one in figures], indent=2) + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in table([HEAD, *(f.row for f in figures)]))
+
+
+if __name__ == "__main__":
+    main()
