@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from flowdeploy import drift
+from flowdeploy.drift import Difference
 from flowdeploy.plan import Traffic
 from flowdeploy.traffic import Split
 
@@ -30,10 +33,15 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A version that exists. ``files`` is path → SHA-1, None where the server does not say."""
+    """A version that exists.
+
+    ``files`` is path → SHA-1, ``settings`` the other fields of the API's Version
+    (see `drift`); None where the server does not say.
+    """
 
     serving_status: str = "SERVING"
     files: Mapping[str, str] | None = None
+    settings: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Wanted:
     version: str
     traffic: Traffic
     files: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
     first_live: bool = False
     replace: bool = False
     allow_older: bool = False
@@ -97,8 +106,28 @@ def verify_objections(version: str, seen: Observation) -> tuple[str, ...]:
 
 
 def is_deployed(wanted: Wanted, seen: Observation) -> bool:
-    """Whether the version is there with just these files; nothing is to be created then."""
-    return seen.deployed is not None and seen.deployed.files == wanted.files
+    """Whether the version is there with just this content; nothing is to be created then.
+
+    Where the server does not say, it is taken for what a version with traffic is:
+    creating it again would replace it under its users.
+    """
+    if seen.deployed is None:
+        return False
+    if seen.deployed.files is None:
+        return seen.split is not None and seen.split.serves(wanted.version)
+    return not any(difference.grave for difference in differences(wanted, seen.deployed))
+
+
+def differences(wanted: Wanted, deployed: Deployed) -> tuple[Difference, ...]:
+    """Where the version is not as it is meant, as far as the server says how it is."""
+    return (
+        *(() if deployed.files is None else drift.of_files(wanted.files, deployed.files)),
+        *(
+            ()
+            if deployed.settings is None
+            else drift.of_settings(wanted.settings, deployed.settings)
+        ),
+    )
 
 
 def grouped(findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -125,27 +154,20 @@ def _no_room(seen: Observation) -> tuple[str, ...]:
 
 
 def _other_content(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
-    if seen.deployed is None or seen.deployed.files in (None, wanted.files):
+    if seen.deployed is None:
+        return ()
+    found = differences(wanted, seen.deployed)
+    other = " and ".join(str(difference) for difference in found if difference.grave)
+    if not other:
         return ()
     if seen.split and seen.split.serves(wanted.version):
         return (
-            f"version {wanted.version} has traffic, with other files than these"
-            f" ({_difference(wanted.files, seen.deployed.files)}); deploying it again would"
+            f"version {wanted.version} has traffic, with {other}; deploying it again would"
             " replace it under its users",
         )
     if wanted.replace:
         return ()
-    return (
-        f"version {wanted.version} is there with other files than these"
-        f" ({_difference(wanted.files, seen.deployed.files)}); --replace replaces it",
-    )
-
-
-def _difference(ours: Mapping[str, str], theirs: Mapping[str, str] | None) -> str:
-    theirs = theirs or {}
-    paths = sorted(p for p in ours.keys() | theirs.keys() if ours.get(p) != theirs.get(p))
-    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    return ", ".join(paths[:3]) + more
+    return (f"version {wanted.version} is there with {other}; --replace replaces it",)
 
 
 def _live_by_being_first(wanted: Wanted, seen: Observation) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from google.auth.credentials import Credentials
 from google.cloud import appengine_admin_v1 as admin
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.rpc.code_pb2 import Code
 
 from flowdeploy.checks import App, Deployed
@@ -87,12 +88,16 @@ class AppEngine:
     def deployed(
         self, project: str, service: str, version: str, view: str = "FULL"
     ) -> Deployed | None:
-        """The version, with its files in the FULL view; None where it does not exist."""
+        """The version, its content in the FULL view only; None where it does not exist."""
         path = _path(project, "services", service, "versions", version)
         body = self._api.get_or_none(path, view=view)
         if body is None:
             return None
-        return Deployed(body.get("servingStatus", "SERVING"), _files(body))
+        return Deployed(
+            body.get("servingStatus", "SERVING"),
+            _files(body),
+            version_settings(body) if view == "FULL" else None,
+        )
 
     def operation(self, name: str) -> Operation:
         return _operation(self._api.get(name))
@@ -117,6 +122,23 @@ class AppEngine:
             update_mask="split",
         )
         return _begun(lambda: self._services.update_service(request, retry=None, timeout=TIMEOUT))
+
+
+def version_settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A Version without its files in protobuf's own JSON form: of several ways to write an enum,
+    a duration or a number there is one, and what is at its default is not there.
+
+    Raises ServiceError for what is no Version.
+    """
+    fields = {name: value for name, value in body.items() if name != "deployment"}
+    message = admin.Version.pb(admin.Version())
+    try:
+        plain: dict[str, Any] = MessageToDict(
+            ParseDict(fields, message, ignore_unknown_fields=True)
+        )
+    except ParseError as failure:
+        raise service_error(failure) from failure
+    return plain
 
 
 def _begun(send: Callable[[], Any]) -> Operation:

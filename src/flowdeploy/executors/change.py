@@ -32,9 +32,20 @@ def change(
     ``send`` begins an operation; ``happened`` looks whether
     the change is there. Raises ServiceError.
     """
+    attempts = yield from sent(engine, project, send, happened)
+    if not happened():
+        raise _undone()
+    return attempts
+
+
+def sent(
+    engine: AppEngine, project: str, send: Callable[[], Operation], happened: Callable[[], bool]
+) -> Generator[Pause, None, int]:
+    """As `change`, for whoever reads the change back himself."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             yield from finished(engine, send())
+            return attempt
         except ServiceError as error:
             if attempt == ATTEMPTS or not is_transient(error.code, error.message):
                 raise
@@ -42,10 +53,6 @@ def change(
             if happened():
                 return attempt
             yield Pause(backoff(attempt), f"sending again after {error.code}")
-        else:
-            if not happened():
-                raise _undone()
-            return attempt
     raise AssertionError
 
 

@@ -1,0 +1,123 @@
+"""Where a version is not what was asked for, field by field.
+
+Both sides are the API's Version in protobuf's own JSON form (without fields at
+their defaults), so that what is equal looks equal. Only what was asked for is
+compared, since servers fill in the rest; the environment is compared as a
+whole, because nobody but its user writes one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FILES = "files"
+MASK = "***"
+
+_WHOLE = frozenset({"envVariables", "buildEnvVariables"})
+# What an instance runs, and on how much: a version that differs here is another one.
+_GRAVE = frozenset(
+    {
+        *(FILES, "automatic_scaling", "basic_scaling", "manual_scaling"),
+        *("instance_class", "env_variables", "service_account"),
+    }
+)
+_NAMED = 3  # paths in a message; further ones are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field under its name in app.yaml: how it is, and how it should be; None for unset.
+
+    The field ``files`` has mappings of those paths that differ to SHA-1s. The
+    values of environment variables are masked already.
+    """
+
+    field: str
+    actual: Any
+    wanted: Any
+
+    @property
+    def grave(self) -> bool:
+        """Whether it makes another version of this one."""
+        return self.field.partition(".")[0] in _GRAVE
+
+    def __str__(self) -> str:
+        if self.field == FILES:
+            return f"other files than these ({_named(self.actual)})"
+        return f"{self.field}: {said(self.actual)} instead of {said(self.wanted)}"
+
+
+def of_files(wanted: Mapping[str, str], actual: Mapping[str, str]) -> tuple[Difference, ...]:
+    """Compare two manifests: path → SHA-1."""
+    paths = sorted(p for p in wanted.keys() | actual.keys() if wanted.get(p) != actual.get(p))
+    if not paths:
+        return ()
+    return (
+        Difference(FILES, {p: actual.get(p) for p in paths}, {p: wanted.get(p) for p in paths}),
+    )
+
+
+def of_settings(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Compare the fields of two Versions, as far as ``wanted`` says something of them."""
+    whole: dict[str, Any] = {name: {} for name in sorted(_WHOLE & actual.keys())}
+    return tuple(_compared((), {**whole, **wanted}, actual))
+
+
+def said(value: Any) -> str:
+    """A value in a sentence."""
+    return "unset" if value is None else str(value)
+
+
+def app_yaml_name(path: Iterable[str]) -> str:
+    """``automaticScaling.standardSchedulerSettings.maxInstances`` → what app.yaml calls it."""
+    first, *rest = path
+    if first in _WHOLE:
+        return ".".join([_snake(first), *rest])
+    return ".".join(_snake(part) for part in (first, *rest) if part != "standardSchedulerSettings")
+
+
+def _compared(path: tuple[str, ...], wanted: Any, actual: Any) -> Iterator[Difference]:
+    if isinstance(wanted, Mapping):
+        inside = actual if isinstance(actual, Mapping) else {}
+        others = inside.keys() - wanted.keys() if path and path[0] in _WHOLE else ()
+        for name in (*wanted, *sorted(others)):
+            yield from _compared((*path, name), wanted.get(name), inside.get(name))
+    elif _are_messages(wanted) and _are_messages(actual) and len(wanted) == len(actual):
+        for at, (ours, theirs) in enumerate(zip(wanted, actual, strict=True)):
+            yield from _compared((*path, str(at)), ours, theirs)
+    elif _is_asked(path, wanted) and _unordered(wanted) != _unordered(actual):
+        yield _difference(path, wanted, actual)
+
+
+def _is_asked(path: tuple[str, ...], wanted: Any) -> bool:
+    """Google's library sends no default, but the empty command of an ``entrypoint``."""
+    return bool(wanted) or path[0] in _WHOLE
+
+
+def _difference(path: tuple[str, ...], wanted: Any, actual: Any) -> Difference:
+    if path[0] in _WHOLE:
+        wanted, actual = (None if value is None else MASK for value in (wanted, actual))
+    return Difference(app_yaml_name(path), actual, wanted)
+
+
+def _are_messages(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+
+
+def _unordered(value: Any) -> Any:
+    """Lists of plain values are sets to App Engine, as the inbound services are."""
+    is_list = isinstance(value, list) and not _are_messages(value)
+    return sorted(map(str, value)) if is_list else value
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name)
+
+
+def _named(paths: Iterable[str]) -> str:
+    paths = list(paths)
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    return ", ".join(paths[:_NAMED]) + more
