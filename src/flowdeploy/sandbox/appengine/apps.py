@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -106,9 +105,9 @@ class Apps:
         return json_response(operation)
 
     async def list_operations(self, request: web.Request) -> web.Response:
-        is_wanted = _filter(request.query.get("filter", ""))
+        done = _done(request.query.get("filter", ""))
         with self._store.read(request.match_info["app"]) as view:
-            rows = [row for row in operations.all_of(view.db, view.id) if is_wanted(row)]
+            rows = operations.all_of(view.db, view.id, done)
         chosen, token = page(rows, request.query, lambda row: row["id"])
         items = [operations.as_resource(row) for row in chosen]
         return page_response(request, "operations", items, token)
@@ -149,15 +148,15 @@ def as_resource(view: View, body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _filter(text: str) -> Callable[[sqlite3.Row], bool]:
-    """`done:false`, `done:true`, `done=…`; no filter is all. Raises ApiError for others."""
+def _done(text: str) -> bool | None:
+    """The filters `done:false` and `done:true`; none is all. Raises ApiError for others."""
     match re.sub(r"\s", "", text).lower().replace("=", ":"):
         case "":
-            return lambda _: True
+            return None
         case "done:false":
-            return lambda row: not row["applied"]
+            return False
         case "done:true":
-            return lambda row: bool(row["applied"])
+            return True
         case _:
             raise invalid(f"Invalid filter '{text}'.", "filter")
 

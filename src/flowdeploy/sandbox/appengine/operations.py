@@ -80,7 +80,10 @@ def apply_due(db: sqlite3.Connection, app: str, now: float) -> None:
     for row in _due(db, app, now):
         for statement, values in json.loads(row["effect"]):
             db.execute(statement, values)
-        db.execute("UPDATE operations SET applied = 1 WHERE app = ? AND id = ?", (app, row["id"]))
+        db.execute(
+            "UPDATE operations SET applied = 1, effect = '[]' WHERE app = ? AND id = ?",
+            (app, row["id"]),
+        )
 
 
 def get(db: sqlite3.Connection, app: str, number: str) -> dict[str, Any]:
@@ -91,9 +94,12 @@ def get(db: sqlite3.Connection, app: str, number: str) -> dict[str, Any]:
     return as_resource(row)
 
 
-def all_of(db: sqlite3.Connection, app: str) -> list[sqlite3.Row]:
-    """All operations of the application, sorted by id."""
-    return db.execute("SELECT * FROM operations WHERE app = ? ORDER BY id", [app]).fetchall()
+def all_of(db: sqlite3.Connection, app: str, done: bool | None) -> list[sqlite3.Row]:
+    """The application's operations that are done or not, or all of them; sorted by id."""
+    return db.execute(
+        "SELECT * FROM operations WHERE app = ? AND coalesce(applied = ?, 1) ORDER BY id",
+        (app, done),
+    ).fetchall()
 
 
 def as_resource(row: sqlite3.Row) -> dict[str, Any]:

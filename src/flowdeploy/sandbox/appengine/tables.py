@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from flowdeploy.sandbox.state import App, State
 
 # Bodies are the API's resources in JSON, without what follows from the other columns.
-# `details` of a version is what only the view FULL shows. An operation whose `due` is
+# What only the view FULL shows of a version, which may be large, lies in `version_details`,
+# out of the way of those who list. An operation whose `due` is
 # null never ends; `error` is how it will end, `effect` what it will then have done.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS apps (
@@ -21,10 +22,15 @@ CREATE TABLE IF NOT EXISTS services (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS versions (
   app TEXT NOT NULL, service TEXT NOT NULL, id TEXT NOT NULL,
-  created REAL NOT NULL, body TEXT NOT NULL, details TEXT NOT NULL,
+  created REAL NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (app, service, id),
   FOREIGN KEY (app, service) REFERENCES services ON DELETE CASCADE
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS version_details (
+  app TEXT NOT NULL, service TEXT NOT NULL, id TEXT NOT NULL, details TEXT NOT NULL,
+  PRIMARY KEY (app, service, id),
+  FOREIGN KEY (app, service, id) REFERENCES versions ON DELETE CASCADE
+);
 CREATE TABLE IF NOT EXISTS operations (
   app TEXT NOT NULL, id TEXT NOT NULL, target TEXT NOT NULL, method TEXT NOT NULL,
   inserted REAL NOT NULL, due REAL, applied INTEGER NOT NULL DEFAULT 0,
@@ -45,7 +51,7 @@ def create_apps(state: State, apps: Sequence[App]) -> None:
         now = state.now()
         db.executemany("INSERT INTO apps VALUES (?, ?, ?)", _apps(new))
         db.executemany("INSERT INTO services VALUES (?, ?, ?, '{}')", _services(new))
-        db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, '{}')", _versions(new, now))
+        db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", _versions(new, now))
 
 
 def _apps(apps: Iterable[App]) -> Iterable[tuple[str, str, str]]:

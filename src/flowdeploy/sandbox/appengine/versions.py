@@ -27,6 +27,13 @@ Row = sqlite3.Row | Mapping[str, Any]
 
 UPDATABLE = {"servingStatus", "instanceClass", "automaticScaling", "manualScaling"}
 VIEWS = {"": False, "BASIC": False, "0": False, "FULL": True, "1": True}
+# The versions of a service, without their details and with them: views BASIC and FULL.
+OF_SERVICE = {
+    False: "SELECT *, '{}' AS details FROM versions WHERE app = ? AND service = ?",
+    True: "SELECT app, service, id, created, body, coalesce(details, '{}') AS details"
+    " FROM versions LEFT JOIN version_details USING (app, service, id)"
+    " WHERE app = ? AND service = ?",
+}
 LIMIT_KINDS = frozenset({Kind.VERSION_LIMIT})
 
 
@@ -50,19 +57,18 @@ class Versions:
         full = _is_full(request.query)
         with self._store.read(request.match_info["app"]) as view:
             services.find(view, request.match_info["service"])
-            rows = view.db.execute(
-                "SELECT * FROM versions WHERE app = ? AND service = ? ORDER BY id",
-                (view.id, request.match_info["service"]),
-            ).fetchall()
+            key = (view.id, request.match_info["service"])
+            rows = view.db.execute(OF_SERVICE[full] + " ORDER BY id", key).fetchall()
         chosen, token = page(rows, request.query, lambda row: row["id"])
-        items = [as_resource(row, view.location, full=full) for row in chosen]
+        items = [as_resource(row, view.location) for row in chosen]
         return list_response(request, "versions", VERSION, items, token)
 
     async def get(self, request: web.Request) -> web.Response:
         full = _is_full(request.query)
         with self._store.read(request.match_info["app"]) as view:
-            row = find(view, request.match_info["service"], request.match_info["version"])
-        resource = as_resource(row, view.location, full=full)
+            service, version = request.match_info["service"], request.match_info["version"]
+            row = find(view, service, version, full=full)
+        resource = as_resource(row, view.location)
         return resource_response(request, VERSION, resource)
 
     async def create(self, request: web.Request) -> web.Response:
@@ -112,12 +118,11 @@ def resource_name(app: str, service: str, version: str) -> str:
     return f"{services.resource_name(app, service)}/versions/{version}"
 
 
-def find(view: View, service: str, version: str) -> sqlite3.Row:
+def find(view: View, service: str, version: str, *, full: bool = False) -> sqlite3.Row:
     """The version's row. Raises ApiError NOT_FOUND, also for its service."""
     services.find(view, service)
     row: sqlite3.Row | None = view.db.execute(
-        "SELECT * FROM versions WHERE app = ? AND service = ? AND id = ?",
-        (view.id, service, version),
+        OF_SERVICE[full] + " AND id = ?", (view.id, service, version)
     ).fetchone()
     if row is None:
         raise not_found(
@@ -126,14 +131,14 @@ def find(view: View, service: str, version: str) -> sqlite3.Row:
     return row
 
 
-def as_resource(row: Row, location: str, *, full: bool) -> dict[str, Any]:
+def as_resource(row: Row, location: str) -> dict[str, Any]:
     app, service, version = row["app"], row["service"], row["id"]
     of_service = "" if service == "default" else f"{service}-dot-"
     return {
         "name": resource_name(app, service, version),
         "id": version,
         **json.loads(row["body"]),
-        **(json.loads(row["details"]) if full else {}),
+        **json.loads(row["details"]),
         "createTime": rfc3339(row["created"]),
         "createdBy": USER,
         "versionUrl": f"https://{version}-dot-{of_service}{hostname(app, location)}",
@@ -176,7 +181,8 @@ def _creation(
     body = {**DEFAULTS, **facts, "diskUsageBytes": str(found.size)}
     details = {k: v for k, v in version.items() if k in FULL_ONLY}
     first = json.dumps({"allocations": {version["id"]: 1}})
-    row = (view.id, service, version["id"], view.now, json.dumps(body), json.dumps(details))
+    key = (view.id, service, version["id"])
+    row = (*key, view.now, json.dumps(body))
     return Mutation(
         app=view.id,
         target=target,
@@ -184,7 +190,8 @@ def _creation(
         effect=(
             # A service comes into being by its first version, which has all the traffic.
             ("INSERT OR IGNORE INTO services VALUES (?, ?, ?, '{}')", (view.id, service, first)),
-            ("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)", row),
+            ("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?)", row),
+            ("INSERT INTO version_details VALUES (?, ?, ?, ?)", (*key, json.dumps(details))),
         ),
         response=_response(row, view),
         error=found.error,
@@ -207,7 +214,7 @@ def _update(view: View, row: sqlite3.Row, changed: Mapping[str, Any]) -> Mutatio
         target=resource_name(*key),
         method="Versions.UpdateVersion",
         effect=((statement, (body, *key)),),
-        response=_response((*key, row["created"], body, "{}"), view),
+        response=_response((*key, row["created"], body), view),
     )
 
 
@@ -225,5 +232,5 @@ def _deletion(view: View, row: sqlite3.Row) -> Mutation:
 
 def _response(row: tuple[Any, ...], view: View) -> dict[str, Any]:
     columns = ("app", "service", "id", "created", "body", "details")
-    named = dict(zip(columns, row, strict=True))
-    return {"@type": TYPES + "Version", **as_resource(named, view.location, full=False)}
+    named = dict(zip(columns, (*row, "{}"), strict=True))
+    return {"@type": TYPES + "Version", **as_resource(named, view.location)}
