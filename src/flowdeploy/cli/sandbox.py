@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,7 +29,8 @@ def command() -> None:
 Examples:
   flowdeploy sandbox serve --port 8080
   flowdeploy sandbox serve --app my-project:us-central --operation-seconds 30
-  flowdeploy sandbox serve --latency-ms 50 --fault-rate 0.1 --seed 7""",
+  flowdeploy sandbox serve --latency-ms 50 --fault-rate 0.1 --seed 7
+  flowdeploy sandbox serve --scenario stuck-operation""",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H")
 @click.option(
@@ -52,30 +54,37 @@ Examples:
     metavar="PROJECT[:LOCATION]",
     help="An application beside those of the configuration.  [repeatable]",
 )
-@click.option("--latency-ms", type=click.FloatRange(0), default=0.0, metavar="N")
-@click.option("--operation-seconds", type=click.FloatRange(0), default=1.0, metavar="X")
-@click.option("--fault-rate", type=click.FloatRange(0, 1), default=0.0, metavar="P")
-@click.option("--seed", default=0, metavar="N", help="Decides which requests fail.")
+@click.option(
+    "--scenario", metavar="FILE", help="Behaviour, applications and faults; see the README."
+)
+@click.option("--latency-ms", type=click.FloatRange(0), metavar="N", help="Of every request.")
+@click.option("--operation-seconds", type=click.FloatRange(0), metavar="X", help="[default: 0.8]")
+@click.option("--fault-rate", type=click.FloatRange(0, 1), metavar="P", help="Requests that fail.")
+@click.option("--seed", type=int, metavar="N", help="Decides which requests fail.")
 @common_options()
 def serve(
     host: str,
     port: int,
     folder: Path | None,
     named: tuple[str, ...],
-    latency_ms: float,
-    operation_seconds: float,
-    fault_rate: float,
-    seed: int,
+    scenario: str | None,
+    latency_ms: float | None,
+    **behaviour: Any,
 ) -> None:
     """Serve the stand-in until Ctrl-C. The first line says where it listens."""
     with sandbox_extra():
-        from flowdeploy.cli.stand_in import stand_in
-        from flowdeploy.sandbox.state import Settings
+        from flowdeploy.cli.stand_in import scenario_of, stand_in
 
     here = session()
-    behaviour = Settings(latency_ms / 1000, operation_seconds, fault_rate, seed)
-    state = folder or here.home / "sandbox"
-    sandbox = stand_in(state, _apps(here, named), behaviour, host=host, port=port)
+    rehearsed = scenario_of(scenario)
+    behaviour["latency"] = None if latency_ms is None else latency_ms / 1000
+    given = {name: value for name, value in behaviour.items() if value is not None}
+    rehearsed = replace(
+        rehearsed,
+        settings=replace(rehearsed.settings, **given),
+        apps=(*rehearsed.apps, *_apps(here, named)),
+    )
+    sandbox = stand_in(folder or here.home / "sandbox", rehearsed, host=host, port=port)
     click.echo(sandbox.url)
     click.echo(_directions(sandbox.url))
     sandbox.serve_forever()
@@ -101,17 +110,12 @@ def _apps(here: Session, named: tuple[str, ...]) -> tuple[App, ...]:
 
 def _directions(url: str) -> str:
     """How to point the usual tools at the stand-in."""
+    from flowdeploy.sandbox.exports import exports
+
     return f"""
-flowdeploy:
-  export FLOWDEPLOY_SANDBOX={url}
-gcloud:
-  export CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true CLOUDSDK_CORE_CHECK_GCE_METADATA=false
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_APPENGINE={url}/
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE={url}/storage/v1/
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDTASKS={url}/
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDSCHEDULER={url}/
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_DATASTORE={url}/
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE={url}/
-Maven and Leiningen:
-  repository {url}/repo, user {DEMO_USER}, token {DEMO_TOKEN}
+# flowdeploy and gcloud:
+{exports(url)}
+
+# Maven and Leiningen: the repository {url}/repo
+# user {DEMO_USER}, token {DEMO_TOKEN}
 """

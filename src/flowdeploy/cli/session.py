@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from flowdeploy.config import Config
 
 HOME = ".flowdeploy"
-# The embedded stand-in's operations last long enough to be seen, and not longer.
-OPERATION_SECONDS = 0.8
 
 
 @dataclass
@@ -76,11 +74,9 @@ class Session:
     @contextmanager
     def _embedded(self) -> Iterator[str]:
         with sandbox_extra():
-            from flowdeploy.cli.stand_in import apps_of, stand_in
-            from flowdeploy.sandbox.state import Settings as Behaviour
-        behaviour = Behaviour(operation_seconds=OPERATION_SECONDS)
-        apps = apps_of(self.config_if_any())
-        with stand_in(self.home / "sandbox", apps, behaviour) as sandbox:
+            from flowdeploy.cli.stand_in import apps_of, scenario_of, stand_in
+        scenario = replace(scenario_of(None), apps=apps_of(self.config_if_any()))
+        with stand_in(self.home / "sandbox", scenario) as sandbox:
             yield sandbox.url
 
     def config_if_any(self) -> Config | None:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from pathlib import Path
 
 from flowdeploy.cli.record import made
 from flowdeploy.config import Config
-from flowdeploy.errors import FlowdeployError
+from flowdeploy.errors import FlowdeployError, UsageError
+from flowdeploy.sandbox.scenario import Scenario, ScenarioError, load, names, packaged
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App, Settings
 
+# Long enough to be seen, and not longer.
+OPERATION_SECONDS = 0.8
 
-def stand_in(
-    state: Path, apps: Iterable[App], settings: Settings, *, host: str = "127.0.0.1", port: int = 0
-) -> Sandbox:
+
+def stand_in(state: Path, scenario: Scenario, *, host: str = "127.0.0.1", port: int = 0) -> Sandbox:
     """A stand-in that remembers in the folder ``state``. Raises FlowdeployError."""
     try:
-        return Sandbox(made(state), tuple(apps), host=host, port=port, settings=settings)
+        return Sandbox(
+            made(state),
+            scenario.apps,
+            host=host,
+            port=port,
+            settings=scenario.settings,
+            faults=scenario.faults,
+        )
     except OSError as error:
         raise FlowdeployError(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
@@ -29,6 +37,24 @@ def stand_in(
             f"the sandbox's state in {state} cannot be read: {error}",
             hint="Remove the folder, or `flowdeploy sandbox reset` for the embedded one.",
         ) from error
+
+
+def scenario_of(name: str | None) -> Scenario:
+    """The scenario in a file, or the one that comes with flowdeploy under that name.
+
+    Raises UsageError for what is neither, or no scenario.
+    """
+    if name is None:
+        return Scenario(Settings(operation_seconds=OPERATION_SECONDS))
+    try:
+        return load(packaged(name) if name in names() else Path(name).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read the scenario {name}: {error}",
+            hint=f"Name a file, or one that comes with flowdeploy: {', '.join(names())}.",
+        ) from error
+    except ScenarioError as error:
+        raise UsageError(f"{name} is no scenario: {error}") from error
 
 
 def apps_of(config: Config | None) -> tuple[App, ...]:
