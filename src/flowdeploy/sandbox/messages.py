@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from flowdeploy.sandbox.errors import ApiError, invalid
@@ -95,10 +96,12 @@ def with_numbers(kind: Type, value: Any) -> Any:
             return value
 
 
+@lru_cache(1024)
 def camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
 
 
+@lru_cache(1024)
 def snake(name: str) -> str:
     return re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), name)
 

@@ -39,11 +39,18 @@ def check(db: sqlite3.Connection, blobs: Blobs, deployment: Mapping[str, Any]) -
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """An object that a URL names; ``sha1`` is None where it was composed."""
+    """An object that a URL names; ``sha1`` is None where it was composed.
+
+    ``packed`` are its parts, unread: most are never opened.
+    """
 
     size: int
     sha1: str | None
-    parts: tuple[Part, ...]
+    packed: str
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return content.unpack(self.packed)
 
 
 def _check_files(
@@ -89,7 +96,7 @@ def _look_up(db: sqlite3.Connection, url: str) -> _Object | None:
         "SELECT size, sha1, parts FROM objects WHERE bucket = ? AND name = ?",
         (named[1], unquote(named[2])),
     ).fetchone()
-    return _Object(row["size"], row["sha1"], content.unpack(row["parts"])) if row else None
+    return _Object(row["size"], row["sha1"], row["parts"]) if row else None
 
 
 def _check_zip(db: sqlite3.Connection, blobs: Blobs, info: Mapping[str, Any]) -> Sources:
