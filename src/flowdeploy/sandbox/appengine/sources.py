@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sqlite3
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,7 +120,13 @@ def _zip_problem(file: PartsFile, announced: int | None) -> str | None:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             for entry in entries:
                 archive.open(entry).close()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        struct.error,
+    ) as error:
         return f"not a readable zip archive ({error})."
     return _entries_problem(entries, announced)
 

@@ -6,9 +6,12 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from flowdeploy.sandbox.blobs import CHUNK, Blobs
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # Castagnoli's polynomial, bits reversed: the highest bit is the coefficient of x^0.
 POLYNOMIAL = 0x82F63B78
@@ -84,14 +87,13 @@ class PartsFile(io.RawIOBase):
         self._at = base + offset
         return self._at
 
-    def readall(self) -> bytes:
-        return self.read(-1)
-
-    def read(self, size: int = -1) -> bytes:
-        stop = self._size if size is None or size < 0 else min(self._at + size, self._size)
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        stop = min(self._at + len(view), self._size)
         data = b"".join(read(self._blobs, self._parts, self._at, stop))
+        view[: len(data)] = data
         self._at += len(data)
-        return data
+        return len(data)
 
 
 def combine_crc32c(first: int, second: int, second_size: int) -> int:
