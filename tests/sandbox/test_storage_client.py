@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import google_crc32c
@@ -162,6 +163,16 @@ def test_an_interrupted_upload_goes_on_from_where_it_was(sandbox: Sandbox) -> No
         assert (done.status_code, done.json()["size"]) == (200, "10")
         again = put(session, b"", "bytes */10")
         assert again.json() == done.json()
+
+
+def test_an_upload_that_is_sent_twice_at_once_is_one_object(sandbox: Sandbox) -> None:
+    session = begin_resumable(sandbox, "big")
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(put, session, LARGE, f"bytes 0-{len(LARGE) - 1}/*") for _ in "ab"]
+        assert [call.result().status_code for call in calls] == [308, 308]
+        whole = f"bytes */{len(LARGE)}"
+        calls = [pool.submit(put, session, b"", whole) for _ in "ab"]
+        assert [call.result().status_code for call in calls] == [200, 200]
 
 
 def test_an_upload_with_a_gap_is_refused(sandbox: Sandbox) -> None:

@@ -24,8 +24,6 @@ from flowdeploy.sandbox.requestlog import LOG, Entry
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-RESETS = frozenset({Kind.RESET, Kind.RESET_AFTER})
-
 
 class ConnectionDropped(web.Response):
     """Stands for an answer that is never sent: the connection is closed already."""

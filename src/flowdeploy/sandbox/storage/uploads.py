@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -49,6 +50,7 @@ class Intent:
 class Uploads:
     def __init__(self, state: State) -> None:
         self._state = state
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         for prefix in ("/upload", "/resumable/upload"):
@@ -73,6 +75,11 @@ class Uploads:
     async def go_on(self, request: web.Request) -> web.Response:
         """The bytes of a resumable upload, in one piece or several."""
         number = request.query.get("upload_id", "")
+        # A client that has lost patience may send again while the first call is at work.
+        async with self._locks.setdefault(number, asyncio.Lock()):
+            return await self._go_on(request, number)
+
+    async def _go_on(self, request: web.Request, number: str) -> web.Response:
         with self._state.read() as db:
             row = db.execute("SELECT * FROM uploads WHERE id = ?", [number]).fetchone()
         if row is None:
@@ -80,16 +87,21 @@ class Uploads:
         if row["finished"] is not None:
             return json_response(json.loads(row["finished"]))
         file = self._state.blobs.incoming(number)
+        if not file.exists():
+            raise StorageError(410, "gone", "The upload was cut off at its end; begin it again.")
         total = await _append(request, file)
         size = file.stat().st_size
         if total is None or size < total:
             return _incomplete(size)
         blob = await asyncio.to_thread(self._state.blobs.adopt, file)
+        return self._finish(request, row, blob)
+
+    def _finish(self, request: web.Request, row: sqlite3.Row, blob: Blob) -> web.Response:
         intent = Intent(**json.loads(row["intent"]))
         with self._state.write() as db:
             resource = as_resource(self._place(db, row["bucket"], intent, blob), request)
             db.execute(
-                "UPDATE uploads SET finished = ? WHERE id = ?", (json.dumps(resource), number)
+                "UPDATE uploads SET finished = ? WHERE id = ?", (json.dumps(resource), row["id"])
             )
         return reply(request, resource)
 
