@@ -77,6 +77,15 @@ def pool_connections(session: requests.Session, connections: int) -> None:
     """Keep a connection for each worker; requests keeps ten and drops the others."""
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        session.mount(f"http://{host}", _Direct(pool_connections=4, pool_maxsize=connections))
+
+
+class _Direct(HTTPAdapter):
+    """Leaves out the environment's proxy, which cannot reach this machine."""
+
+    def send(self, *arguments: Any, **named: Any) -> requests.Response:
+        return super().send(*arguments, **{**named, "proxies": {}})
 
 
 class JsonApi:
