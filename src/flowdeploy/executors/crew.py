@@ -77,7 +77,7 @@ class WorkCrew:
     def _instances(self) -> Instances:
         from flowdeploy.executors.instances import Instances
 
-        return Instances(self._cloud)
+        return Instances(self._cloud, self._job.config.descriptors)
 
     @cached_property
     def _steps(self) -> tuple[Step, ...]:

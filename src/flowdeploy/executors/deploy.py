@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from flowdeploy.checks import App, Observation, Wanted, deploy_objections, is_deployed
+from flowdeploy.checks import (
+    App,
+    Observation,
+    Wanted,
+    deploy_objections,
+    differences,
+    is_deployed,
+)
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.change import change
+from flowdeploy.executors.change import sent
 from flowdeploy.executors.cloud import Cloud
 from flowdeploy.executors.package import Package
 from flowdeploy.executors.promote import promote
@@ -37,12 +44,18 @@ def deploy(cloud: Cloud, instance: Instance, app: App, package: Package, notify:
     else:
         attempts = yield from _create(cloud, instance, app, package, notify)
         created = Done(attempts=attempts)
+        seen = _read_back(cloud.engine, instance, app, wanted)
+    created = replace(created, notes=(*package.notes, *_remarks(wanted, seen)))
     if wanted.traffic is Traffic.LIVE:
         step = Promote(instance, wanted.version)
         return (yield from _promoted(cloud.engine, step, app, created, notify))
-    live = seen.split is None or seen.split.serves(wanted.version)
     url = dark_url(wanted.version, instance.service, app.default_hostname)
-    return replace(created, state=State.LIVE if live else State.DARK, url=url)
+    return replace(created, state=_state(wanted, seen), url=url)
+
+
+def _state(wanted: Wanted, seen: Observation) -> State:
+    live = seen.split is not None and seen.split.serves(wanted.version)
+    return State.LIVE if live else State.DARK
 
 
 def _look(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) -> Observation:
@@ -68,10 +81,49 @@ def _create(
         return is_deployed(package.wanted, _look(cloud.engine, instance, app, package.wanted))
 
     try:
-        return (yield from change(cloud.engine, instance.project, send, happened))
+        return (yield from sent(cloud.engine, instance.project, send, happened))
     except ServiceError as error:
         state = State.UNKNOWN if is_transient(error.code, error.message) else None
         raise StepFailed(error, Done(state=state)) from error
+
+
+def _read_back(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) -> Observation:
+    """Look at what was created. Raises StepFailed where it is not what was asked for."""
+    try:
+        seen = _look(engine, instance, app, wanted)
+    except ServiceError as error:
+        raise StepFailed(error, Done(state=State.UNKNOWN)) from error
+    if seen.deployed is None:
+        raise StepFailed(_not_as_asked(wanted, ["it is not there"]), Done(state=State.UNKNOWN))
+    if grave := [str(d) for d in differences(wanted, seen.deployed) if d.grave]:
+        state = _state(wanted, seen)
+        unmoved = wanted.traffic is Traffic.LIVE and state is State.DARK
+        left = Done(state=State.DEPLOYED_NOT_PROMOTED if unmoved else state)
+        raise StepFailed(_not_as_asked(wanted, grave), left)
+    return seen
+
+
+def _not_as_asked(wanted: Wanted, details: Sequence[str]) -> ServiceError:
+    return ServiceError(
+        "NOT_AS_ASKED",
+        f"App Engine says that it has created version {wanted.version}, but reading it back"
+        " shows something else",
+        details=details,
+        hint="Unless somebody else has deployed the same version in this moment: ask for what"
+        " App Engine can give, then run the same command again with --replace.",
+    )
+
+
+def _remarks(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+    """What of a version is other than asked for, or cannot be known, without being a failure."""
+    if seen.deployed is None:
+        return ()
+    found = differences(wanted, seen.deployed)
+    untold = seen.deployed.files is None
+    return (
+        *(f"App Engine has {difference}" for difference in found if not difference.grave),
+        *(["App Engine does not say which files the version has"] if untold else []),
+    )
 
 
 def _promoted(engine: AppEngine, step: Promote, app: App, created: Done, notify: Notify) -> Running:
@@ -89,4 +141,5 @@ def _promoted(engine: AppEngine, step: Promote, app: App, created: Done, notify:
         moved,
         outcome=Outcome.UNCHANGED if unchanged else Outcome.DONE,
         attempts=max(created.attempts, moved.attempts),
+        notes=created.notes + moved.notes,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from flowdeploy.checks import App, Finding, Observation, deploy_objections, grouped
 from flowdeploy.errors import Refused, ServiceError
@@ -12,18 +12,23 @@ from flowdeploy.executors import observe
 from flowdeploy.executors.cloud import Cloud
 from flowdeploy.executors.deploy import deploy
 from flowdeploy.executors.job import Orders
-from flowdeploy.executors.package import Package, package_for
+from flowdeploy.executors.package import Package, packages
 from flowdeploy.executors.promote import promote, verify
 from flowdeploy.executors.staging import Staged
+from flowdeploy.executors.together import together
 from flowdeploy.plan import Deploy, Promote, Verify
 from flowdeploy.rollout import Notify, Running
 
 
 @dataclass(slots=True)
 class Instances:
-    """What is learnt of the apps by checks and verifications serves deploys and promotions."""
+    """What is learnt of the apps by checks and verifications serves deploys and promotions.
+
+    ``descriptors`` is the folder of the instances' own appengine-web.xml, if they have any.
+    """
 
     cloud: Cloud
+    descriptors: Path | None = None
     _apps: dict[str, App] = field(default_factory=dict)
     _packages: dict[str, Package] = field(default_factory=dict)
 
@@ -35,9 +40,9 @@ class Instances:
         progress: Callable[[int, int], None],
     ) -> None:
         """Look at every instance to be deployed to. Raises Refused with all that speaks against."""
-        self._packages = {s.instance.id: package_for(s, staged, orders) for s in steps}
-        findings: list[Finding] = []
-        for count, (step, seen) in enumerate(self._observed(steps), 1):
+        self._packages, findings = packages(steps, staged, orders, self.descriptors)
+        looks = together(self._look, steps, self.cloud.connections)
+        for count, (step, seen) in enumerate(looks, 1):
             progress(count, len(steps))
             findings += self._findings(step, seen)
         if findings:
@@ -60,24 +65,11 @@ class Instances:
     def promote(self, step: Promote, notify: Notify) -> Running:
         return promote(self.cloud.engine, step, self._apps[step.instance.id], notify)
 
-    def _observed(
-        self, steps: Sequence[Deploy]
-    ) -> Iterator[tuple[Deploy, Observation | ServiceError]]:
-        """What is to be known of each, as it comes in."""
-
-        def look(step: Deploy) -> Observation | ServiceError:
-            try:
-                return observe.before_deploy(self.cloud.engine, step.instance, str(step.version))
-            except ServiceError as error:
-                return error
-
-        pool = ThreadPoolExecutor(self.cloud.connections, thread_name_prefix="check")
+    def _look(self, step: Deploy) -> Observation | ServiceError:
         try:
-            looks = {pool.submit(look, step): step for step in steps}
-            for done in as_completed(looks):
-                yield looks[done], done.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            return observe.before_deploy(self.cloud.engine, step.instance, str(step.version))
+        except ServiceError as error:
+            return error
 
     def _findings(self, step: Deploy, seen: Observation | ServiceError) -> list[Finding]:
         name = step.instance.id
@@ -87,4 +79,7 @@ class Instances:
             return [Finding(name, " ".join(filter(None, (f"{seen.message}.", seen.hint))))]
         if seen.app:
             self._apps[name] = seen.app
-        return [Finding(name, o) for o in deploy_objections(self._packages[name].wanted, seen)]
+        package = self._packages.get(name)
+        if package is None:
+            return []
+        return [Finding(name, o) for o in deploy_objections(package.wanted, seen)]

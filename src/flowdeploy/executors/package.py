@@ -2,55 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowdeploy.appyaml import AppYaml, version_body, with_settings
+from flowdeploy.appyaml import AppYaml, version_body
 from flowdeploy.appyaml.manifest import Manifest
-from flowdeploy.checks import Wanted
+from flowdeploy.checks import Finding, Wanted
 from flowdeploy.errors import Refused
+from flowdeploy.executors.appengine import version_settings
+from flowdeploy.executors.descriptors import (
+    DEPLOYED_AS,
+    OwnDescriptor,
+    own_descriptor,
+    require_folder,
+    settled,
+)
 from flowdeploy.executors.job import Orders
 from flowdeploy.executors.staging import Source, Staged
 from flowdeploy.plan import Deploy
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """What is created. ``app`` has the instance's own settings.
+class Common:
+    """What all instances get; ``paths`` have their SHA-1s, as ``contents`` on this machine have.
 
-    ``contents`` are files on this machine by their SHA-1, ``sources`` are buckets
-    that have those of the manifest's files that are not here.
+    Where every instance has a descriptor of its own, the staged one is no part of it:
+    it is some instance's too, with what only that instance may know.
+    """
+
+    app: AppYaml
+    manifest: Manifest
+    paths: dict[str, str]
+    contents: Mapping[str, Path]
+    sources: tuple[Source, ...]
+
+    @classmethod
+    def of(cls, staged: Staged, descriptors: Path | None) -> Common:
+        replaced = DEPLOYED_AS if descriptors else None
+        files = tuple(file for file in staged.manifest.files if file.path != replaced)
+        hashes = {file.sha1 for file in files}
+        return cls(
+            staged.app,
+            Manifest(files),
+            {file.path: file.sha1 for file in files},
+            {sha1: path for sha1, path in staged.contents.items() if sha1 in hashes},
+            staged.sources,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is created. ``app`` has the instance's own settings, ``manifest`` all files.
+
+    ``common`` are the files that all instances get and ``own`` those of this one alone,
+    on this machine by their SHA-1; ``sources`` are buckets that have those of the common
+    files that are not here.
     """
 
     wanted: Wanted
     app: AppYaml
     manifest: Manifest
-    contents: Mapping[str, Path]
+    common: Mapping[str, Path]
+    own: Mapping[str, Path]
     sources: tuple[Source, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def contents(self) -> Mapping[str, Path]:
+        return {**self.common, **self.own}
 
     def body(self, bucket: str) -> dict[str, Any]:
         """The JSON of versions.create for files that are in ``bucket``."""
         return version_body(self.app, self.wanted.version, self.manifest, bucket)
 
 
-def package_for(step: Deploy, staged: Staged, orders: Orders) -> Package:
-    """The staged folder with the settings of the step's instance. Raises Refused."""
+def packages(
+    steps: Sequence[Deploy], staged: Staged, orders: Orders, descriptors: Path | None
+) -> tuple[dict[str, Package], list[Finding]]:
+    """A package for each step's instance, by its id, and what keeps others from having one.
+
+    Raises Refused where there is no folder of ``descriptors``.
+    """
+    require_folder(descriptors)
+    common = Common.of(staged, descriptors)
+    packed: dict[str, Package] = {}
+    findings: list[Finding] = []
+    for step in steps:
+        try:
+            own = own_descriptor(descriptors, step.instance)
+            packed[step.instance.id] = _package(step, common, own, orders)
+        except Refused as refused:
+            findings += _findings(step, refused)
+    return packed, findings
+
+
+def _package(step: Deploy, common: Common, own: OwnDescriptor | None, orders: Orders) -> Package:
+    app = settled(common.app, step.instance, own)
+    _check_service(step, common.app)
+    replaced = {own.file.path: own.file.sha1} if own else {}
+    wanted = Wanted(
+        str(step.version),
+        step.traffic,
+        ChainMap(replaced, common.paths) if own else common.paths,
+        version_settings(app.fields),
+        first_live=orders.first_live,
+        replace=orders.replace,
+        allow_older=orders.allow_older,
+    )
+    return Package(
+        wanted,
+        app,
+        common.manifest.with_file(own.file) if own else common.manifest,
+        common.contents,
+        {own.file.sha1: own.path} if own else {},
+        common.sources,
+        app.warnings[len(common.app.warnings) :],
+    )
+
+
+def _check_service(step: Deploy, app: AppYaml) -> None:
     instance = step.instance
-    app = with_settings(staged.app, instance.settings, f"settings of {instance.id}")
     if app.service not in ("default", instance.service):
         raise Refused(
             f"{app.source} is for the service {app.service},"
             f" and {instance.id} is the service {instance.service}",
             hint="Write the instance's `service` in the configuration, or take it out of app.yaml.",
         )
-    wanted = Wanted(
-        str(step.version),
-        step.traffic,
-        {file.path: file.sha1 for file in staged.manifest.files},
-        first_live=orders.first_live,
-        replace=orders.replace,
-        allow_older=orders.allow_older,
-    )
-    return Package(wanted, app, staged.manifest, staged.contents, staged.sources)
+
+
+def _findings(step: Deploy, refused: Refused) -> list[Finding]:
+    """Its details if it has any, for they say where as well."""
+    whole = " ".join(filter(None, (f"{refused.message}.", refused.hint)))
+    return [Finding(step.instance.id, line) for line in refused.details or (whole,)]
