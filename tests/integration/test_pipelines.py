@@ -93,14 +93,14 @@ def test_what_is_so_already_is_left_as_it_is(project: Project) -> None:
     assert project.remote.changes() == []
 
 
-def test_equal_files_are_sent_once_to_each_app_and_never_again(project: Project) -> None:
+def test_equal_files_are_sent_once_and_copied_to_every_other_app(project: Project) -> None:
     project.report("run", RELEASE)
-    uploads = project.remote.requests("POST", "/upload/storage/v1/b/staging.akvoflow-1.*")
-    assert len(uploads) == 4  # of five files two are equal
+    copies = "*/rewriteTo/b/staging.akvoflow-1.appspot.com/*"
+    assert len(project.remote.requests("POST", copies)) == 4  # of five files two are equal
     project.release("20200404-101500", "second ")
     project.report("run", "20200404-101500")
-    uploads = project.remote.requests("POST", "/upload/storage/v1/b/staging.akvoflow-1.*")
-    assert len(uploads) == 6
+    assert len(project.remote.requests("POST", copies)) == 6
+    assert project.remote.requests("POST", "/upload/storage/v1/b/staging.akvoflow-*") == []
 
 
 def test_the_trunk_goes_live_on_uat2(project: Project) -> None:

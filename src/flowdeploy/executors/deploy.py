@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from flowdeploy.checks import (
     App,
@@ -16,19 +16,26 @@ from flowdeploy.checks import (
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.executors.appengine import AppEngine, Operation
 from flowdeploy.executors.change import sent
-from flowdeploy.executors.cloud import Cloud
+from flowdeploy.executors.delivery import Delivery
 from flowdeploy.executors.package import Package
 from flowdeploy.executors.promote import promote
-from flowdeploy.executors.stager import stage
 from flowdeploy.fleet import Instance
 from flowdeploy.known_errors import is_transient
 from flowdeploy.plan import Promote, Traffic
 from flowdeploy.report import Outcome, State
-from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
+from flowdeploy.rollout import Done, Notify, Running, StepFailed
 from flowdeploy.urls import dark_url
 
 
-def deploy(cloud: Cloud, instance: Instance, app: App, package: Package, notify: Notify) -> Running:
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a deploy works with."""
+
+    engine: AppEngine
+    delivery: Delivery
+
+
+def deploy(means: Means, instance: Instance, app: App, package: Package, notify: Notify) -> Running:
     """Deploy to one instance that the checks have passed.
 
     Looks once more right before the change, since creating a version that
@@ -36,19 +43,19 @@ def deploy(cloud: Cloud, instance: Instance, app: App, package: Package, notify:
     since, StepFailed for what went wrong later than that.
     """
     wanted = package.wanted
-    seen = _look(cloud.engine, instance, app, wanted)
+    seen = _look(means.engine, instance, app, wanted)
     if objections := deploy_objections(wanted, seen):
         raise Refused("; ".join(objections))
     if is_deployed(wanted, seen):
         created = Done(Outcome.UNCHANGED)
     else:
-        attempts = yield from _create(cloud, instance, app, package, notify)
-        created = Done(attempts=attempts)
-        seen = _read_back(cloud.engine, instance, app, wanted)
-    created = replace(created, notes=(*package.notes, *_remarks(wanted, seen)))
+        created = yield from _create(means, instance, app, package, notify)
+        seen = _read_back(means.engine, instance, app, wanted)
+    notes = (*package.notes, *created.notes, *_remarks(wanted, seen))
+    created = replace(created, notes=notes)
     if wanted.traffic is Traffic.LIVE:
         step = Promote(instance, wanted.version)
-        return (yield from _promoted(cloud.engine, step, app, created, notify))
+        return (yield from _promoted(means.engine, step, app, created, notify))
     url = dark_url(wanted.version, instance.service, app.default_hostname)
     return replace(created, state=_state(wanted, seen), url=url)
 
@@ -68,20 +75,20 @@ def _look(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) -> Ob
 
 
 def _create(
-    cloud: Cloud, instance: Instance, app: App, package: Package, notify: Notify
-) -> Generator[Pause, None, int]:
-    yield from stage(cloud.buckets, app.code_bucket, package, notify)
+    means: Means, instance: Instance, app: App, package: Package, notify: Notify
+) -> Running:
+    delivered = yield from means.delivery.bring(app.code_bucket, package, notify)
     notify("creating the version")
-    body = package.body(app.code_bucket)
 
     def send() -> Operation:
-        return cloud.engine.create_version(instance.project, instance.service, body)
+        return means.engine.create_version(instance.project, instance.service, delivered.body)
 
     def happened() -> bool:
-        return is_deployed(package.wanted, _look(cloud.engine, instance, app, package.wanted))
+        return is_deployed(package.wanted, _look(means.engine, instance, app, package.wanted))
 
     try:
-        return (yield from sent(cloud.engine, instance.project, send, happened))
+        attempts = yield from sent(means.engine, instance.project, send, happened)
+        return Done(attempts=attempts, notes=delivered.remarks)
     except ServiceError as error:
         state = State.UNKNOWN if is_transient(error.code, error.message) else None
         raise StepFailed(error, Done(state=state)) from error

@@ -6,11 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flowdeploy.checks import App, Finding, Observation, deploy_objections, grouped
+from flowdeploy.checks import (
+    App,
+    Finding,
+    Observation,
+    deploy_objections,
+    grouped,
+    is_deployed,
+)
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.executors import observe
 from flowdeploy.executors.cloud import Cloud
-from flowdeploy.executors.deploy import deploy
+from flowdeploy.executors.delivery import Delivery, FileDelivery
+from flowdeploy.executors.deploy import Means, deploy
 from flowdeploy.executors.job import Orders
 from flowdeploy.executors.package import Package, packages
 from flowdeploy.executors.promote import promote, verify
@@ -31,6 +39,7 @@ class Instances:
     descriptors: Path | None = None
     _apps: dict[str, App] = field(default_factory=dict)
     _packages: dict[str, Package] = field(default_factory=dict)
+    _delivery: Delivery | None = None
 
     def check(
         self,
@@ -41,6 +50,7 @@ class Instances:
     ) -> None:
         """Look at every instance to be deployed to. Raises Refused with all that speaks against."""
         self._packages, findings = packages(steps, staged, orders, self.descriptors)
+        self._delivery = self._delivery or FileDelivery(self.cloud.buckets, self._packages.values())
         looks = together(self._look, steps, self.cloud.connections)
         for count, (step, seen) in enumerate(looks, 1):
             progress(count, len(steps))
@@ -53,7 +63,9 @@ class Instances:
 
     def deploy(self, step: Deploy, notify: Notify) -> Running:
         app, package = self._apps[step.instance.id], self._packages[step.instance.id]
-        return deploy(self.cloud, step.instance, app, package, notify)
+        assert self._delivery is not None  # noqa: S101  (made by the check)
+        means = Means(self.cloud.engine, self._delivery)
+        return deploy(means, step.instance, app, package, notify)
 
     def verify(self, step: Verify) -> Running:
         seen = observe.before_promotion(self.cloud.engine, step.instance, step.version)
@@ -67,9 +79,17 @@ class Instances:
 
     def _look(self, step: Deploy) -> Observation | ServiceError:
         try:
-            return observe.before_deploy(self.cloud.engine, step.instance, str(step.version))
+            seen = observe.before_deploy(self.cloud.engine, step.instance, str(step.version))
+            self._look_into_bucket(step, seen)
         except ServiceError as error:
             return error
+        return seen
+
+    def _look_into_bucket(self, step: Deploy, seen: Observation) -> None:
+        """Where files will have to be brought: all are known before the first is sent."""
+        package = self._packages.get(step.instance.id)
+        if seen.app and package and self._delivery and not is_deployed(package.wanted, seen):
+            self._delivery.look(seen.app.code_bucket)
 
     def _findings(self, step: Deploy, seen: Observation | ServiceError) -> list[Finding]:
         name = step.instance.id

@@ -1,71 +1,179 @@
-"""Staging buckets: which files are there, and sending those that are not.
+"""Cloud Storage: what a bucket has, uploads, and copies that move no bytes through here.
 
-Objects are named by the SHA-1 of their bytes, as gcloud names them, so an object
-that exists never needs to be sent again.
+Uploads go through google-cloud-storage, which checks what arrives. Lists and
+rewrites are plain JSON: of 400 objects the library makes 6 ms of CPU where
+``json`` takes 2, and it has no rewrites in batches, which take a fifteenth of the
+1.4 ms that one rewrite takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import json
+import time
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
+from google.api_core.exceptions import RetryError, from_http_response, from_http_status
 from google.auth.credentials import Credentials
 from google.cloud.storage import Client
+from google.cloud.storage.exceptions import DataCorruption
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests import Response
 
-from flowdeploy.executors.google import TIMEOUT, authorized_session, retried
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors import batch
+from flowdeploy.executors.batch import Answer
+from flowdeploy.executors.google import (
+    ATTEMPTS,
+    TIMEOUT,
+    JsonApi,
+    authorized_session,
+    backoff,
+    retried,
+    service_error,
+)
+from flowdeploy.executors.staging import Source
+from flowdeploy.known_errors import is_transient
 
-UPLOADS = 8  # files on their way at once, over all buckets
 # gcloud takes what a lifecycle rule removes within a day for absent: the build of a
 # second-generation runtime reads it some time after the deploy began.
 SAFETY = timedelta(days=1)
+LARGE = 5 << 20  # bytes; from here on gcloud uploads resumably, too
+PIECE = 8 << 20  # bytes of a large file that are in memory at once
+FORBIDDEN = frozenset({"PERMISSION_DENIED", "NOT_FOUND"})
+_RESUMED = DEFAULT_RETRY.with_delay(initial=0.2, maximum=10.0).with_timeout(300.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The objects of a bucket by name; ``expiring`` are those that a rule removes soon."""
+
+    lasting: frozenset[str]
+    expiring: frozenset[str] = frozenset()
 
 
 class Buckets:
-    """Cloud Storage, through google-cloud-storage. Every method raises ServiceError."""
+    """Every method raises ServiceError, and may be called from any thread.
+
+    Where an object is expected to be absent, that is a precondition; that it
+    exists after all is success, since equal names have equal bytes. ``replacing``
+    are names of objects that are there and about to expire.
+    """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
+        self._root = root
+        self._session = authorized_session(credentials, connections)
+        self._api = JsonApi(f"{root}/storage/v1", self._session)
+        self._batches = True
         self._client = Client(
             project="unused",  # only buckets are named, never a project
             credentials=credentials,
-            _http=authorized_session(credentials, connections + UPLOADS),
+            _http=authorized_session(credentials, connections),
             client_options={"api_endpoint": root},
         )
-        self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
 
-    def lasting(self, name: str) -> frozenset[str]:
-        """The objects of a bucket that no delete-by-age rule is about to remove."""
-        bucket = retried(lambda: self._client.get_bucket(name, timeout=TIMEOUT, retry=None))
-        oldest = _oldest_that_lasts(bucket.lifecycle_rules)
-        listed = retried(lambda: self._listed(name))
-        return frozenset(o for o, created in listed if oldest is None or created > oldest)
-
-    def send(self, bucket: str, contents: Mapping[str, Path]) -> list[Future[None]]:
-        """Begin to upload local files by their SHA-1 in hex; the futures raise ServiceError."""
-        return [
-            self._uploads.submit(self._send, bucket, name, path) for name, path in contents.items()
-        ]
-
-    def _listed(self, name: str) -> list[tuple[str, datetime]]:
-        blobs = self._client.list_blobs(
-            name,
+    def listed(self, bucket: str) -> Listing:
+        rules = self._api.get(f"b/{bucket}", fields="lifecycle").get("lifecycle", {})
+        oldest = _oldest_that_lasts(rules.get("rule", []))
+        objects = self._api.pages(
+            f"b/{bucket}/o",
+            "items",
             fields="items(name,timeCreated),nextPageToken",
-            page_size=1000,
-            timeout=TIMEOUT,
-            retry=None,
+            maxResults="1000",
         )
-        return [(blob.name, blob.time_created) for blob in blobs]
+        lasts = {o["name"]: oldest is None or _created(o) > oldest for o in objects}
+        expiring = frozenset(name for name, lasting in lasts.items() if not lasting)
+        return Listing(frozenset(lasts.keys() - expiring), expiring)
 
-    def _send(self, bucket: str, name: str, path: Path) -> None:
-        """Without a precondition: what is written twice has the same bytes, and a new age."""
-        blob = self._client.bucket(bucket).blob(name)
-        retried(
-            lambda: blob.upload_from_filename(
-                str(path), content_type="application/octet-stream", timeout=TIMEOUT, retry=None
+    def upload(self, bucket: str, name: str, path: Path, replacing: Container[str]) -> None:
+        blob = self._client.bucket(bucket).blob(name, chunk_size=PIECE)
+        how: dict[str, Any] = {
+            "content_type": "application/octet-stream",
+            "timeout": TIMEOUT,
+            "if_generation_match": None if name in replacing else 0,
+        }
+        try:
+            if path.stat().st_size > LARGE:
+                with path.open("rb") as stream:
+                    _resumed(lambda: blob.upload_from_file(stream, retry=_RESUMED, **how))
+            else:
+                retried(lambda: blob.upload_from_filename(str(path), retry=None, **how))
+        except ServiceError as error:
+            if error.code != "FAILED_PRECONDITION":
+                raise
+
+    def copy(
+        self, source: Source, bucket: str, names: Collection[str], replacing: Container[str]
+    ) -> frozenset[str]:
+        """Copy objects on the server's side; those that it does not give."""
+        given = tuple(names)
+        forbidden: frozenset[str] = frozenset()
+        for start in range(0, len(given), batch.MOST_CALLS):
+            some = given[start : start + batch.MOST_CALLS]
+            forbidden |= self._copied(source, bucket, some, replacing)
+        return forbidden
+
+    def _copied(
+        self, source: Source, bucket: str, names: Sequence[str], replacing: Container[str]
+    ) -> frozenset[str]:
+        """As `copy`. A large object between distant places takes several calls, by a token."""
+        left = dict.fromkeys(names, "")
+        forbidden: set[str] = set()
+        failures = 0
+        while left:
+            paths = [_rewrite(source, bucket, n, t, n in replacing) for n, t in left.items()]
+            outcomes = dict(zip(left, map(_outcome, self._answers(paths)), strict=True))
+            errors = {n: o for n, o in outcomes.items() if isinstance(o, ServiceError)}
+            forbidden |= {n for n, error in errors.items() if error.code in FORBIDDEN}
+            again = {n: left[n] for n in errors.keys() - forbidden}
+            failures += 1 if again else 0
+            _raise_lasting((errors[name] for name in again), failures)
+            left = again | {n: token for n, token in outcomes.items() if isinstance(token, str)}
+            time.sleep(backoff(failures) if again else 0)
+        return frozenset(forbidden)
+
+    def compose(self, bucket: str, name: str, parts: Sequence[str]) -> None:
+        """Make one object of up to 32 others of its bucket, one after the other."""
+        url = f"{self._root}/storage/v1/b/{bucket}/o/{quote(name, safe='')}/compose"
+        body = {
+            "sourceObjects": [{"name": part} for part in parts],
+            "destination": {"contentType": "application/zip"},
+        }
+        retried(lambda: _accepted(self._session.post(url, json=body, timeout=TIMEOUT)))
+
+    def _answers(self, paths: Sequence[str]) -> Sequence[Answer]:
+        """One request for all; one each where the server, as a stand-in may, knows no batches."""
+        if self._batches:
+            try:
+                return retried(lambda: self._batch(paths))
+            except ServiceError as error:
+                if error.code != "NOT_FOUND":
+                    raise
+                self._batches = False
+        return [retried(lambda path=path: self._single(path)) for path in paths]  # type: ignore[misc]
+
+    def _batch(self, paths: Sequence[str]) -> Sequence[Answer]:
+        response = _accepted(
+            self._session.post(
+                f"{self._root}/{batch.PATH}",
+                data=batch.encoded(paths),
+                headers={"Content-Type": batch.CONTENT_TYPE},
+                timeout=TIMEOUT,
             )
         )
+        try:
+            return batch.decoded(response.headers["Content-Type"], response.content, len(paths))
+        except ValueError as error:
+            raise ServiceError("UNKNOWN", f"the answer to a batch holds {error}") from error
+
+    def _single(self, path: str) -> Answer:
+        response = self._session.post(f"{self._root}{path}", timeout=TIMEOUT)
+        return Answer(response.status_code, response.content)
 
 
 def _oldest_that_lasts(rules: Iterable[Mapping[str, Any]]) -> datetime | None:
@@ -76,3 +184,58 @@ def _oldest_that_lasts(rules: Iterable[Mapping[str, Any]]) -> datetime | None:
         if rule["action"]["type"] == "Delete" and set(rule["condition"]) == {"age"}
     ]
     return datetime.now(UTC) - timedelta(days=min(ages)) + SAFETY if ages else None
+
+
+def _created(item: Mapping[str, str]) -> datetime:
+    return datetime.fromisoformat(item["timeCreated"])
+
+
+def _rewrite(source: Source, bucket: str, name: str, token: str, replaces: bool) -> str:
+    """Path and query of objects.rewrite; only what is read of the answer is asked for."""
+    query = {
+        "fields": "done,rewriteToken",
+        **({"rewriteToken": token} if token else {}),
+        **({} if replaces else {"ifGenerationMatch": "0"}),
+    }
+    original = quote(source.prefix + name, safe="")
+    target = f"b/{bucket}/o/{quote(name, safe='')}"
+    return f"/storage/v1/b/{source.bucket}/o/{original}/rewriteTo/{target}?{urlencode(query)}"
+
+
+def _outcome(answer: Answer) -> str | ServiceError | None:
+    """None for a copy that is there, a token for one that is to go on."""
+    if answer.status == HTTPStatus.PRECONDITION_FAILED:
+        return None
+    try:
+        body = json.loads(answer.body)
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            return None if body["done"] else str(body["rewriteToken"])
+        message = body["error"]["message"]
+    except (ValueError, LookupError, TypeError):
+        message = f"an answer that is no JSON of Cloud Storage: {answer.body[:200]!r}"
+    return service_error(from_http_status(answer.status, message))
+
+
+def _raise_lasting(errors: Iterable[ServiceError], failures: int) -> None:
+    """Raise the first error that will not pass, or that has not for too long."""
+    for error in errors:
+        if failures >= ATTEMPTS or not is_transient(error.code, error.message):
+            raise error
+
+
+def _accepted(response: Response) -> Response:
+    if not response.ok:
+        raise from_http_response(response)
+    return response
+
+
+def _resumed(upload: Callable[[], None]) -> None:
+    """Upload with the library's own way to go on after a failure."""
+    try:
+        upload()
+    except DataCorruption as error:
+        raise ServiceError("DATA_LOSS", f"what arrived is not what was sent: {error}") from error
+    except RetryError as error:
+        raise service_error(error.cause) from error
+    except Exception as error:
+        raise service_error(error) from error

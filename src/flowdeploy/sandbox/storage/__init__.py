@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from flowdeploy.sandbox.state import State
+from flowdeploy.sandbox.storage import batch
 from flowdeploy.sandbox.storage.buckets import Buckets
 from flowdeploy.sandbox.storage.copies import Copies
 from flowdeploy.sandbox.storage.objects import Objects
@@ -16,6 +17,7 @@ from flowdeploy.sandbox.storage.uploads import Uploads
 
 
 def routes(state: State) -> Iterable[web.AbstractRouteDef]:
+    yield from batch.routes()
     yield from Buckets(state).routes()
     yield from Copies(state).routes()
     yield from Objects(state).routes()

@@ -1,0 +1,105 @@
+"""What is copied, sent and waited for: equality on data, and what holds of all data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowdeploy.executors.sharing import Ledger, Needed, Todo, todo
+from flowdeploy.executors.staging import Source
+
+ONE, TWO = Source("one"), Source("two")
+KEPT = Source("records", "objects/")
+
+
+def needed(*names: str, sources: tuple[Source, ...] = (), own: tuple[str, ...] = ()) -> Needed:
+    return Needed(names, {name: Path(name) for name in names}, sources, frozenset(own))
+
+
+def elsewhere(*names: str, sources: tuple[Source, ...] = ()) -> Needed:
+    return Needed(names, {}, sources)
+
+
+def test_what_a_bucket_has_is_copied_from_there_and_the_rest_is_sent() -> None:
+    found = todo(("a", "b", "c"), needed("a", "b", "c"), {"a": ONE, "c": TWO}, set())
+    assert found == Todo(copy={ONE: ("a",), TWO: ("c",)}, send=("b",))
+
+
+def test_what_is_being_sent_is_waited_for() -> None:
+    assert todo(("a", "b"), needed("a", "b"), {}, {"a"}) == Todo(send=("b",), wait=("a",))
+
+
+def test_what_a_bucket_refuses_is_sent() -> None:
+    found = todo(("a", "b"), needed("a", "b"), {"a": ONE, "b": ONE}, set(), {("a", ONE)})
+    assert found == Todo(copy={ONE: ("b",)}, send=("a",))
+
+
+def test_what_is_refused_is_sent_even_while_somebody_else_sends_it() -> None:
+    assert todo(("a",), needed("a"), {"a": ONE}, {"a"}, {("a", ONE)}) == Todo(send=("a",))
+
+
+def test_what_is_kept_somewhere_is_copied_from_there_but_for_what_is_a_buckets_own() -> None:
+    found = todo(("a", "b"), needed("a", "b", sources=(KEPT,), own=("b",)), {}, set())
+    assert found == Todo(copy={KEPT: ("a",)}, send=("b",))
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        (set(), Todo(copy={KEPT: ("a",)})),
+        ({("a", KEPT)}, Todo(copy={TWO: ("a",)})),
+        ({("a", KEPT), ("a", TWO)}, Todo(lost=("a",))),
+    ],
+)
+def test_what_is_not_here_is_looked_for_in_every_source(
+    refused: set[tuple[str, Source]], expected: Todo
+) -> None:
+    assert todo(("a",), elsewhere("a", sources=(KEPT, TWO)), {}, set(), refused) == expected
+
+
+def test_a_source_lacks_only_its_own_files() -> None:
+    files = needed("a", "b", "c", sources=(ONE,), own=("c",))
+    assert files.lacking("one", {"b"}) == ("c",)
+    assert files.lacking("two", {"b"}) == ("a", "c")
+
+
+NAMES = st.lists(st.sampled_from("abcdefgh"), unique=True)
+PLACES = st.sampled_from([ONE, TWO])
+
+
+@given(NAMES, st.dictionaries(st.sampled_from("abcdefgh"), PLACES), st.sets(NAMES.map("".join)))
+def test_everything_that_is_missing_comes_one_way(
+    missing: list[str], holders: dict[str, Source], sending: set[str]
+) -> None:
+    found = todo(missing, needed(*missing), holders, sending)
+    ways = [*found.copy.values(), found.send, found.wait, found.lost]
+    assert sorted(name for way in ways for name in way) == sorted(missing)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["one", "two", "three"]), NAMES), max_size=8))
+def test_nothing_is_sent_twice_while_every_upload_succeeds(
+    claims: list[tuple[str, list[str]]],
+) -> None:
+    ledger = Ledger()
+    sent: list[str] = []
+    for number, (bucket, names) in enumerate(claims):
+        found = ledger.claim(names, needed(*names), set())
+        sent += found.send
+        if number % 2:
+            for name in found.send:
+                ledger.sent(bucket, name)
+    assert len(sent) == len(set(sent))
+
+
+def test_those_who_wait_take_over_what_was_given_up() -> None:
+    ledger = Ledger()
+    assert ledger.claim("ab", needed("a", "b"), set()) == Todo(send=("a", "b"))
+    assert ledger.claim("ab", needed("a", "b"), set()) == Todo(wait=("a", "b"))
+    ledger.sent("one", "a")
+    ledger.gave_up("b")
+    assert not ledger.is_awaited("a")
+    assert ledger.claim("ab", needed("a", "b"), set()) == Todo(copy={ONE: ("a",)}, send=("b",))
+    assert ledger.is_awaited("b")
