@@ -60,6 +60,54 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An instance as its service has it.
+
+    ``split`` is None where the service has no version, ``created`` are its versions
+    with the times of their creation (RFC 3339, UTC); ``version_count`` is over all
+    services of the app; ``operations`` say what is being done to the app.
+    """
+
+    split: Split | None
+    created: Mapping[str, str]
+    version_count: int
+    operations: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        return self.split.live if self.split else ()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The dark versions that are newer than all live ones, the newest first."""
+        newest = max(map(self._age, self.live), default=("", ""))
+        dark = (v for v in self.created if v not in self.live and self._age(v) > newest)
+        return tuple(sorted(dark, key=self._age, reverse=True))
+
+    @property
+    def room(self) -> int:
+        """How many versions App Engine would take beside those that there are."""
+        return max(0, VERSIONS_PER_APP - self.version_count)
+
+    def state(self, version: str) -> str:
+        """``live``, ``dark`` or ``missing``."""
+        if version in self.live:
+            return "live"
+        return "dark" if version in self.created else "missing"
+
+    def _age(self, version: str) -> tuple[str, str]:
+        """By the time in its name, for releases may be deployed late; else by its creation."""
+        created = self.created.get(version, "")
+        dated = _DATED.match(version)
+        return (dated[0] if dated else _compact(created), created)
+
+
+def _compact(time: str) -> str:
+    """``2020-04-03T07:30:34.5Z`` → ``20200403-073034``, as versions are named."""
+    return time[:19].replace("-", "").replace(":", "").replace("T", "-")
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """A deploy as it is meant, and what the user has said may happen."""
 

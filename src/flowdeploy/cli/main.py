@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "Parse a git ref and run its pipeline.",
     "plan": "Print what `run` would do, changing nothing.",
     "promote": "Move all traffic of instances to a version; also the rollback.",
+    "status": "Show how every instance stands, and what has drifted.",
     "versions": "List the versions of a project, as gcloud does.",
     "library": "Check the library before it is published.",
     "config": "Check the configuration; print its JSON Schema.",

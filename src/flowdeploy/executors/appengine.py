@@ -31,11 +31,15 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A long-running operation, ``apps/P/operations/ID``, and how it ended if it has."""
+    """A long-running operation, ``apps/P/operations/ID``, and how it ended if it has.
+
+    ``what`` it does is said where it was looked up: ``CreateVersion of apps/P/…``.
+    """
 
     name: str
     done: bool = False
     error: ServiceError | None = None
+    what: str = ""
 
 
 class AppEngine:
@@ -177,7 +181,10 @@ def _sha1(entry: dict[str, str]) -> str:
 def _operation(body: dict[str, Any]) -> Operation:
     error = body.get("error")
     status = _status(error.get("code", Code.UNKNOWN), error.get("message", "")) if error else None
-    return Operation(body["name"], body.get("done", False), status)
+    about = body.get("metadata", {})
+    method = about.get("method", "").rpartition(".")[2]
+    what = " of ".join(filter(None, (method, about.get("target"))))
+    return Operation(body["name"], body.get("done", False), status, what)
 
 
 def _status(number: int, message: str) -> ServiceError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowdeploy.checks import Observation
+from flowdeploy.checks import Observation, Standing
 from flowdeploy.executors.appengine import AppEngine
 from flowdeploy.fleet import Instance
 
@@ -36,4 +36,23 @@ def before_promotion(engine: AppEngine, instance: Instance, version: str) -> Obs
         app,
         split=engine.split(instance.project, instance.service),
         deployed=engine.deployed(instance.project, instance.service, version, view="BASIC"),
+    )
+
+
+def standing(engine: AppEngine, instance: Instance) -> Standing:
+    """How the instance stands. Raises ServiceError."""
+    splits = engine.services(instance.project)
+    versions = {
+        service: {
+            body["id"]: body.get("createTime", "")
+            for body in engine.versions(instance.project, service)
+        }
+        for service in splits
+    }
+    under_way = engine.operations_under_way(instance.project)
+    return Standing(
+        splits.get(instance.service),
+        versions.get(instance.service, {}),
+        sum(map(len, versions.values())),
+        tuple(operation.what or operation.name for operation in under_way),
     )

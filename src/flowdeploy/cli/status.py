@@ -1,0 +1,133 @@
+"""``flowdeploy status [VERSION]``: how every instance stands. Changes nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from flowdeploy.cli.options import LISTS, common_options
+from flowdeploy.cli.session import Session, session
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.fleet import Instance
+from flowdeploy.refs import parse_version
+
+if TYPE_CHECKING:
+    from flowdeploy.display.tables import Column, Row
+    from flowdeploy.executors.appengine import AppEngine
+    from flowdeploy.executors.drifting import Drifting
+
+Seen = TypeVar("Seen")
+UNREAD, DRIFT = 1, 4  # exit codes: an instance could not be read; one is not as it should be
+
+
+@click.command(
+    "status",
+    epilog="""\b
+Examples:
+  flowdeploy status
+  flowdeploy status 20200403-073034
+  flowdeploy status --drift --format csv""",
+)
+@click.argument("version", required=False)
+@click.option(
+    "--drift",
+    is_flag=True,
+    help="Compare the live versions' settings and descriptors (with VERSION: that version's,"
+    " and all its files) with the staged folder, the descriptors and the configuration.",
+)
+@common_options(LISTS)
+def command(version: str | None, drift: bool) -> None:
+    """Show how every instance stands: live versions, newer dark ones, room for versions,
+    operations in progress; with VERSION, where that is live, dark or missing.
+
+    \b
+    Exit code 0, or
+    1   an instance could not be read; its row says why
+    4   --drift found a difference
+    """
+    here = session()
+    version = parse_version(version) if version else None
+    with here.endpoints() as endpoints:
+        from flowdeploy.executors.appengine import AppEngine
+        from flowdeploy.executors.google import credentials_for
+
+        credentials, _ = credentials_for(endpoints)
+        engine = AppEngine(endpoints.appengine, credentials, here.config.rollout.jobs)
+        code = (_show_drift if drift else _show_standing)(here, engine, version)
+    click.get_current_context().exit(code)
+
+
+def _show_standing(here: Session, engine: AppEngine, version: str | None) -> int:
+    from flowdeploy.display.status import COLUMNS, STATE, status_row
+    from flowdeploy.executors.observe import standing
+
+    instances = here.config.fleet.instances
+    seen = _looked_at(here, lambda instance: standing(engine, instance))
+    rows = [status_row(instance, seen.get(instance.id), version) for instance in instances]
+    first, *others = COLUMNS
+    _print(rows, (first, STATE, *others) if version else COLUMNS, here)
+    return UNREAD if any(row["error"] for row in rows) else 0
+
+
+def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
+    from flowdeploy.display.status import DRIFT_COLUMNS, drift_row, unread_row
+
+    seen = _looked_at(here, _drifting(here, engine, version).of)
+    rows: list[Row] = []
+    for instance in here.config.fleet.instances:
+        found = seen.get(instance.id, ())
+        if isinstance(found, FlowdeployError):
+            rows.append(unread_row(instance, found))
+        else:
+            rows += [drift_row(instance, f.version, f.difference, f.source) for f in found]
+    _print(rows, DRIFT_COLUMNS, here)
+    if any(row["error"] for row in rows):
+        return UNREAD
+    return DRIFT if rows else 0
+
+
+def _drifting(here: Session, engine: AppEngine, version: str | None) -> Drifting:
+    """Raises Refused for a staged folder or a folder of descriptors that cannot be used."""
+    from flowdeploy.executors import staging
+    from flowdeploy.executors.descriptors import require_folder
+    from flowdeploy.executors.drifting import Drifting
+
+    config = here.config
+    require_folder(config.descriptors)
+    if config.build.staging.is_dir():
+        staged = staging.read(config.build.staging, exclude=(here.home, config.path))
+    else:
+        staged = None
+        _note(here, f"{config.build.staging} is not there: app.yaml is not compared")
+    return Drifting(engine, staged, config.descriptors, version)
+
+
+def _looked_at(
+    here: Session, look: Callable[[Instance], Seen]
+) -> dict[str, Seen | FlowdeployError]:
+    """What a look at each instance found, side by side; those that are skipped are left alone."""
+    from flowdeploy.executors.together import together
+
+    def found(instance: Instance) -> Seen | FlowdeployError:
+        try:
+            return look(instance)
+        except FlowdeployError as error:
+            return error
+
+    instances = [instance for instance in here.config.fleet.instances if not instance.skip]
+    seen = together(found, instances, here.config.rollout.jobs)
+    return {instance.id: result for instance, result in seen}
+
+
+def _print(rows: Sequence[Row], columns: Sequence[Column], here: Session) -> None:
+    from flowdeploy.display.tables import Format, show
+
+    show(rows, columns, Format(here.settings.format), sys.stdout)
+
+
+def _note(here: Session, text: str) -> None:
+    if not here.settings.quiet:
+        click.echo(f"Note: {text}", err=True)

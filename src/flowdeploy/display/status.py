@@ -1,0 +1,113 @@
+"""How each instance stands: rows for ``status`` and for ``status --drift``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flowdeploy.checks import Standing
+from flowdeploy.display.tables import Column, Row
+from flowdeploy.drift import Difference
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.fleet import Instance
+from flowdeploy.report import error_json
+
+_NAMED = 3  # dark versions in a cell; further ones are counted
+
+
+def _note(row: Row) -> str:
+    if row["error"]:
+        return f"{row['error']['code']}: {row['error']['message']}"
+    return f"skipped: {row['skip']}" if row.get("skip") else "-"
+
+
+_INSTANCE = Column("INSTANCE", lambda row: row["instance"])
+_NOTE = Column("NOTE", _note)
+COLUMNS = (
+    _INSTANCE,
+    Column("LIVE", lambda row: _shares(row["live"])),
+    Column("DARK", lambda row: _first(row["dark"])),
+    Column("ROOM", lambda row: _or_dash(row["room"])),
+    Column("OPERATION", lambda row: _first(row["operations"])),
+    _NOTE,
+)
+STATE = Column("STATE", lambda row: _or_dash(row["state"]))
+DRIFT_COLUMNS = (
+    _INSTANCE,
+    Column("VERSION", lambda row: _or_dash(row["version"])),
+    Column("FIELD", lambda row: _or_dash(row["field"])),
+    Column("IS", lambda row: _value(row["is"])),
+    Column("SHOULD_BE", lambda row: _value(row["should_be"])),
+    Column("FROM", lambda row: _or_dash(row["from"])),
+    _NOTE,
+)
+
+
+def status_row(
+    instance: Instance, seen: Standing | FlowdeployError | None, version: str | None
+) -> Row:
+    """``seen`` is the error where there is one, and None for an instance that is skipped."""
+    standing = seen if isinstance(seen, Standing) else None
+    live = standing.split.allocations if standing and standing.split else {}
+    row = {
+        "instance": instance.id,
+        "project": instance.project,
+        "service": instance.service,
+        "role": str(instance.role),
+        "wave": instance.wave,
+        "live": dict(live) if standing else None,
+        "dark": list(standing.waiting) if standing else None,
+        "room": standing.room if standing else None,
+        "operations": list(standing.operations) if standing else None,
+        "skip": instance.skip,
+        "error": error_json(seen) if isinstance(seen, FlowdeployError) else None,
+    }
+    if version:
+        row |= {"version": version, "state": standing.state(version) if standing else None}
+    return row
+
+
+def drift_row(instance: Instance, version: str, found: Difference, source: str | None) -> Row:
+    """``source`` is where it is written how it should be."""
+    return {
+        "instance": instance.id,
+        "version": version,
+        "field": found.field,
+        "is": found.actual,
+        "should_be": found.wanted,
+        "from": source,
+        "error": None,
+    }
+
+
+def unread_row(instance: Instance, error: FlowdeployError) -> Row:
+    """The row of an instance that could not be compared."""
+    nothing = dict.fromkeys(("version", "field", "is", "should_be", "from"))
+    return {"instance": instance.id, **nothing, "error": error_json(error)}
+
+
+def _shares(live: Mapping[str, float] | None) -> str:
+    """``v1``, or ``v1 90%, v2 10%`` where the traffic is split."""
+    if not live:
+        return "-"
+    if len(live) == 1:
+        return next(iter(live))
+    ordered = sorted(live.items(), key=lambda share: -share[1])
+    return ", ".join(f"{version} {100 * share:.3g}%" for version, share in ordered)
+
+
+def _first(names: Iterable[str] | None) -> str:
+    names = list(names or ())
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more or "-"
+
+
+def _value(value: Any) -> str:
+    """A setting's value; of files, which differ and how their hashes begin."""
+    if isinstance(value, Mapping):
+        return _first(f"{path} {(sha1 or 'missing')[:8]}" for path, sha1 in value.items())
+    return _or_dash(value)
+
+
+def _or_dash(value: Any) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,145 @@
+"""Every instance gets its own descriptor and what it says, and nobody else's."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Project
+
+RELEASE = "20200403-073034"
+WORKING = ["flow-uat1", "flow-uat2", *(f"akvoflow-{n}" for n in (1, 2, 3, 4, 5))]
+DEPLOYED_AS = "WEB-INF/appengine-web.xml"
+
+
+def _text(name: str, inside: str = "") -> str:
+    properties = f'<system-properties><property name="alias" value="{name}"/></system-properties>'
+    return (
+        '<appengine-web-app xmlns="http://appengine.google.com/ns/1.0">\n'
+        f"<application>{name}</application>\n{properties}\n{inside}\n</appengine-web-app>\n"
+    )
+
+
+@pytest.fixture
+def fleet(project: Project) -> Project:
+    """The fleet with a descriptor for each instance that is not skipped."""
+    for number, name in enumerate(WORKING, 2):
+        scaling = f"<max-instances>{number}</max-instances>"
+        project.write(
+            f"flows/{name}/appengine-web.xml",
+            _text(name, f"<automatic-scaling>{scaling}</automatic-scaling>"),
+        )
+    project.edit("config/instances.yaml", "instances:\n", "descriptors: flows\ninstances:\n")
+    project.edit("build.py", "print(", f'(staging / "{DEPLOYED_AS}").write_text("of uat2")\nprint(')
+    _commit(project)
+    return project
+
+
+def _commit(project: Project) -> None:
+    project.git("add", ".")
+    project.commit()
+    project.git("tag", "-f", RELEASE)
+
+
+def _version(project: Project, name: str) -> Any:
+    path = f"/v1/apps/{name}/services/default/versions/{RELEASE}?view=FULL"
+    return project.remote.call("GET", path)
+
+
+def _details(project: Project) -> list[str]:
+    report = project.report("run", RELEASE)
+    assert (report["exit_code"], report["outcome"]) == (4, "refused")
+    changes = [c for c in project.remote.changes() if "/v1/" in c or "/repo/" in c]
+    assert changes == []
+    details: list[str] = report["error"]["details"]
+    return details
+
+
+def _sha1(path: Path) -> str:
+    return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def test_each_instance_gets_its_own_descriptor_and_what_it_says(fleet: Project) -> None:
+    report = fleet.report("run", RELEASE)
+    assert report["exit_code"] == 0
+    for number, name in enumerate(WORKING, 2):
+        if name == "flow-uat2":
+            continue  # no release goes there
+        version = _version(fleet, name)
+        scheduler = version["automaticScaling"]["standardSchedulerSettings"]
+        assert scheduler == {"maxInstances": number}
+        own = _sha1(fleet.root / f"flows/{name}/appengine-web.xml")
+        assert version["deployment"]["files"][DEPLOYED_AS]["sha1Sum"].replace("_", "") == own
+        objects = fleet.remote.call("GET", f"/storage/v1/b/staging.{name}.appspot.com/o")["items"]
+        names = {item["name"] for item in objects}
+        others = {_sha1(p) for p in (fleet.root / "flows").glob("*/appengine-web.xml")} - {own}
+        assert own in names
+        assert not names & others, "nobody else's"
+        assert hashlib.sha1(b"of uat2", usedforsecurity=False).hexdigest() not in names
+
+
+def test_the_same_again_is_unchanged_and_a_changed_descriptor_is_another_version(
+    fleet: Project,
+) -> None:
+    fleet.report("run", RELEASE)
+    again = fleet.report("run", RELEASE)
+    assert {s["outcome"] for s in again["steps"] if s["instance"]} == {"unchanged"}
+    path = "flows/akvoflow-3/appengine-web.xml"
+    fleet.write(
+        path,
+        _text("renamed", "<automatic-scaling><max-instances>6</max-instances></automatic-scaling>"),
+    )
+    (detail,) = _details_after_first(fleet)
+    assert detail == (
+        f"akvoflow-3: version {RELEASE} is there with other files than these ({DEPLOYED_AS});"
+        " --replace replaces it"
+    )
+    replaced = fleet.report("run", RELEASE, "--replace", "--allow-dirty")
+    assert replaced["exit_code"] == 0
+    done = {s["instance"] for s in replaced["steps"] if s["outcome"] == "done" and s["instance"]}
+    assert done == {"akvoflow-3"}
+
+
+def _details_after_first(project: Project) -> list[str]:
+    report = project.report("run", RELEASE, "--allow-dirty")
+    assert report["exit_code"] == 4
+    details: list[str] = report["error"]["details"]
+    return details
+
+
+def test_all_that_is_wrong_is_found_before_anything_is_changed(fleet: Project) -> None:
+    folder = fleet.root / "flows"
+    (folder / "akvoflow-1/appengine-web.xml").unlink()
+    fleet.write("flows/akvoflow-2/appengine-web.xml", "")
+    fleet.write("flows/akvoflow-4/appengine-web.xml", _text("x", "<pagespeed/>\n<a-b/>"))
+    fleet.write("flows/flow-uat1/appengine-web.xml", _text("x", "<runtime>java8</runtime>"))
+    _commit(fleet)
+    one, two, three, four, uat = _details(fleet)
+    assert one.startswith(f"akvoflow-1: {folder}/akvoflow-1/appengine-web.xml cannot be read")
+    assert two.startswith(f"akvoflow-2: {folder}/akvoflow-2/appengine-web.xml:1: is no XML")
+    assert three.startswith(f"akvoflow-4: {folder}/akvoflow-4/appengine-web.xml:4: <pagespeed>")
+    assert four.startswith(f"akvoflow-4: {folder}/akvoflow-4/appengine-web.xml:5: <a-b>")
+    assert "flow-uat1: " in uat
+    assert "runtime cannot differ" in uat
+
+
+def test_instances_that_are_left_out_need_none(fleet: Project) -> None:
+    (fleet.root / "flows/akvoflow-1/appengine-web.xml").unlink()
+    _commit(fleet)
+    assert fleet.report("run", RELEASE, "--only", "akvoflow-2")["exit_code"] == 0
+
+
+def test_the_folder_is_asked_for_by_a_run_and_not_by_the_check_of_the_configuration(
+    fleet: Project,
+) -> None:
+    fleet.edit("config/instances.yaml", "descriptors: flows", "descriptors: nowhere")
+    _commit(fleet)
+    assert fleet.run("config", "check").code == 0
+    report = fleet.report("run", RELEASE)
+    assert report["exit_code"] == 4
+    assert "nowhere does not exist" in report["error"]["message"]
+    assert fleet.report("run", "some-branch", "--commit", "HEAD")["exit_code"] == 0
