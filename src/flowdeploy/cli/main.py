@@ -22,6 +22,9 @@ from flowdeploy.cli.session import Session
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.report import Bug, error_json, report_json, unplanned
 
+# Set by the shell function that click generates: `_FLOWDEPLOY_COMPLETE=bash_source flowdeploy`.
+COMPLETION = "_FLOWDEPLOY_COMPLETE"
+
 # Command → the module that has it, under flowdeploy.cli, and its line in `--help`.
 # Modules are loaded when they are run: `--help` loads none.
 COMMANDS = {
@@ -86,6 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; whatever goes wrong is told here."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if completing := os.environ.get(COMPLETION):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(flowdeploy, {}, "flowdeploy", COMPLETION, completing))
     sys.exit(_run(arguments))
 
 
@@ -101,6 +108,9 @@ def _run(arguments: list[str]) -> int:
         return end.exit_code
     except FlowdeployError as error:
         return _fail(error, settings, arguments)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
         return _fail(_usage_error(error), settings, arguments)
     except (KeyboardInterrupt, click.Abort):
