@@ -54,6 +54,7 @@ def test_the_plan_of_a_release_is_the_contracts(project: Project) -> None:
         ],
         "skipped": [{"instance": "akvoflow-37", "reason": "closed in 2019"}],
         "not_applied": None,
+        "settings": None,
     }
 
 

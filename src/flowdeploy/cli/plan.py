@@ -1,18 +1,24 @@
-"""``flowdeploy plan REF``: what `run` would do. Changes nothing, asks nobody."""
+"""``flowdeploy plan REF``: what `run` would do. Changes nothing; asks nobody unless told to."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from flowdeploy.cli.checkout import Source
+from flowdeploy.cli.effective import Known, known_settings
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import Given, planned, ref_options
 from flowdeploy.cli.session import Session, session
-from flowdeploy.plan import Plan, plan_json
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.plan import Plan, instance_of, plan_json
+
+if TYPE_CHECKING:
+    from flowdeploy.display.tables import Row
 
 
 @click.command(
@@ -21,6 +27,7 @@ from flowdeploy.plan import Plan, plan_json
 Examples:
   flowdeploy plan master
   flowdeploy plan 20200403-073034 --format json
+  flowdeploy plan 20200403-073034 --verbose
   flowdeploy plan refs/tags/promote-20200403-073034""",
 )
 @ref_options
@@ -32,7 +39,11 @@ def command(
     commit_time: str | None,
     allow_dirty: bool,
 ) -> None:
-    """Print what `run REF` would do, changing nothing, offline."""
+    """Print what `run REF` would do, changing nothing, offline.
+
+    With --verbose it also shows every instance's settings, as far as an earlier build
+    lets them be known, and reads how the instances stand.
+    """
     here = session()
     plan, source = planned(here, ref, Given(only, commit, commit_time, allow_dirty))
     show(plan, source, here)
@@ -40,13 +51,49 @@ def command(
 
 def show(plan: Plan, source: Source, here: Session) -> None:
     """Print a plan, and on standard error what would keep `run` from beginning it."""
+    known = known_settings(plan, here.config)
+    fleet, unread = _fleet(plan, here) if here.settings.verbose else (None, ())
     if here.settings.format == "json":
-        click.echo(json.dumps(plan_json(plan, here.target), indent=2))
+        document = {**plan_json(plan, here.target), "settings": known.settings}
+        if fleet is not None:
+            document["fleet"] = fleet
+        click.echo(json.dumps(document, indent=2, default=str))
     else:
-        from flowdeploy.display.plan import render
-        from flowdeploy.display.terminal import console_on
-
-        render(plan, here.target, console_on(sys.stdout, os.environ))
+        _print(plan, known, fleet, here)
     if not here.settings.quiet:
-        for objection in (*here.config.warnings, *source.objections):
+        for objection in (
+            *here.config.warnings,
+            *source.objections,
+            *known.objections,
+            *unread,
+        ):
             click.echo(f"Note: {objection}", err=True)
+
+
+def _print(plan: Plan, known: Known, fleet: list[Row] | None, here: Session) -> None:
+    from flowdeploy.display.plan import render, settings_lines
+    from flowdeploy.display.terminal import console_on
+
+    console = console_on(sys.stdout, os.environ)
+    verbose = here.settings.verbose
+    further = settings_lines(known.settings, console.width) if verbose else ()
+    render(plan, here.target, console, further)
+    if fleet:
+        from flowdeploy.display.status import columns
+        from flowdeploy.display.tables import Format, show
+
+        click.echo()
+        show(fleet, columns(with_state=plan.version is not None), Format.TABLE, sys.stdout)
+
+
+def _fleet(plan: Plan, here: Session) -> tuple[list[Row] | None, tuple[str, ...]]:
+    """How the plan's instances stand; None, and why, where nobody can be asked."""
+    from flowdeploy.cli.status import engine_for, standing_rows
+
+    steps = (step for stage in plan.stages for step in stage.steps)
+    instances = {i.id: i for step in steps if (i := instance_of(step))}
+    try:
+        with engine_for(here) as engine:
+            return standing_rows(here, engine, tuple(instances.values()), plan.version), ()
+    except FlowdeployError as error:
+        return None, (f"the fleet could not be read: {error}",)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -50,34 +51,48 @@ def command(version: str | None, drift: bool) -> None:
     """
     here = session()
     version = parse_version(version) if version else None
-    with here.endpoints() as endpoints:
-        from flowdeploy.executors.appengine import AppEngine
-        from flowdeploy.executors.google import credentials_for
-
-        credentials, _ = credentials_for(endpoints)
-        engine = AppEngine(endpoints.appengine, credentials, here.config.rollout.jobs)
+    with engine_for(here) as engine:
         code = (_show_drift if drift else _show_standing)(here, engine, version)
     click.get_current_context().exit(code)
 
 
-def _show_standing(here: Session, engine: AppEngine, version: str | None) -> int:
-    from flowdeploy.display.status import COLUMNS, STATE, status_row
+@contextmanager
+def engine_for(here: Session) -> Iterator[AppEngine]:
+    """App Engine, as many calls at once as the configuration has jobs. Raises ServiceError."""
+    from flowdeploy.executors.appengine import AppEngine
+    from flowdeploy.executors.google import credentials_for
+
+    with here.endpoints() as endpoints:
+        credentials, _ = credentials_for(endpoints)
+        yield AppEngine(endpoints.appengine, credentials, here.config.rollout.jobs)
+
+
+def standing_rows(
+    here: Session, engine: AppEngine, instances: Sequence[Instance], version: str | None
+) -> list[Row]:
+    """A row for each instance, errors included."""
+    from flowdeploy.display.status import status_row
     from flowdeploy.executors.observe import standing
 
-    instances = here.config.fleet.instances
-    seen = _looked_at(here, lambda instance: standing(engine, instance))
-    rows = [status_row(instance, seen.get(instance.id), version) for instance in instances]
-    first, *others = COLUMNS
-    _print(rows, (first, STATE, *others) if version else COLUMNS, here)
+    seen = _looked_at(here, instances, lambda instance: standing(engine, instance))
+    return [status_row(instance, seen.get(instance.id), version) for instance in instances]
+
+
+def _show_standing(here: Session, engine: AppEngine, version: str | None) -> int:
+    from flowdeploy.display.status import columns
+
+    rows = standing_rows(here, engine, here.config.fleet.instances, version)
+    _print(rows, columns(with_state=version is not None), here)
     return UNREAD if any(row["error"] for row in rows) else 0
 
 
 def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
     from flowdeploy.display.status import DRIFT_COLUMNS, drift_row, unread_row
 
-    seen = _looked_at(here, _drifting(here, engine, version).of)
+    instances = here.config.fleet.instances
+    seen = _looked_at(here, instances, _drifting(here, engine, version).of)
     rows: list[Row] = []
-    for instance in here.config.fleet.instances:
+    for instance in instances:
         found = seen.get(instance.id, ())
         if isinstance(found, FlowdeployError):
             rows.append(unread_row(instance, found))
@@ -106,7 +121,7 @@ def _drifting(here: Session, engine: AppEngine, version: str | None) -> Drifting
 
 
 def _looked_at(
-    here: Session, look: Callable[[Instance], Seen]
+    here: Session, instances: Sequence[Instance], look: Callable[[Instance], Seen]
 ) -> dict[str, Seen | FlowdeployError]:
     """What a look at each instance found, side by side; those that are skipped are left alone."""
     from flowdeploy.executors.together import together
@@ -117,8 +132,8 @@ def _looked_at(
         except FlowdeployError as error:
             return error
 
-    instances = [instance for instance in here.config.fleet.instances if not instance.skip]
-    seen = together(found, instances, here.config.rollout.jobs)
+    working = [instance for instance in instances if not instance.skip]
+    seen = together(found, working, here.config.rollout.jobs)
     return {instance.id: result for instance, result in seen}
 
 

@@ -2,27 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from rich.console import Console
 
 from flowdeploy.display.tables import padded
 from flowdeploy.display.terminal import Line, literal, say_blocks
-from flowdeploy.display.text import clean, wrapped
+from flowdeploy.display.text import clean, gathered, wrapped
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
 from flowdeploy.plan import Plan, Stage, action
 
 
-def render(plan: Plan, target: str, console: Console) -> None:
-    """Print the plan; steps that differ in their instance alone share a row that names them all."""
+def render(plan: Plan, target: str, console: Console, further: Sequence[Line] = ()) -> None:
+    """Print the plan; steps that differ in their instance alone share a row that names them all.
+
+    ``further`` lines, such as `settings_lines`, come last.
+    """
     header, *lines = _table(plan, console.width)
-    blocks: list[list[Line]] = [
+    blocks: list[Sequence[Line]] = [
         [target_line(target), _headline(plan)],
         [literal((header, "bold")), *lines],
         [line for remark in left_out(plan) for line in wrapped(clean(remark), console.width)],
+        further,
     ]
     say_blocks(console, blocks)
+
+
+Settings = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def settings_lines(settings: Settings | None, width: int) -> list[Line]:
+    """What each instance would be set to and whence; what is alike is said once.
+
+    ``settings`` are by instance and key, each with its ``value`` and ``from``; None before
+    the build.
+    """
+    if settings is None:
+        return [f"Settings: {UNKNOWN_YET}"]
+    alike = gathered(
+        (f"{key} = {_text(setting['value'])}, from {_origin(setting['from'])}", instance)
+        for instance, keys in settings.items()
+        for key, setting in keys.items()
+    )
+    lines = [
+        line
+        for said, names in sorted(alike.items())
+        for line in wrapped(clean(said + _unless_all(names, settings)), width, "  ")
+    ]
+    return [literal(("Settings", "bold")), *lines] if lines else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _origin(source: str) -> str:
+    """Every instance's descriptor is the same source to a reader of all of them."""
+    return source.partition(" ")[0]
+
+
+def _unless_all(names: list[str], settings: Settings) -> str:
+    return "" if len(names) == len(settings) else f",{_on(names)}"
 
 
 def _headline(plan: Plan) -> str:

@@ -23,15 +23,14 @@ def _note(row: Row) -> str:
 
 _INSTANCE = Column("INSTANCE", lambda row: row["instance"])
 _NOTE = Column("NOTE", _note)
-COLUMNS = (
-    _INSTANCE,
+_STATE = Column("STATE", lambda row: _or_dash(row["state"]))
+_STANDING = (
     Column("LIVE", lambda row: _shares(row["live"])),
     Column("DARK", lambda row: _first(row["dark"])),
     Column("ROOM", lambda row: _or_dash(row["room"])),
     Column("OPERATION", lambda row: _first(row["operations"])),
     _NOTE,
 )
-STATE = Column("STATE", lambda row: _or_dash(row["state"]))
 DRIFT_COLUMNS = (
     _INSTANCE,
     Column("VERSION", lambda row: _or_dash(row["version"])),
@@ -41,6 +40,11 @@ DRIFT_COLUMNS = (
     Column("FROM", lambda row: _or_dash(row["from"])),
     _NOTE,
 )
+
+
+def columns(*, with_state: bool) -> tuple[Column, ...]:
+    """The columns of `status_row`; ``with_state`` where a version is asked for."""
+    return (_INSTANCE, *([_STATE] if with_state else []), *_STANDING)
 
 
 def status_row(

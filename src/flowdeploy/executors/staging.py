@@ -59,8 +59,7 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
 
     Raises Refused, naming the path, for what cannot be read or deployed.
     """
-    text = _text(folder, "app.yaml")
-    app = parse(text, str(folder / "app.yaml"))
+    app, text = app_in(folder)
     walk = _Walk.over(folder, rules(app.runtime, app.skip_files, _texts(folder)), exclude)
     with ThreadPoolExecutor(_HASHERS) as pool:
         files = sorted(pool.map(partial(_hashed, folder), walk.files()))
@@ -75,6 +74,12 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
     warnings = app.warnings + findings.warnings
     return Staged(app, text, manifest, configs_in(folder), warnings, contents)
+
+
+def app_in(folder: Path) -> tuple[AppYaml, str]:
+    """What app.yaml of a staged folder says, and its text. Raises Refused."""
+    text = _text(folder, "app.yaml")
+    return parse(text, str(folder / "app.yaml")), text
 
 
 def _bytes(folder: Path, name: str) -> bytes:

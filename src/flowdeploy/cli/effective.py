@@ -1,0 +1,50 @@
+"""The settings that each instance of a plan would get, as far as they are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flowdeploy.config import Config
+from flowdeploy.errors import Refused
+from flowdeploy.fleet import Instance
+from flowdeploy.plan import Deploy, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """By instance and key: ``{"value": …, "from": …}``; None before there is an app.yaml.
+
+    ``objections`` say why an instance is not among them, and a run would be refused.
+    """
+
+    settings: dict[str, dict[str, dict[str, Any]]] | None
+    objections: tuple[str, ...] = ()
+
+
+def known_settings(plan: Plan, config: Config) -> Known:
+    """What an earlier build's app.yaml, the descriptors and the configuration come to."""
+    instances = [s.instance for stage in plan.stages for s in stage.steps if isinstance(s, Deploy)]
+    if not instances:
+        return Known({})
+    try:
+        return _known(instances, config)
+    except Refused as refused:
+        return Known(None, (str(refused),))
+
+
+def _known(instances: list[Instance], config: Config) -> Known:
+    from flowdeploy.executors.descriptors import require_folder
+    from flowdeploy.executors.effective import effective_settings
+    from flowdeploy.executors.staging import app_in
+
+    require_folder(config.descriptors)
+    if not (config.build.staging / "app.yaml").is_file():
+        return Known(None)
+    app, _ = app_in(config.build.staging)
+    found, refusals = effective_settings(app, instances, config.descriptors)
+    settings = {
+        name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}
+        for name, keys in found.items()
+    }
+    return Known(settings, tuple(map(str, refusals)))
