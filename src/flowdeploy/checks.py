@@ -80,9 +80,9 @@ class Standing:
     @property
     def waiting(self) -> tuple[str, ...]:
         """The dark versions that are newer than all live ones, the newest first."""
-        newest = max(map(self._age, self.live), default=("", ""))
-        dark = (v for v in self.created if v not in self.live and self._age(v) > newest)
-        return tuple(sorted(dark, key=self._age, reverse=True))
+        dark = (version for version in self.created if version not in self.live)
+        newer = (v for v in dark if all(self._is_newer(v, live) for live in self.live))
+        return tuple(sorted(newer, key=lambda version: self.created[version], reverse=True))
 
     @property
     def room(self) -> int:
@@ -95,16 +95,11 @@ class Standing:
             return "live"
         return "dark" if version in self.created else "missing"
 
-    def _age(self, version: str) -> tuple[str, str]:
-        """By the time in its name, for releases may be deployed late; else by its creation."""
-        created = self.created.get(version, "")
-        dated = _DATED.match(version)
-        return (dated[0] if dated else _compact(created), created)
-
-
-def _compact(time: str) -> str:
-    """``2020-04-03T07:30:34.5Z`` → ``20200403-073034``, as versions are named."""
-    return time[:19].replace("-", "").replace(":", "").replace("T", "-")
+    def _is_newer(self, version: str, live: str) -> bool:
+        """By the times in their names, for a release may be deployed late; else as created."""
+        if _DATED.match(version) and _DATED.match(live):
+            return is_older(live, version)
+        return self.created[version] > self.created.get(live, "")
 
 
 @dataclass(frozen=True, slots=True)

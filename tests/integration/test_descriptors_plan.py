@@ -53,7 +53,7 @@ def test_settings_are_known_once_there_is_an_app_yaml(fleet: Project) -> None:
     assert settings["akvoflow-2"] == {
         "runtime": {"value": "java21", "from": "app.yaml"},
         "automatic_scaling": {
-            "value": {"max_instances": "10"},
+            "value": {"max_instances": 10},
             "from": "descriptor akvoflow-2/appengine-web.xml",
         },
         "instance_class": {"value": "F4", "from": "instances.yaml"},
@@ -67,7 +67,7 @@ def test_people_see_what_is_alike_once(fleet: Project) -> None:
     fleet.write("target/staging/app.yaml", APP_YAML)
     out = " ".join(fleet.run("plan", RELEASE, "--verbose").out.split())
     assert "runtime = java21, from app.yaml" in out
-    assert 'automatic_scaling = {"max_instances": "20"}, from descriptor, on akvoflow-3' in out
+    assert 'automatic_scaling = {"max_instances": 20}, from descriptor, on akvoflow-3' in out
     assert "instance_class = F4, from instances.yaml, on akvoflow-2" in out
     assert "automatic_scaling" not in fleet.run("plan", RELEASE).out
 

@@ -48,7 +48,7 @@ def test_the_platform_s_settings_become_keys_of_app_yaml() -> None:
             "runtime": "java21",
             "instance_class": "F2",
             "app_engine_apis": True,
-            "automatic_scaling": {"max_instances": "3", "min_pending_latency": "30ms"},
+            "automatic_scaling": {"max_instances": 3, "min_pending_latency": "30ms"},
             "env_variables": {"REGION": "b&c"},
             "inbound_services": ["warmup"],
             "vpc_access_connector": {"name": "c"},

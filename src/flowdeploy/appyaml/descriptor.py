@@ -8,6 +8,7 @@ or the runtime reads for itself are left to them; any other is refused by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from defusedxml.sax import parseString
 from flowdeploy.errors import Refused
 
 ROOT = "appengine-web-app"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 # Read by the staging tool (and in app.yaml already) or by the runtime.
 _NOT_OURS = frozenset(
@@ -99,8 +101,9 @@ def _switch(key: str) -> Callable[[_Element], dict[str, Any]]:
 
 
 def _block(element: _Element) -> dict[str, Any]:
-    """Elements inside as keys: <max-instances> is max_instances."""
-    inside = {child.name.replace("-", "_"): _text(child) for child in element.children}
+    """Elements inside as keys: <max-instances> is max_instances; digits are a number."""
+    texts = {child.name.replace("-", "_"): _text(child) for child in element.children}
+    inside = {key: int(text) if _NUMBER.fullmatch(text) else text for key, text in texts.items()}
     return {element.name.replace("-", "_"): inside}
 
 

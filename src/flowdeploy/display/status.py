@@ -107,7 +107,9 @@ def _first(names: Iterable[str] | None) -> str:
 
 
 def _value(value: Any) -> str:
-    """A setting's value; of files, which differ and how their hashes begin."""
+    """A setting's value; of handlers, how many; of files, which, and how their hashes begin."""
+    if isinstance(value, list):
+        return f"{len(value)} entries"
     if isinstance(value, Mapping):
         return _first(f"{path} {(sha1 or 'missing')[:8]}" for path, sha1 in value.items())
     return _or_dash(value)
