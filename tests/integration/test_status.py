@@ -157,6 +157,8 @@ def test_without_a_build_the_instances_own_settings_are_compared(project: Projec
     ended = project.run("status", RELEASE, "--drift")
     assert (ended.code, ended.out) == (0, "")
     assert "app.yaml is not compared" in ended.err
+    assert "no instance has drifted" in ended.err
+    assert project.run("status", RELEASE, "--drift", "--quiet").err == ""
     _descriptors(project, "<instance-class>F4</instance-class>")
     fields = {row["field"] for row in _drift(project, RELEASE)}
     assert fields == {"instance_class", "files"}

@@ -99,6 +99,8 @@ def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
         else:
             rows += [drift_row(instance, f.version, f.difference, f.source) for f in found]
     _print(rows, DRIFT_COLUMNS, here)
+    if not rows:
+        _note(here, "no instance has drifted")
     if any(row["error"] for row in rows):
         return UNREAD
     return DRIFT if rows else 0
