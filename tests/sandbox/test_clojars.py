@@ -208,7 +208,16 @@ def test_a_path_goes_down_only(clojars: Deployer) -> None:
 
 def test_a_put_elsewhere_is_not_allowed(clojars: Deployer) -> None:
     answer = requests.put(f"{clojars.url}/{METADATA}", b"x", auth=clojars.auth, timeout=30)
-    assert answer.status_code == 405
+    assert (answer.status_code, answer.text) == (405, "Did you mean to use /repo?")
+
+
+@pytest.mark.parametrize(
+    "path", ["v1/apps/a/b/c.jar", "v2beta3/projects/p.xml", "storage/v1/b/a/o/b%2Fc.jar", "x/y"]
+)
+def test_a_put_to_another_service_is_not_clojars(clojars: Deployer, path: str) -> None:
+    answer = requests.put(f"{clojars.url}/{path}", b"x", auth=clojars.auth, timeout=30)
+    assert answer.status_code == 404
+    assert answer.json()["error"]["status"] == "NOT_FOUND"
 
 
 def test_large_files_are_stopped_at_the_door(clojars: Deployer) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from flowdeploy.sandbox.answers import json_response, read_json
 from flowdeploy.sandbox.blobs import CHUNK, Blob
 from flowdeploy.sandbox.clojars import files, rules, uploads
-from flowdeploy.sandbox.clojars.paths import Target, parse
+from flowdeploy.sandbox.clojars.paths import ASTRAY, Target, parse
 from flowdeploy.sandbox.clojars.problems import Problem, Unauthenticated
 from flowdeploy.sandbox.clojars.publishing import Publishing
 from flowdeploy.sandbox.clojars.rules import Caller
@@ -34,7 +34,7 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
         web.get("/api/artifacts/{group}/{artifact}", clojars.artifact),
         web.get("/api/artifacts/{artifact}", clojars.artifact),
         web.put("/_sandbox/clojars/{kind}/{name}", clojars.set_rule),
-        web.put("/{path:.*}", elsewhere),
+        web.put(f"/{{path:{ASTRAY}}}", elsewhere),
     )
 
 
@@ -53,7 +53,7 @@ def refusing(handler: Handler) -> Handler:
 
 
 async def elsewhere(_: web.Request) -> web.Response:
-    """A PUT outside of the repository."""
+    """A PUT of a repository's file outside of the repository."""
     return web.Response(status=405, text="Did you mean to use /repo?")
 
 

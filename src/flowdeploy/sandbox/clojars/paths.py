@@ -10,6 +10,10 @@ _FILE = re.compile(
     r"(?P<group>[^.]+)/(?P<artifact>[^/]+)/(?P<version>[^/]+)/"
     r"(?P<file>[^/]+\.(?:pom|jar|sha1|md5|asc|module|sig))"
 )
+_SUFFIXES = "pom|jar|xml|sha1|md5|asc|module|sig"
+_NOT_CLOJARS = r"_sandbox|batch|download|resumable|storage|upload|v\d+(?:beta\d+)?"
+# The path of a repository's file that lacks its ``repo/``, for a route.
+ASTRAY = rf"(?!(?:{_NOT_CLOJARS})/).+\.(?:{_SUFFIXES})"
 _STAMP = re.compile(r"-(\d{8}\.\d{6}-\d+)\.")
 
 
