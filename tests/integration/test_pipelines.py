@@ -85,7 +85,7 @@ def test_what_is_so_already_is_left_as_it_is(project: Project) -> None:
     again = project.report("run", RELEASE)
     assert again["exit_code"] == 0
     assert project.outline(again) == [
-        "build build: done",
+        "build build: unchanged",
         "publish publish: unchanged",
         "uat flow-uat1: unchanged, live",
         *(f"production {name}: unchanged, dark" for name in PRODUCTION),

@@ -18,10 +18,14 @@ _SHA = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The commit that a run builds, if one is known, and what speaks against building it."""
+    """The commit that a run builds, if one is known, and what speaks against building it.
+
+    ``modified`` is whether tracked files differ from the commit.
+    """
 
     commit: Commit | None
     objections: tuple[str, ...] = ()
+    modified: bool = False
 
     def require(self) -> None:
         """Raises Refused where the tree is not the ref's."""
@@ -53,7 +57,8 @@ def source_of(
             hint="Check the commit out: what is built is the tree as it stands.",
         )
     tree = Tree(head, checkout.resolve(ref.full), checkout.modified(), commit is not None)
-    return Source(head, objections(ref, tree, allow_dirty=allow_dirty))
+    found = objections(ref, tree, allow_dirty=allow_dirty)
+    return Source(head, found, modified=bool(tree.modified))
 
 
 def _named_commit(commit: str | None, time: str | None) -> Commit | None:

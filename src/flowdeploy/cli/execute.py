@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import click
 
 from flowdeploy.cli.bugs import kept
+from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.pipes import readers_may_leave
 from flowdeploy.cli.record import made, record
 from flowdeploy.cli.session import Session
@@ -28,15 +29,17 @@ from flowdeploy.report import Report, not_started, report_json
 from flowdeploy.rollout import Limits, Result, run
 from flowdeploy.units import Portion
 
+NOTHING_BUILT = Source(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a plan is to be run. ``before`` raises FlowdeployError where it must not begin."""
+    """How a plan is to be run, and what it is built from, if it builds."""
 
     jobs: int | None = None
     max_failures: Portion | None = None
     orders: Orders = NO_ORDERS
-    before: Callable[[], None] = lambda: None
+    source: Source = NOTHING_BUILT
 
 
 def execute(plan: Plan, session: Session, options: Options) -> None:
@@ -65,8 +68,17 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
     with session.endpoints() as endpoints:
         site = Site(os.environ, session.home, made(session.run_folder(name)))
         limits = _limits(session, options)
-        job = Job(plan, session.config, endpoints, site, options.orders, limits.jobs)
-        result, plan = _roll_out(job, session, options.before, limits)
+        job = Job(
+            plan,
+            session.config,
+            endpoints,
+            site,
+            options.orders,
+            limits.jobs,
+            options.source.commit,
+            options.source.modified,
+        )
+        result, plan = _roll_out(job, session, options.source.require, limits)
         return Report(
             name,
             endpoints.target,

@@ -31,6 +31,7 @@ COMMANDS = {
     "run": "Parse a git ref and run its pipeline.",
     "plan": "Print what `run` would do, changing nothing.",
     "promote": "Move all traffic of instances to a version; also the rollback.",
+    "deploy": "Deploy a released version to further instances, without a build.",
     "status": "Show how every instance stands, and what has drifted.",
     "versions": "List the versions of a project, as gcloud does.",
     "library": "Check the library before it is published.",
@@ -39,7 +40,7 @@ COMMANDS = {
 }
 
 
-REPORTING = frozenset({"run", "promote"})
+REPORTING = frozenset({"run", "promote", "deploy"})
 
 
 class Interrupted(FlowdeployError):

@@ -68,7 +68,7 @@ def command(
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Orders
 
-    options = Options(jobs, max_failures, Orders(**orders), source.require)
+    options = Options(jobs, max_failures, Orders(**orders), source)
     execute(plan, here, options)
 
 

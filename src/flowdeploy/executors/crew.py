@@ -7,13 +7,14 @@ without Google's libraries, and without an identity there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
 from flowdeploy.errors import Refused
 from flowdeploy.executors import build, staging
 from flowdeploy.executors.job import Job, Watcher
-from flowdeploy.executors.library import Library
+from flowdeploy.executors.library import Library, Release
 from flowdeploy.executors.staging import Staged
 from flowdeploy.plan import Build, Deploy, Promote, Publish, Stage, Step, Verify, instance_of
 from flowdeploy.refs import Kind
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from flowdeploy.executors.cloud import Cloud
     from flowdeploy.executors.instances import Instances
     from flowdeploy.executors.publishing import Publishing
+    from flowdeploy.executors.releases import Archive, Recalled
 
 
 class WorkCrew:
@@ -33,6 +35,8 @@ class WorkCrew:
         self._job = job
         self._watcher = watcher
         self._staged: Staged | None = None
+        self._recalled: Recalled | None = None
+        self._kept = False
         self._changing = False
 
     @property
@@ -41,15 +45,18 @@ class WorkCrew:
         return self._staged.configs if self._staged else self._job.plan.not_applied
 
     def enter(self, stage: Stage) -> None:
-        """Before the first stage: there is an identity to work with. Before the library is
-        published, and once more before the first instance is changed: nothing speaks
-        against publishing it, nor against any deploy of any stage."""
-        if stage is self._job.plan.stages[0] and self._needs_google():
-            self._watcher.said(f"Identity: {self._cloud.identity}")
+        """Before the first stage: there is an identity to work with, and what was released
+        before is known. Before the library is published, and once more before the first
+        instance is changed: nothing speaks against publishing it, nor against any deploy
+        of any stage, and what was built is kept."""
+        if stage is self._job.plan.stages[0]:
+            self._begin()
         if stage.name == "publish":
             _all_of(self._check_library, self._check_deploys)
+            self._keep()
         elif stage.changes_instances and not self._changing:
             self._check_deploys()
+            self._keep()
         self._changing = self._changing or stage.changes_instances
 
     def perform(self, step: Step, notify: Notify) -> Running:
@@ -80,21 +87,55 @@ class WorkCrew:
         return Instances(self._cloud, self._job.config.descriptors)
 
     @cached_property
+    def _archive(self) -> Archive:
+        from flowdeploy.executors.releases import Archive
+
+        if self._job.config.records == "local":
+            return Archive.here(self._job)
+        return Archive.of(self._job, self._cloud)
+
+    @cached_property
     def _steps(self) -> tuple[Step, ...]:
         return tuple(step for stage in self._job.plan.stages for step in stage.steps)
 
-    def _touches_instances(self) -> bool:
-        return any(instance_of(step) for step in self._steps)
+    def _has(self, kind: type[Step]) -> bool:
+        return any(isinstance(step, kind) for step in self._steps)
 
     def _needs_google(self) -> bool:
         """For an instance, or for the lock of a publish."""
-        publishes = any(isinstance(step, Publish) for step in self._steps)
-        return self._touches_instances() or (publishes and self._job.config.records != "local")
+        publishes = self._has(Publish) and self._job.config.records != "local"
+        return publishes or any(instance_of(step) for step in self._steps)
+
+    def _begin(self) -> None:
+        if self._needs_google():
+            self._watcher.said(f"Identity: {self._cloud.identity}")
+        if self._has(Deploy):
+            self._recall()
+
+    def _recall(self) -> None:
+        """The release that was built before: where there is to be no build, there must be one."""
+        if self._has(Build):
+            self._recalled = self._archive.recall(with_library=self._has(Publish))
+        else:
+            self._recalled = self._archive.require()
+            self._watcher.said(f"Release: {self._recalled.note}")
+        if self._recalled:
+            self._staged = self._recalled.staged
+
+    def _keep(self) -> None:
+        """Once, whatever is going to be deployed that has just been built."""
+        if self._staged is None or self._recalled or self._kept:
+            return
+        self._archive.keep(self._staged, self._library())
+        self._kept = True
 
     def _check_library(self) -> None:
-        for step in self._steps:
-            if isinstance(step, Publish):
-                self._publishing.check(step)
+        self._library()
+
+    def _library(self) -> Release | None:
+        """What is to be published, if anything is. Raises Refused."""
+        steps = (step for step in self._steps if isinstance(step, Publish))
+        return next((self._publishing.check(step) for step in steps), None)
 
     def _check_deploys(self) -> None:
         steps = [step for step in self._steps if isinstance(step, Deploy)]
@@ -102,7 +143,10 @@ class WorkCrew:
             self._instances.check(steps, self._staged, self._job.orders, self._watcher.checking)
 
     def _build(self) -> Running:
-        """Run the commands, unless an earlier job has; then read what they made."""
+        """Run the commands, unless an earlier run or job has; then read what they made."""
+        if self._recalled:
+            yield from ()
+            return Done(Outcome.UNCHANGED, notes=(self._recalled.note,))
         config = self._job.config
         if not self._job.orders.prebuilt:
             build.run(
@@ -113,10 +157,10 @@ class WorkCrew:
                 log=self._job.site.run_folder / "build.log",
                 echo=self._watcher.build_line,
             )
-        if self._touches_instances():
-            self._staged = staging.read(
-                config.build.staging, exclude=(self._job.site.home, config.path)
-            )
+        if self._has(Deploy):
+            exclude = (self._job.site.home, config.path)
+            staged = staging.read(config.build.staging, exclude)
+            self._staged = replace(staged, sources=self._archive.sources)
         yield from ()
         outcome = Outcome.UNCHANGED if self._job.orders.prebuilt else Outcome.DONE
         return Done(outcome, notes=self._staged.warnings if self._staged else ())
@@ -135,9 +179,10 @@ class WorkCrew:
 
         config = self._job.config
         assert config.library is not None  # noqa: S101  (without one no plan has such a step)
-        files = Library(config.library.jar, config.library.pom, config.library.classifier)
+        built = Library(config.library.jar, config.library.pom, config.library.classifier)
+        files = self._recalled.library if self._recalled else None
         store = None if config.records == "local" else self._cloud.records(config)
-        return Publishing(self._job, files, config.library.repository, store)
+        return Publishing(self._job, files or built, config.library.repository, store)
 
 
 def _all_of(*checks: Callable[[], None]) -> None:

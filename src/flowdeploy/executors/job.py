@@ -10,6 +10,7 @@ from typing import Protocol
 from flowdeploy.config import Config
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.plan import Plan
+from flowdeploy.refs import Commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a crew is told. ``connections`` is how many calls may be under way at once."""
+    """All that a crew is told.
+
+    ``commit`` is what is built, if anybody knows; ``modified`` is whether tracked
+    files differ from it. ``connections`` is how many calls may be under way at once.
+    """
 
     plan: Plan
     config: Config
@@ -44,6 +49,8 @@ class Job:
     site: Site
     orders: Orders
     connections: int = 32
+    commit: Commit | None = None
+    modified: bool = False
 
 
 class Watcher(Protocol):

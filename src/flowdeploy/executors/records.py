@@ -26,12 +26,17 @@ PREFIX = "flowdeploy/"
 def place(records: str | None, fleet: Fleet) -> tuple[str, str]:
     """Bucket and prefix of the configuration's ``records``, ``gs://BUCKET/PREFIX``.
 
-    The default is UAT1's code bucket, which App Engine names after the project.
+    The default is UAT1's code bucket.
     """
     if records is None:
-        return f"staging.{fleet.with_role(Role.UAT1)[0].project}.appspot.com", PREFIX
+        return staging_bucket(fleet.with_role(Role.UAT1)[0].project), PREFIX
     bucket, _, prefix = records.removeprefix("gs://").partition("/")
     return bucket, f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
+
+
+def staging_bucket(project: str) -> str:
+    """The code bucket that App Engine makes for an application, and names after its project."""
+    return f"staging.{project}.appspot.com"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,240 @@
+"""The release that a run deploys: the one that was built before, or the one that it builds.
+
+Files first, then the record: what has a record can be deployed without a build.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowdeploy import drift
+from flowdeploy.appyaml import parse
+from flowdeploy.errors import Refused
+from flowdeploy.executors.folder_store import FolderStore
+from flowdeploy.executors.job import Job
+from flowdeploy.executors.library import File, Library
+from flowdeploy.executors.library import Release as LocalLibrary
+from flowdeploy.executors.records import staging_bucket
+from flowdeploy.executors.staging import Source, Staged
+from flowdeploy.executors.vault import BucketVault, FolderVault, Vault
+from flowdeploy.fleet import Fleet
+from flowdeploy.journal.releases import (
+    Builder,
+    LibraryFile,
+    LibraryRelease,
+    Recorded,
+    Release,
+    Releases,
+    same_commit,
+)
+from flowdeploy.refs import Commit
+
+if TYPE_CHECKING:
+    from flowdeploy.executors.cloud import Cloud
+
+_KEPT_BRIEFLY = (
+    "Staging buckets delete their files after some days. A bucket of one's own keeps them:"
+    " `records: gs://BUCKET/PREFIX` in the configuration."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A release that was built before, ready to be deployed; ``library`` if it has one."""
+
+    staged: Staged
+    library: Library | None
+    note: str
+
+
+@dataclass(slots=True)
+class Archive:
+    """The releases, for one run. Every method raises Refused and ServiceError."""
+
+    job: Job
+    releases: Releases
+    vault: Vault
+    _recorded: Recorded | None = None
+
+    @classmethod
+    def of(cls, job: Job, cloud: Cloud) -> Archive:
+        """Where the configuration's ``records`` says. Files lie below ``objects/`` there, and
+        in UAT1's staging bucket among those that are staged, where rules delete them."""
+        store, own = cloud.records(job.config), job.config.records is not None
+        objects = f"{store.prefix}objects/" if own else ""
+        vault = BucketVault(
+            cloud.buckets,
+            replace(store, prefix=objects),
+            Source(store.bucket, objects),
+            () if own else _staging_buckets(job.config.fleet),
+        )
+        return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vault)
+
+    @classmethod
+    def here(cls, job: Job) -> Archive:
+        """On this machine alone, where ``records`` is ``local``."""
+        folder = job.site.home / "records"
+        releases = Releases(FolderStore(folder), str(folder))
+        return cls(job, releases, FolderVault(folder / "objects"))
+
+    def recall(self, *, with_library: bool) -> Recalled | None:
+        """The version as it was built before, if it was and need not be built again.
+
+        A build is needed where files of the first one are gone, where it had no
+        library and there is to be one, and where nobody can say that both are
+        of one commit and nothing else. Refused is a record of another commit.
+        """
+        self._recorded = self.releases.find(self._version)
+        if self._recorded is None or self.job.orders.replace:
+            return None
+        release, commit = self._recorded.release, self.job.commit
+        if release.commit is None or commit is None:
+            return None
+        if not same_commit(release.commit, commit):
+            raise self._of_another_commit(release, commit)
+        if release.modified or self.job.modified or (with_library and release.library is None):
+            return None
+        return None if self.vault.recover(release.contents) else self._recalled(release)
+
+    def require(self) -> Recalled:
+        """The version as it was built before. Refused where it cannot be had any more."""
+        recorded = self.releases.find(self._version)
+        if recorded is None:
+            raise Refused(
+                f"version {self._version} has no release record: there is no"
+                f" {self.releases.named(self._version)}",
+                hint="`flowdeploy run` of the trunk or of a release tag writes one.",
+            )
+        release = recorded.release
+        lost = self.vault.recover(release.manifest.by_sha1)
+        if lost:
+            raise Refused(
+                f"version {self._version} has expired: of its {len(release.manifest.by_sha1)}"
+                f" files, {len(lost)} are kept nowhere any more",
+                details=[f"{self.releases.named(self._version)}: built by {release.builder}"],
+                hint=_KEPT_BRIEFLY,
+            )
+        return self._recalled(replace(release, library=None))
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Buckets that have all files of what is kept."""
+        return self.vault.sources
+
+    def keep(self, staged: Staged, library: LocalLibrary | None) -> None:
+        """Keep what was built: the files, then the record.
+
+        Refused where the version has a record of other content.
+        """
+        release = _release(self.job, staged, library)
+        stands = None if self.job.orders.replace else self._recorded
+        if stands and not stands.release.equals(release):
+            raise self._of_another_build(stands.release, release)
+        self.vault.keep({**staged.contents, **self._library_files(library)})
+        if stands is None:
+            self.releases.write(release, over=self._recorded)
+
+    @property
+    def _version(self) -> str:
+        return str(self.job.plan.version)
+
+    def _recalled(self, release: Release) -> Recalled:
+        name = self.releases.named(release.version)
+        app = parse(release.app_yaml, f"app.yaml in {name}")
+        here = self.vault.here(release.manifest.by_sha1)
+        staged = Staged(
+            app, release.app_yaml, release.manifest, release.configs, (), here, self.sources
+        )
+        note = f"deployed from {name}: built by {release.builder}"
+        return Recalled(staged, self._fetched(release.library), note)
+
+    def _fetched(self, library: LibraryRelease | None) -> Library | None:
+        """The library's files, brought to the run's folder; the pom is the one with the version."""
+        configured = self.job.config.library
+        if library is None or configured is None:
+            return None
+        paths = [self.job.site.run_folder / Path(file.path).name for file in library.files]
+        for file, path in zip(library.files, paths, strict=True):
+            self.vault.fetch(file.sha1, path)
+        jar, pom = paths
+        return Library(jar, pom, configured.classifier)
+
+    def _library_files(self, library: LocalLibrary | None) -> Mapping[str, Path]:
+        """The library's files on this machine by their SHA-1."""
+        files = library.files if library else ()
+        return {file.checksums.sha1: self._on_disk(file) for file in files}
+
+    def _on_disk(self, file: File) -> Path:
+        if isinstance(file.content, Path):
+            return file.content
+        path = self.job.site.run_folder / file.name
+        path.write_bytes(file.content)
+        return path
+
+    def _of_another_commit(self, release: Release, commit: Commit) -> Refused:
+        recorded = release.commit.sha if release.commit else "none"
+        return Refused(
+            f"version {self._version} was built from another commit; nothing was built now",
+            details=[
+                f"this is {commit.sha}, and the record says {recorded};"
+                " --replace replaces it, unless it has traffic",
+                f"{self.releases.named(self._version)}: built by {release.builder}",
+            ],
+            hint="Give this commit a tag of its own.",
+        )
+
+    def _of_another_build(self, before: Release, now: Release) -> Refused:
+        changed = drift.of_files(_paths(now), _paths(before))
+        what = str(changed[0]) if changed else "another app.yaml"
+        return Refused(
+            f"version {self._version} was built before, with {what}, and is that for ever",
+            details=[
+                f"{self.releases.named(self._version)}: built by {before.builder}",
+                "--replace replaces the record, and the version wherever it has no traffic",
+            ],
+            hint=f"Give what is new a tag of its own. {_KEPT_BRIEFLY}",
+        )
+
+
+def _release(job: Job, staged: Staged, library: LocalLibrary | None) -> Release:
+    environ = job.site.environ
+    return Release(
+        version=str(job.plan.version),
+        commit=job.commit,
+        modified=job.modified,
+        app_yaml=staged.app_yaml,
+        manifest=staged.manifest,
+        configs=staged.configs,
+        library=_library_release(library) if library else None,
+        builder=Builder(
+            user=environ.get("GITHUB_ACTOR") or getpass.getuser(),
+            host=socket.gethostname(),
+            run=job.site.run_folder.name,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+
+
+def _library_release(library: LocalLibrary) -> LibraryRelease:
+    files = tuple(
+        LibraryFile(file.path, sums.size, sums.sha1, sums.sha256)
+        for file in library.files
+        for sums in [file.checksums]
+    )
+    return LibraryRelease(str(library.coordinates), library.version, files)
+
+
+def _staging_buckets(fleet: Fleet) -> tuple[Source, ...]:
+    """As App Engine names them after their projects."""
+    projects = dict.fromkeys(i.project for i in fleet.instances if not i.skip)
+    return tuple(Source(staging_bucket(project)) for project in projects)
+
+
+def _paths(release: Release) -> dict[str, str]:
+    return {file.path: file.sha1 for file in release.manifest.files}

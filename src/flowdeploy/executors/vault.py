@@ -1,0 +1,151 @@
+"""Where the files of releases are kept, each under the SHA-1 of its bytes.
+
+In a records bucket of one's own they stay. In UAT1's staging bucket, which the
+default is, they stay as long as its rules let them: days, as a rule. Records
+that are local have their files in a folder beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors.batch import MOST_CALLS
+from flowdeploy.executors.staging import Source
+from flowdeploy.executors.together import together
+from flowdeploy.journal.store import ObjectStore
+
+if TYPE_CHECKING:
+    from flowdeploy.executors.storage import Buckets, Listing
+
+_LOOKS = 16  # buckets looked into at once
+_UPLOADS = 8  # files on their way at once
+
+
+class Vault(Protocol):
+    """Files by the SHA-1 of their bytes, in hex. Every method raises ServiceError."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Buckets that have all that is kept; none where it is kept on this machine."""
+
+    def here(self, names: Collection[str]) -> Mapping[str, Path]:
+        """Where files that are kept lie on this machine, if they do."""
+
+    def recover(self, names: Collection[str]) -> frozenset[str]:
+        """Have these files again, if need be from elsewhere; what cannot be had any more."""
+
+    def keep(self, contents: Mapping[str, Path]) -> None:
+        """Have all of these files, sending those that are not there."""
+
+    def fetch(self, name: str, into: Path) -> None:
+        """Bring a file that is there to a path on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketVault:
+    """``own`` is where files are kept, ``store`` the objects below its prefix.
+
+    ``others`` are buckets that may have a file that ``own`` has lost or is about
+    to lose, and give it back by a copy at Google; ``own`` may be one of them,
+    since a copy of an object onto itself is as young as any.
+    """
+
+    buckets: Buckets
+    store: ObjectStore
+    own: Source
+    others: Sequence[Source] = ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (self.own,)
+
+    def here(self, names: Collection[str]) -> Mapping[str, Path]:  # noqa: ARG002
+        return {}
+
+    def recover(self, names: Collection[str]) -> frozenset[str]:
+        listing = self.buckets.listed(self.own.bucket)
+        lost = frozenset(n for n in names if self.own.prefix + n not in listing.lasting)
+        looks = together(self._names, self.others if lost else (), _LOOKS)
+        for source, there in looks:
+            lost -= self._copied(source, there & lost, listing)
+            if not lost:
+                break
+        return lost
+
+    def keep(self, contents: Mapping[str, Path]) -> None:
+        bucket, prefix = self.own.bucket, self.own.prefix
+        listing = self.buckets.listed(bucket)
+
+        def send(name: str) -> None:
+            self.buckets.upload(bucket, prefix + name, contents[name], listing.expiring)
+
+        missing = (name for name in contents if prefix + name not in listing.lasting)
+        for _ in together(send, missing, _UPLOADS):
+            pass  # what one of them raises ends it
+
+    def fetch(self, name: str, into: Path) -> None:
+        found = self.store.read(name)
+        if found is None:
+            raise ServiceError("NOT_FOUND", f"the file {name} is gone from {self.own.bucket}")
+        into.write_bytes(found.content)
+
+    def _names(self, source: Source) -> frozenset[str]:
+        """Nothing where a bucket is not ours to look into."""
+        try:
+            listing = self.buckets.listed(source.bucket)
+        except ServiceError:
+            return frozenset()
+        return listing.lasting | listing.expiring
+
+    def _copied(self, source: Source, names: frozenset[str], listing: Listing) -> frozenset[str]:
+        """Those that the source has given."""
+        asked, refused = sorted(names), set[str]()
+        for start in range(0, len(asked), MOST_CALLS):
+            some = asked[start : start + MOST_CALLS]
+            refused |= self.buckets.copy(source, self.own.bucket, some, listing.expiring)
+        return names - refused
+
+
+@dataclass(frozen=True, slots=True)
+class FolderVault:
+    """Files in a folder of this machine."""
+
+    folder: Path
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return ()
+
+    def here(self, names: Collection[str]) -> Mapping[str, Path]:
+        return {name: self.folder / name for name in names}
+
+    def recover(self, names: Collection[str]) -> frozenset[str]:
+        return frozenset(name for name in names if not (self.folder / name).is_file())
+
+    def keep(self, contents: Mapping[str, Path]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in self.recover(contents):
+            _copy(contents[name], self.folder / name)
+
+    def fetch(self, name: str, into: Path) -> None:
+        shutil.copyfile(self.folder / name, into)
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Whole or not at all, and on the disk."""
+    with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=to.parent, delete=False) as new:
+        try:
+            shutil.copyfileobj(source, new)
+            new.flush()
+            os.fsync(new.fileno())
+            Path(new.name).replace(to)
+        except BaseException:
+            Path(new.name).unlink(missing_ok=True)
+            raise
