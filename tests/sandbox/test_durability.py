@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from flowdeploy.sandbox.server import Sandbox
-from flowdeploy.sandbox.state import App, State
+from flowdeploy.sandbox.state import App, State, StateError
 
 SERVE = """
 import sys
@@ -115,8 +115,20 @@ def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "sandbox.db").write_bytes(b"garbage" * 1000)
-    with pytest.raises(OSError, match="not a database"):
+    with pytest.raises(StateError, match="not a database"):
         Sandbox(tmp_path)
+
+
+def test_a_database_of_another_program_is_an_error(tmp_path: Path) -> None:
+    State(tmp_path, ["CREATE TABLE apps (title TEXT)"]).close()
+    with pytest.raises(StateError, match="no such column"):
+        Sandbox(tmp_path, [App("akvoflow-1")])
+
+
+def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(StateError, match="exists"):
+        Sandbox(tmp_path / "state")
 
 
 def test_a_change_that_is_left_by_an_exception_did_not_happen(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from flowdeploy.cli.record import made
@@ -10,7 +9,7 @@ from flowdeploy.config import Config
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.sandbox.scenario import Scenario, ScenarioError, load, names, packaged
 from flowdeploy.sandbox.server import Sandbox
-from flowdeploy.sandbox.state import App, Settings
+from flowdeploy.sandbox.state import App, Settings, StateError
 
 # Long enough to be seen, and not longer.
 OPERATION_SECONDS = 0.8
@@ -32,9 +31,9 @@ def stand_in(state: Path, scenario: Scenario, *, host: str = "127.0.0.1", port: 
             f"cannot listen on {host}:{port}: {error.strerror or error}",
             hint="Another --port, or none for one that is free.",
         ) from error
-    except sqlite3.Error as error:
+    except StateError as error:
         raise FlowdeployError(
-            f"the sandbox's state in {state} cannot be read: {error}",
+            f"the sandbox's state cannot be read: {error}",
             hint="Remove the folder, or `flowdeploy sandbox reset` for the embedded one.",
         ) from error
 

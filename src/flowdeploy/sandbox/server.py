@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -28,7 +30,7 @@ from flowdeploy.sandbox.middleware import observed
 from flowdeploy.sandbox.pages import PAGES, Pages
 from flowdeploy.sandbox.rehearsal import REHEARSAL, Fault, Rehearsal
 from flowdeploy.sandbox.requestlog import LOG, RequestLog
-from flowdeploy.sandbox.state import App, Settings, State
+from flowdeploy.sandbox.state import App, Settings, State, StateError
 
 
 class Service(Protocol):
@@ -57,8 +59,8 @@ class Sandbox:
 
     ``state`` is the folder that it remembers in; ``port`` 0 takes a free one. ``apps``
     exist from the start, ``faults`` are armed. ``middlewares`` are aiohttp's, and see every
-    request before the stand-in does. Raises OSError where the address cannot be had, or the
-    folder holds something else.
+    request before the stand-in does. Raises OSError where the address cannot be had, and
+    StateError where the folder holds something else or cannot be written to.
     """
 
     def __init__(
@@ -75,9 +77,9 @@ class Sandbox:
         self._socket = _listen(host, port)
         try:
             self.state = _state(state, apps)
-        except BaseException:
+        except (OSError, sqlite3.Error) as error:
             self._socket.close()
-            raise
+            raise StateError(f"{state}: {error}") from error
         rehearsal = Rehearsal(settings, faults)
         self._application = _application(self.state, rehearsal, middlewares)
         self._loop = asyncio.new_event_loop()
@@ -136,9 +138,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _state(folder: Path, apps: Sequence[App]) -> State:
-    state = State(folder, [service.SCHEMA for service in SERVICES])
-    appengine.create_apps(state, apps)
-    storage.create_buckets(state, apps)
+    with ExitStack() as on_error:
+        state = State(folder, [service.SCHEMA for service in SERVICES])
+        on_error.callback(state.close)
+        appengine.create_apps(state, apps)
+        storage.create_buckets(state, apps)
+        on_error.pop_all()
     return state
 
 

@@ -53,6 +53,10 @@ class Settings:
     index_seconds: float = 0.0
 
 
+class StateError(Exception):
+    """A folder in which nothing can be remembered; the message says which and why."""
+
+
 class State:
     """The database and the blobs of one folder.
 
@@ -108,14 +112,13 @@ class State:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    """Raises OSError for a file that is no database."""
     db = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
     try:
         db.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error:
         db.close()
-        raise OSError(f"{file}: {error}") from error
+        raise
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA foreign_keys = ON")
     return db
