@@ -33,7 +33,9 @@ def fleet(project: Project) -> Project:
             f"flows/{name}/appengine-web.xml",
             _text(name, f"<automatic-scaling>{scaling}</automatic-scaling>"),
         )
-    project.edit("config/instances.yaml", "instances:\n", "descriptors: flows\ninstances:\n")
+    project.edit(
+        "config/instances.yaml", "instances:\n", "descriptors: flows\nrecords: local\ninstances:\n"
+    )
     project.edit("build.py", "print(", f'(staging / "{DEPLOYED_AS}").write_text("of uat2")\nprint(')
     _commit(project)
     return project
