@@ -68,9 +68,9 @@ def parse_ref(text: str, trunk: str = "master") -> Ref:
     if pull := _PULL.fullmatch(text):
         return Ref(Kind.PULL_REQUEST, f"refs/pull/{pull[1]}")
     if text.startswith("refs/heads/"):
-        return _branch(text.removeprefix("refs/heads/"), trunk)
+        return _branch(text, trunk)
     if text.startswith("refs/tags/"):
-        return _tag(text.removeprefix("refs/tags/"))
+        return _tag(text)
     if text.startswith("refs/"):
         raise _refused(text, "is neither a branch, a tag nor a pull request")
     if text != trunk and (_TAG.fullmatch(text) or text.startswith(PROMOTE)):
@@ -118,22 +118,24 @@ def is_version_id(text: str) -> bool:
     return bool(_VERSION_ID.fullmatch(text)) and text not in _RESERVED_VERSIONS
 
 
-def _branch(name: str, trunk: str) -> Ref:
+def _branch(text: str, trunk: str) -> Ref:
+    name = text.removeprefix("refs/heads/")
     if not name:
-        raise _refused(name, "is empty")
+        raise _refused(text, "is empty")
     if name in {"@", "HEAD"} or name[0] in "-./" or _ILLEGAL.search(name):
-        raise _refused(name, "is no name that git accepts for a branch")
+        raise _refused(text, "is no name that git accepts for a branch")
     return Ref(Kind.TRUNK if name == trunk else Kind.FEATURE, f"refs/heads/{name}")
 
 
-def _tag(name: str) -> Ref:
+def _tag(text: str) -> Ref:
+    name = text.removeprefix("refs/tags/")
     version = name.removeprefix(PROMOTE)
     if not _TAG.fullmatch(version):
-        raise _refused(name, "is no release or promote tag")
+        raise _refused(text, "is no release or promote tag")
     try:
         datetime.strptime(version, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError as error:
-        raise _refused(name, "names a moment that does not exist") from error
+        raise _refused(text, "names a moment that does not exist") from error
     kind = Kind.RELEASE if version == name else Kind.PROMOTE
     return Ref(kind, f"refs/tags/{name}", version)
 
