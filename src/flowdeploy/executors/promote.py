@@ -23,7 +23,8 @@ def verify(step: Verify, seen: Observation) -> Done:
     if objections := verify_objections(step.version, seen):
         raise Refused(
             "; ".join(objections),
-            hint=f"`flowdeploy versions --project {instance.project}` lists what is deployed.",
+            # The same words for every instance, so that many refusals are shown as one.
+            hint="`flowdeploy versions --project PROJECT` lists what is deployed.",
         )
     assert seen.app is not None  # noqa: S101  (verify_objections)
     live = seen.split is not None and seen.split.serves(step.version)
