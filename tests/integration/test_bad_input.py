@@ -269,6 +269,25 @@ def test_only_names_production(project: Project) -> None:
     _told(project.run("run", RELEASE, "--only", "flow-uat1"), 2, "flow-uat1")
 
 
+@pytest.mark.parametrize("empty", ["", ",", " , "])
+def test_no_instance_is_not_taken_for_all_of_them(project: Project, empty: str) -> None:
+    for command in (
+        ["run", RELEASE, "--only", empty],
+        ["plan", RELEASE, "--only", "akvoflow-1", "--only", empty],
+        ["promote", "1", empty],
+        ["deploy", RELEASE, "akvoflow-1", empty],
+    ):
+        _told(project.run(*command), 2, f"{empty!r} names no instance")
+    assert project.remote.requests() == []
+
+
+def test_what_fails_alike_on_many_instances_is_said_once(project: Project) -> None:
+    ended = project.run("promote", "20190101-000000", "all")
+    assert ended.code == 4
+    assert ended.out.count("version 20190101-000000 is not deployed") == 1
+    assert ended.out.count("versions --project PROJECT") == 1
+
+
 def test_clojars_that_refuses(project: Project) -> None:
     path = "/_sandbox/clojars/groups/org.akvo.flow"
     project.remote.call("PUT", path, {"members": ["somebody"]})

@@ -35,10 +35,13 @@ class Ids(click.ParamType[tuple[str, ...]]):
     def convert(
         self,
         value: Any,
-        param: click.Parameter | None,  # noqa: ARG002  (click's signature)
-        ctx: click.Context | None,  # noqa: ARG002
+        param: click.Parameter | None,
+        ctx: click.Context | None,
     ) -> tuple[str, ...]:
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        ids = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not ids:  # an empty variable of a script must not come to mean all
+            self.fail(f"{value!r} names no instance.", param, ctx)
+        return ids
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
