@@ -35,13 +35,20 @@ class App:
 class Deployed:
     """A version that exists.
 
-    ``files`` is path → SHA-1, ``settings`` the other fields of the API's Version
-    (see `drift`); None where the server does not say.
+    ``files`` is path → SHA-1, ``archive`` the name of the object that has them instead,
+    ``settings`` the other fields of the API's Version (see `drift`); None where the
+    server does not say.
     """
 
     serving_status: str = "SERVING"
     files: Mapping[str, str] | None = None
     settings: Mapping[str, Any] | None = None
+    archive: str | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the server says which files the version has."""
+        return self.files is not None or self.archive is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +111,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A deploy as it is meant, and what the user has said may happen."""
+    """A deploy as it is meant, and what the user has said may happen.
+
+    ``archive`` is the name that a zip archive of the files has, in whatever way they go.
+    """
 
     version: str
     traffic: Traffic
     files: Mapping[str, str]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    archive: str = ""
     first_live: bool = False
     replace: bool = False
     allow_older: bool = False
@@ -156,7 +167,7 @@ def is_deployed(wanted: Wanted, seen: Observation) -> bool:
     """
     if seen.deployed is None:
         return False
-    if seen.deployed.files is None:
+    if not seen.deployed.is_told:
         return seen.split is not None and seen.split.serves(wanted.version)
     return not any(difference.grave for difference in differences(wanted, seen.deployed))
 
@@ -164,13 +175,21 @@ def is_deployed(wanted: Wanted, seen: Observation) -> bool:
 def differences(wanted: Wanted, deployed: Deployed) -> tuple[Difference, ...]:
     """Where the version is not as it is meant, as far as the server says how it is."""
     return (
-        *(() if deployed.files is None else drift.of_files(wanted.files, deployed.files)),
+        *_content_differences(wanted, deployed),
         *(
             ()
             if deployed.settings is None
             else drift.of_settings(wanted.settings, deployed.settings)
         ),
     )
+
+
+def _content_differences(wanted: Wanted, deployed: Deployed) -> tuple[Difference, ...]:
+    if deployed.files is not None:
+        return drift.of_files(wanted.files, deployed.files)
+    if deployed.archive in (None, wanted.archive):
+        return ()
+    return (Difference(drift.FILES, {deployed.archive: None}, {wanted.archive: None}),)
 
 
 def grouped(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ RELEASE = "20200403-073034"
 ONE = ["run", RELEASE, "--only", "akvoflow-1"]
 VERSIONS = "/v1/apps/akvoflow-1/services/default/versions"
 SERVICE = "/v1/apps/akvoflow-1/services/default"
+COPIES = "*/rewriteTo/*"
 REQUEST_KINDS = ["unavailable", "internal", "quota", "reset", "reset-after", "conflict"]
 
 
@@ -55,9 +56,10 @@ def test_a_lost_answer_is_waited_for_where_the_operation_goes_on(project: Projec
 @pytest.mark.parametrize("kind", ["unavailable", "internal", "quota", "reset"])
 def test_questions_and_uploads_are_asked_again(project: Project, kind: str) -> None:
     project.remote.settings(operation_seconds=0.1)
-    targets = ("/v1/apps/akvoflow-1", SERVICE, "/v1/apps/*/operations/*", "/storage/*", "/upload/*")
+    targets = ("/v1/apps/akvoflow-1", SERVICE, "/v1/apps/*/operations/*", "/storage/*", COPIES)
     for target in targets:
         project.remote.fault(kind, project="akvoflow-1", target=target, times=1)
+    project.remote.fault(kind, project="flow-uat1", target="/upload/*", times=1)
     report = project.report(*ONE)
     assert report["exit_code"] == 0
     assert project.remote.begun("akvoflow-1") == ["CreateVersion"]
@@ -187,7 +189,8 @@ def test_a_check_that_cannot_be_made_refuses_the_run(project: Project) -> None:
 
 
 def test_a_staging_bucket_that_may_not_be_written_is_told(project: Project) -> None:
-    project.remote.fault("permission", project="akvoflow-1", method="POST", target="/upload/*")
+    for target in (COPIES, "/upload/*"):
+        project.remote.fault("permission", project="akvoflow-1", method="POST", target=target)
     report = project.report(*ONE)
     assert (report["exit_code"], _step(report, "akvoflow-1")["outcome"]) == (3, "failed")
     assert project.remote.begun("akvoflow-1") == []

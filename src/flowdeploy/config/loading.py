@@ -20,7 +20,6 @@ _MAX_BYTES = 4 << 20
 
 # What may be written but has no effect yet: whoever gives it one removes its row.
 _NOT_APPLIED: tuple[tuple[str, Callable[[ConfigFile], bool]], ...] = (
-    ("upload: mode zip", lambda file: file.upload.mode == "zip"),
     ("health", lambda file: file.health is not None),
     ("rollout.waves: max", lambda file: any(wave.max != ALL for wave in file.rollout.waves)),
     ("rollout.waves: pause", lambda file: any(wave.pause for wave in file.rollout.waves)),

@@ -101,6 +101,7 @@ class AppEngine:
             body.get("servingStatus", "SERVING"),
             _files(body),
             version_settings(body) if view == "FULL" else None,
+            _archive(body),
         )
 
     def operation(self, name: str) -> Operation:
@@ -170,6 +171,12 @@ def _files(body: dict[str, Any]) -> dict[str, str] | None:
     if not files:
         return None
     return {path: _sha1(entry) for path, entry in files.items()}
+
+
+def _archive(body: dict[str, Any]) -> str | None:
+    """The name of the object that a version's files were in; None where the server gives none."""
+    url: str = body.get("deployment", {}).get("zip", {}).get("sourceUrl", "")
+    return url.rpartition("/")[2] or None
 
 
 def _sha1(entry: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
 from flowdeploy.errors import Refused
@@ -83,8 +83,13 @@ class WorkCrew:
     @cached_property
     def _instances(self) -> Instances:
         from flowdeploy.executors.instances import Instances
+        from flowdeploy.executors.zipping import zip_delivery
 
-        return Instances(self._cloud, self._job.config.descriptors)
+        config = self._job.config
+        if config.upload == "files":
+            return Instances(self._cloud, config.descriptors)
+        deliver = partial(zip_delivery, self._job.site.run_folder)
+        return Instances(self._cloud, config.descriptors, deliver)
 
     @cached_property
     def _archive(self) -> Archive:

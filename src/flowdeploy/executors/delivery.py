@@ -38,9 +38,12 @@ class Delivery(Protocol):
 class FileDelivery:
     """One object for every different content, named by its SHA-1, as gcloud does it."""
 
-    def __init__(self, buckets: Buckets, packages: Iterable[Package]) -> None:
+    def __init__(
+        self, buckets: Buckets, packages: Iterable[Package], remarks: tuple[str, ...] = ()
+    ) -> None:
         names = frozenset(sha1 for package in packages for sha1 in package.manifest.by_sha1)
         self._stager = Stager(buckets, names)
+        self._remarks = remarks
 
     def look(self, bucket: str) -> None:
         self._stager.look(bucket)
@@ -52,4 +55,4 @@ class FileDelivery:
             tuple(package.manifest.by_sha1), package.contents, package.sources, package.own
         )
         remarks = yield from self._stager.bring(bucket, needed, notify)
-        return Delivered(package.body(bucket), remarks)
+        return Delivered(package.body(bucket), self._remarks + remarks)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowdeploy.checks import (
     App,
@@ -27,16 +28,21 @@ from flowdeploy.executors.together import together
 from flowdeploy.plan import Deploy, Promote, Verify
 from flowdeploy.rollout import Notify, Running
 
+if TYPE_CHECKING:
+    from flowdeploy.executors.storage import Buckets
+
 
 @dataclass(slots=True)
 class Instances:
     """What is learnt of the apps by checks and verifications serves deploys and promotions.
 
-    ``descriptors`` is the folder of the instances' own appengine-web.xml, if they have any.
+    ``descriptors`` is the folder of the instances' own appengine-web.xml, if they have any;
+    ``deliver`` is how all packages will reach their buckets.
     """
 
     cloud: Cloud
     descriptors: Path | None = None
+    deliver: Callable[[Buckets, Collection[Package]], Delivery] = FileDelivery
     _apps: dict[str, App] = field(default_factory=dict)
     _packages: dict[str, Package] = field(default_factory=dict)
     _delivery: Delivery | None = None
@@ -50,7 +56,9 @@ class Instances:
     ) -> None:
         """Look at every instance to be deployed to. Raises Refused with all that speaks against."""
         self._packages, findings = packages(steps, staged, orders, self.descriptors)
-        self._delivery = self._delivery or FileDelivery(self.cloud.buckets, self._packages.values())
+        self._delivery = self._delivery or self.deliver(
+            self.cloud.buckets, tuple(self._packages.values())
+        )
         looks = together(self._look, steps, self.cloud.connections)
         for count, (step, seen) in enumerate(looks, 1):
             progress(count, len(steps))

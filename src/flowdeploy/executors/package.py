@@ -103,11 +103,13 @@ def _package(step: Deploy, common: Common, own: OwnDescriptor | None, orders: Or
     app = settled(common.app, step.instance, own)
     _check_service(step, common.app)
     replaced = {own.file.path: own.file.sha1} if own else {}
+    manifest = common.manifest.with_file(own.file) if own else common.manifest
     wanted = Wanted(
         str(step.version),
         step.traffic,
         ChainMap(replaced, common.paths) if own else common.paths,
         version_settings(app.fields),
+        f"{manifest.digest}.zip",
         first_live=orders.first_live,
         replace=orders.replace,
         allow_older=orders.allow_older,
@@ -115,7 +117,7 @@ def _package(step: Deploy, common: Common, own: OwnDescriptor | None, orders: Or
     return Package(
         wanted,
         app,
-        common.manifest.with_file(own.file) if own else common.manifest,
+        manifest,
         common.contents,
         {own.file.sha1: own.path} if own else {},
         common.sources,
