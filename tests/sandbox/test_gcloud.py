@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -34,6 +35,16 @@ INDEX = """
 indexes:
 - {kind: Message, properties: [{name: about}, {name: updated, direction: desc}]}
 - {kind: Region, ancestor: yes, properties: [{name: order}]}
+"""
+APPENGINE_WEB = """<?xml version="1.0" encoding="utf-8"?>
+<appengine-web-app xmlns="http://appengine.google.com/ns/1.0">
+  <runtime>java17</runtime>
+  <instance-class>F2</instance-class>
+  <static-files><include path="/css/**"/></static-files>
+</appengine-web-app>
+"""
+WEB = """<?xml version="1.0" encoding="utf-8"?>
+<web-app xmlns="http://java.sun.com/xml/ns/javaee" version="2.5"/>
 """
 DISPATCH = """
 dispatch:
@@ -130,6 +141,31 @@ def test_a_staged_java_application_is_deployed(gcloud: Gcloud, tmp_path: Path) -
     assert described.strip() == "java21"
 
 
+@pytest.mark.skipif(not shutil.which("java"), reason="Java is not installed")
+def test_a_java_application_is_staged_by_gcloud_and_deployed(
+    gcloud: Gcloud, tmp_path: Path
+) -> None:
+    """gcloud turns appengine-web.xml into an app.yaml with its Java tools."""
+    inside = tmp_path / "exploded" / "WEB-INF"
+    (inside.parent / "css").mkdir(parents=True)
+    (inside.parent / "css" / "base.css").write_text("a {}")
+    inside.mkdir()
+    (inside / "appengine-web.xml").write_text(APPENGINE_WEB)
+    (inside / "web.xml").write_text(WEB)
+    deploy = ("app", "deploy", str(inside / "appengine-web.xml"), "--version")
+    gcloud(*deploy, "j1", "--no-promote")
+    assert versions(gcloud) == {"1": 1.0, "j1": 0.0}
+    gcloud(*deploy, "j2", "--promote")
+    assert versions(gcloud) == {"1": 0.0, "j1": 0.0, "j2": 1.0}
+
+    describe = ("app", "versions", "describe", "j2", "--service=default", "--format=json")
+    described = json.loads(gcloud(*describe))
+    assert (described["runtime"], described["instanceClass"]) == ("java17", "F2")
+    assert {"app.yaml", "WEB-INF/web.xml", "__static__/css/base.css"} <= described["deployment"][
+        "files"
+    ].keys()
+
+
 def test_configuration_is_written_once(gcloud: Gcloud, sandbox: Sandbox, tmp_path: Path) -> None:
     files = {"queue": QUEUE, "cron": CRON, "index": INDEX, "dispatch": DISPATCH}
     for name, text in files.items():
@@ -162,6 +198,10 @@ def test_configuration_is_written_once(gcloud: Gcloud, sandbox: Sandbox, tmp_pat
 def test_services_are_described(gcloud: Gcloud) -> None:
     text = gcloud("app", "services", "describe", "default", "--format=value(split.allocations)")
     assert text.strip() == "1=1.0"
+    assert gcloud("app", "services", "list", "--format=value(id,versions)").split() == [
+        "default",
+        "1",
+    ]
     assert gcloud("app", "describe", "--format=value(defaultHostname)").strip() == (
         "akvoflow-1.ew.r.appspot.com"
     )
