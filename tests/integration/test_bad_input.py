@@ -190,6 +190,13 @@ def test_a_build_that_fails(project: Project) -> None:
     assert project.remote.changes() == []
 
 
+def test_a_failed_builds_words_do_nothing_to_the_terminal(project: Project) -> None:
+    project.write("build.py", "raise SystemExit('\\x1b[31mno\\x1b[0m \\x1b]0;title\\x07compiler')")
+    ended = project.run("run", RELEASE, "--allow-dirty")
+    _told(ended, 1, "no compiler")
+    assert not {"\x1b", "\a"} & set(ended.out + ended.err)
+
+
 def test_the_first_command_that_fails_is_the_last(project: Project) -> None:
     project.edit(
         "config/instances.yaml", "[python3 build.py]", '["false", "touch target-2", "true"]'

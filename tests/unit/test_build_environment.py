@@ -12,10 +12,15 @@ CREDENTIALS = (
     "CLOJARS_USERNAME CLOJARS_PASSWORD GITHUB_TOKEN GH_TOKEN NPM_TOKEN TOKEN npm_token PGPASSWORD "
     "MY_SECRET AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID API_KEY DEPLOY_KEYS KEY my_api_key "
     "GOOGLE_APPLICATION_CREDENTIALS GOOGLE_GHA_CREDS_PATH CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE "
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL SSH_AUTH_SOCK"
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL SSH_AUTH_SOCK APIKEY MYKEY MONKEY "
+    "GH_PAT NPM_CONFIG__AUTH npm_config_//registry.npmjs.org/:_authToken DOCKER_AUTH_CONFIG "
+    "SSH_PRIVATE_KEY_FILE GCP_SA_KEY_JSON AZURE_CLIENT_SECRET_VALUE TOKEN_FOO DB_PASS GCP_CREDS "
+    "CLOUDSDK_CONFIG GITHUB_STEP_SUMMARY"
 )
+OF_LATER_STEPS = "GITHUB_ENV GITHUB_PATH GITHUB_OUTPUT GITHUB_STATE BASH_ENV"
 HARMLESS = (
-    "PATH HOME LANG MONKEY KEYBOARD TOKENIZERS_PARALLELISM GITHUB_SHA CLOUDSDK_CONFIG JAVA_HOME"
+    "PATH PWD HOME LANG KEYBOARD TOKENIZERS_PARALLELISM GIT_AUTHOR_NAME PATTERN BYPASS XAUTHORITY "
+    "GITHUB_SHA GITHUB_WORKSPACE CLOUDSDK_CORE_PROJECT JAVA_HOME MAVEN_OPTS"
 )
 
 
@@ -26,6 +31,11 @@ def test_a_credential_is_taken_out_unless_it_is_named(name: str) -> None:
     assert environment(environ, (), {}, pull_request=False) == {"PATH": "/bin"}
     assert environment(environ, (name,), {}, pull_request=False) == environ
     assert environment(environ, (name,), {}, pull_request=True) == {"PATH": "/bin"}
+
+
+@pytest.mark.parametrize("name", OF_LATER_STEPS.split())
+def test_what_the_ci_runs_next_is_no_business_of_the_build(name: str) -> None:
+    assert environment({name: "/file"}, (name,), {}, pull_request=False) == {}
 
 
 @pytest.mark.parametrize("name", HARMLESS.split())

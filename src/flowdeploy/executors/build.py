@@ -32,14 +32,20 @@ _TAIL = 20
 _MAX_LINE = 1 << 16
 _TICK = 0.1
 
-# The names that a credential goes by: Clojars, Google's and GitHub's actions, and
-# what everyone calls theirs. An SSH agent signs as its owner, so it counts as one.
+# By writing into these files a step of the CI says what later steps run with, which have
+# the credentials that a build has not: GitHub's, and CircleCI's.
+_OF_LATER_STEPS = frozenset(
+    {"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "BASH_ENV"}
+)
+# What a credential's name has among its words, which underscores divide: Clojars, Google's
+# and GitHub's actions, npm, Docker, and what everyone calls theirs. An SSH agent signs as its
+# owner, so it counts as one; so does gcloud's folder, and the run's summary is not the
+# build's to write. Any word that ends in KEY is taken for one: APIKEY, and then MONKEY too.
 _CREDENTIAL = re.compile(
-    r"""CLOJARS_.* | CLOUDSDK_AUTH_.* | ACTIONS_ID_TOKEN_.* | GOOGLE_GHA_CREDS_PATH | SSH_AUTH_SOCK
-    | AWS_ACCESS_KEY_ID | .*(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL)S? | (.*_)?KEYS?""",
+    r"""(.*_)? ([^_]*(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|KEY)S?
+    | PASS | CREDS? | AUTH | PAT) (_.*)? | CLOJARS_.* | CLOUDSDK_CONFIG | GITHUB_STEP_SUMMARY""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def environment(
@@ -51,13 +57,14 @@ def environment(
     """The environment of a build: ``environ`` without credentials, and ``variables``.
 
     A variable whose name looks like a credential's stays only if ``allowed``
-    names it, and never for a pull request, which is code from outside.
+    names it, and never for a pull request, which is code from outside. The
+    files with which the CI's later steps are steered never stay.
     """
     spared = frozenset() if pull_request else frozenset(allowed)
     kept = {
         name: value
         for name, value in environ.items()
-        if name in spared or not _CREDENTIAL.fullmatch(name)
+        if name not in _OF_LATER_STEPS and (name in spared or not _CREDENTIAL.fullmatch(name))
     }
     return kept | dict(variables)
 
@@ -74,8 +81,8 @@ def run(
     """Run the build's commands in order, up to the first one that fails.
 
     They see ``environ`` without credentials (see `environment`) and ``variables``.
-    Every line of output goes to ``echo``, without control characters, and as it is
-    to the end of the file ``log``. Raises ToolError: for programs that are missing,
+    Every line of output goes to ``echo``, and every byte to the end of the file ``log``;
+    nothing is made fit to be shown here. Raises ToolError: for programs that are missing,
     before anything runs; for a command that fails, with how it ended and its last lines.
     """
     seen = environment(environ, build.env, variables, pull_request)
@@ -195,11 +202,10 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
         *whole, rest = (rest + decoder.decode(chunk)).split("\n")
         if len(rest) >= _MAX_LINE:
             whole, rest = [*whole, rest], ""
-        for line in whole:
-            yield _CONTROL.sub("", line)
+        yield from whole
     rest += decoder.decode(b"", final=True)
     if rest:
-        yield _CONTROL.sub("", rest)
+        yield rest
 
 
 def _title(command: str) -> str:
