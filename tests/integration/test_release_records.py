@@ -227,10 +227,20 @@ def test_records_of_ones_own_keep_files_that_staging_buckets_forget(unlike: Proj
     assert names <= objects(unlike, "flow-records")
     for bucket in staging():
         forget(unlike, bucket)
-    unlike.remote.put_version("akvoflow-37", "1")
     again = unlike.report("run", RELEASE)
     assert unlike.outline(again)[0] == "build build: unchanged"
     assert again["exit_code"] == 0
+
+
+def test_what_is_kept_travels_once(project: Project) -> None:
+    """From where it is kept it is copied into staging buckets at Google."""
+    project.report("run", "master")
+    assert project.remote.requests("POST", "/upload/*flow-uat2*") == []
+    own_records(project)
+    project.release(RELEASE, "second ")
+    project.remote.call("DELETE", "/_sandbox/requests")
+    assert project.report("run", RELEASE)["exit_code"] == 0
+    assert project.remote.requests("POST", "/upload/*staging*") == []
 
 
 def test_local_records_keep_files_on_this_machine(unlike: Project) -> None:

@@ -20,6 +20,7 @@ from flowdeploy.executors.folder_store import FolderStore
 from flowdeploy.executors.job import Job
 from flowdeploy.executors.library import File, Library
 from flowdeploy.executors.library import Release as LocalLibrary
+from flowdeploy.executors.package import Common
 from flowdeploy.executors.records import staging_bucket
 from flowdeploy.executors.staging import Source, Staged
 from flowdeploy.executors.vault import BucketVault, FolderVault, Vault
@@ -128,15 +129,16 @@ class Archive:
         return self.vault.sources
 
     def keep(self, staged: Staged, library: LocalLibrary | None) -> None:
-        """Keep what was built: the files, then the record.
+        """Keep what was built and is common to all instances: the files, then the record.
 
         Refused where the version has a record of other content.
         """
-        release = _release(self.job, staged, library)
+        common = Common.of(staged, self.job.config.descriptors)
+        release = _release(self.job, staged, common, library)
         stands = None if self.job.orders.replace else self._recorded
         if stands and not stands.release.equals(release):
             raise self._of_another_build(stands.release, release)
-        self.vault.keep({**staged.contents, **self._library_files(library)})
+        self.vault.keep({**common.contents, **self._library_files(library)})
         if stands is None:
             self.releases.write(release, over=self._recorded)
 
@@ -202,14 +204,14 @@ class Archive:
         )
 
 
-def _release(job: Job, staged: Staged, library: LocalLibrary | None) -> Release:
+def _release(job: Job, staged: Staged, common: Common, library: LocalLibrary | None) -> Release:
     environ = job.site.environ
     return Release(
         version=str(job.plan.version),
         commit=job.commit,
         modified=job.modified,
         app_yaml=staged.app_yaml,
-        manifest=staged.manifest,
+        manifest=common.manifest,
         configs=staged.configs,
         library=_library_release(library) if library else None,
         builder=Builder(
