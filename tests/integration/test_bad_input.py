@@ -254,7 +254,11 @@ def test_nobody_listens(project: Project, nobody: str, command: list[str]) -> No
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "ftp://host", "http://[", "http://h:0"])
 def test_a_sandbox_at_no_url(project: Project, url: str) -> None:
-    for command in (["run", "master"], ["promote", "1", "all"], ["versions", "--project", "p"]):
+    for command in (
+        ["run", "master"],
+        ["promote", "1", "all"],
+        ["versions", "--project", "project"],
+    ):
         _told(project.run(*command, FLOWDEPLOY_SANDBOX=url), 2, "is no URL", "sandbox serve")
 
 

@@ -44,7 +44,10 @@ def _app(url: str, project: str) -> requests.Response:
 
 
 def test_a_server_says_where_it_is_and_how_to_reach_it(project: Project) -> None:
-    with _served("--app", "my-project:us-central", "--app", "other-project") as (url, after):
+    with _served(
+        *("--app", "my-project:us-central", "--app", "other-project"),
+        *("--app", "example.org:third-project"),
+    ) as (url, after):
         assert url.startswith("http://127.0.0.1:")
         for words in (
             f"export FLOWDEPLOY_SANDBOX={url}\n",
@@ -54,6 +57,7 @@ def test_a_server_says_where_it_is_and_how_to_reach_it(project: Project) -> None
             assert words in after
         assert _app(url, "my-project").json()["locationId"] == "us-central"
         assert _app(url, "other-project").json()["servingStatus"] == "SERVING"
+        assert _app(url, "example.org:third-project").ok
         assert _app(url, "akvoflow-3").ok
         assert _app(url, "nobody-here").status_code == 404
         ended = project.run("versions", "--project", "my-project", FLOWDEPLOY_SANDBOX=url)
@@ -116,12 +120,26 @@ def test_a_port_that_is_taken_is_told(project: Project) -> None:
         ["--fault-rate", "2"],
         ["--operation-seconds", "x"],
         ["--scenario", "nowhere.yaml"],
+        ["--app", ""],
+        ["--app", "BAD/..:x"],
+        ["--app", "my-project:nowhere"],
+        ["--app", "my-project:"],
     ],
 )
 def test_impossible_behaviour_is_refused(project: Project, options: list[str]) -> None:
     ended = project.run("sandbox", "serve", *options)
     assert (ended.code, ended.out) == (2, "")
     assert options[0] in ended.err or options[1] in ended.err
+
+
+def test_a_state_that_is_no_state_is_told_with_what_to_do(project: Project) -> None:
+    project.write(".flowdeploy/sandbox/sandbox.db", "no database " * 1000)
+    project.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
+    command = [sys.executable, "-m", "flowdeploy", "--sandbox", "versions", "--project", "p"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot be read" in done.stderr
+    assert "sandbox reset" in done.stderr
 
 
 def test_a_shell_completes_instances(project: Project) -> None:

@@ -103,6 +103,22 @@ def test_what_does_not_exist_is_told(project: Project) -> None:
     assert "nobody-here" in ended.err
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["--project", odd] for odd in ("", "p", "../x", "Akvoflow-1", "akvoflow-1\n", "a b")),
+        *(["--project", "akvoflow-1", "--service", odd] for odd in ("", "../x", "API")),
+    ],
+)
+def test_what_no_project_or_service_is_called_is_refused(
+    project: Project, options: list[str]
+) -> None:
+    ended = project.run("versions", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{options[-1]!r} is no id of a {options[-2].strip('-')}" in ended.err
+    assert project.remote.requests() == []
+
+
 def test_versions_need_no_configuration(project: Project, tmp_path: Path) -> None:
     project.monkeypatch.chdir(tmp_path)
     assert project.run(*LIST).code == 0

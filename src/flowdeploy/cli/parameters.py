@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -49,6 +50,20 @@ class Ids(click.ParamType[tuple[str, ...]]):
         from flowdeploy.cli.completion import instance_ids
 
         return instance_ids(ctx, param, incomplete)
+
+
+class Id(click.ParamType[str]):
+    """Google's id of a project or service, in the form that the configuration asks for."""
+
+    def __init__(self, kind: Literal["project", "service"]) -> None:
+        self.name = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from flowdeploy.config.models import PROJECT, SERVICE
+
+        if not re.fullmatch({"project": PROJECT, "service": SERVICE}[self.name], value):
+            self.fail(f"{value!r} is no id of a {self.name}.", param, ctx)
+        return str(value)
 
 
 def rollout_options(command: Command) -> Command:

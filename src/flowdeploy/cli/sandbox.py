@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, sandbox_extra, session
 from flowdeploy.endpoints import DEMO_TOKEN, DEMO_USER
+from flowdeploy.errors import UsageError
 
 if TYPE_CHECKING:
     from flowdeploy.sandbox.state import App
@@ -101,11 +103,25 @@ def reset() -> None:
 
 def _apps(here: Session, named: tuple[str, ...]) -> tuple[App, ...]:
     from flowdeploy.cli.stand_in import apps_of
+
+    return (*apps_of(here.config_if_any()), *map(_app, named))
+
+
+def _app(text: str) -> App:
+    """Raises UsageError for what is no id of a project, and for an unknown location."""
+    from flowdeploy.config.models import PROJECT
+    from flowdeploy.sandbox.hosts import REGION_IDS
     from flowdeploy.sandbox.state import App
 
-    given = (text.rpartition(":") for text in named)
-    apps = (App(project, location) if project else App(location) for project, _, location in given)
-    return (*apps_of(here.config_if_any()), *apps)
+    if re.fullmatch(PROJECT, text):  # which may have a colon itself: example.com:project
+        return App(text)
+    project, _, location = text.rpartition(":")
+    if not re.fullmatch(PROJECT, project) or location not in REGION_IDS:
+        raise UsageError(
+            f"--app {text!r} is neither PROJECT nor PROJECT:LOCATION",
+            hint=f"Locations are {', '.join(REGION_IDS)}.",
+        )
+    return App(project, location)
 
 
 def _directions(url: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowdeploy.cli.options import LISTS, common_options
+from flowdeploy.cli.parameters import Id
 from flowdeploy.cli.session import session
 from flowdeploy.errors import ServiceError
 
@@ -24,8 +25,12 @@ Examples:
   flowdeploy versions --project akvoflow-uat1
   flowdeploy versions --project akvoflow-uat1 --format json""",
 )
-@click.option("--project", required=True, metavar="P", help="The App Engine project.")
-@click.option("--service", metavar="S", help="Only the versions of this service.")
+@click.option(
+    "--project", type=Id("project"), required=True, metavar="P", help="The App Engine project."
+)
+@click.option(
+    "--service", type=Id("service"), metavar="S", help="Only the versions of this service."
+)
 @common_options(LISTS)
 def command(project: str, service: str | None) -> None:
     """List the versions of a project: SERVICE, VERSION.ID, TRAFFIC_SPLIT, LAST_DEPLOYED,

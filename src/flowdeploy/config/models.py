@@ -16,7 +16,7 @@ from flowdeploy.units import ALL, Portion, parse_duration
 _LINE = r"^[^\x00-\x1f\x7f]+$"
 _URL = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?$"
 PROJECT = r"^([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
-_SERVICE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+SERVICE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _BRANCH = r"^[^-\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*$"
@@ -186,7 +186,7 @@ class InstanceSection(Section):
     )
     service: str = Field(
         default="default",
-        pattern=_SERVICE,
+        pattern=SERVICE,
         description="The App Engine service: lower-case letters, digits and inner hyphens.",
         examples=["default"],
     )
