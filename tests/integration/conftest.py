@@ -69,6 +69,7 @@ print("built", os.environ.get("FLOWDEPLOY_VERSION"))
 """
 INSTANCES = ("flow-uat1", "flow-uat2", *(f"akvoflow-{n}" for n in (1, 2, 3, 37, 4, 5)))
 TAGS = ("20200402-101500", "20200403-073034")
+CHANGED = ("/v1/", "/repo/")
 COMMITTED = "2020-04-03T09:30:34+02:00"
 
 
@@ -109,8 +110,9 @@ class Remote:
         return [entry for entry in log if method in ("*", entry["method"])]
 
     def changes(self) -> list[str]:
-        """Every request that was more than a question, as ``METHOD path``."""
-        return [f"{r['method']} {r['path']}" for r in self.requests() if r["method"] != "GET"]
+        """Every request that would change an app or the library, as ``METHOD path``."""
+        asked = [r for r in self.requests() if r["method"] != "GET"]
+        return [f"{r['method']} {r['path']}" for r in asked if r["path"].startswith(CHANGED)]
 
     def begun(self, project: str) -> list[str]:
         """The methods of all operations of an app, in the order in which they began."""
