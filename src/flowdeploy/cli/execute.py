@@ -15,9 +15,10 @@ import click
 
 from flowdeploy.cli.bugs import kept
 from flowdeploy.cli.checkout import Source
-from flowdeploy.cli.pipes import readers_may_leave
+from flowdeploy.cli.notes import note
 from flowdeploy.cli.record import made, record
 from flowdeploy.cli.session import Session
+from flowdeploy.cli.streams import Unwritable
 from flowdeploy.display import report as report_display
 from flowdeploy.display.progress import listener
 from flowdeploy.display.terminal import console_on
@@ -50,8 +51,10 @@ def execute(plan: Plan, session: Session, options: Options) -> None:
     for bug in report.bugs:
         kept(bug)
     record(report, [session.run_folder(report.run), *folders])
-    with readers_may_leave():
+    try:
         _print(report, session)
+    except Unwritable as error:  # the run has ended as it has, and its report is kept
+        note(str(error))
     click.get_current_context().exit(report.exit_code)
 
 

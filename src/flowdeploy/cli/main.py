@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -17,8 +18,8 @@ import click
 
 from flowdeploy.cli.bugs import kept
 from flowdeploy.cli.options import LISTS, Settings, common_options
-from flowdeploy.cli.pipes import readers_may_leave
 from flowdeploy.cli.session import Session
+from flowdeploy.cli.streams import Unwritable, secure
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.report import Bug, error_json, report_json, unplanned
 
@@ -88,6 +89,7 @@ def flowdeploy() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; whatever goes wrong is told here."""
+    secure()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if completing := os.environ.get(COMPLETION):
@@ -100,10 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: list[str]) -> int:
     settings = Settings()
     try:
-        with (
-            readers_may_leave(),
-            flowdeploy.make_context("flowdeploy", arguments, obj=settings) as ctx,
-        ):
+        with flowdeploy.make_context("flowdeploy", arguments, obj=settings) as ctx:
             flowdeploy.invoke(ctx)
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -127,7 +126,7 @@ def _fail(error: FlowdeployError, settings: Settings, arguments: Sequence[str]) 
 
     document = _document(error, settings)
     if settings.format == "json" or _asks_for_json(arguments):
-        with readers_may_leave():
+        with suppress(Unwritable):  # standard error says it
             click.echo(json.dumps(document, indent=2))
     render(error, console_on(sys.stderr, os.environ))
     return error.exit_code

@@ -48,6 +48,7 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
             stream.write(json.dumps(rows, indent=2) + "\n")
         case Format.YAML:
             stream.write(_yaml(rows))
+    stream.flush()
 
 
 def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
