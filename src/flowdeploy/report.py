@@ -70,7 +70,7 @@ class StepReport:
 
     ``seconds`` is the time from its start to its end, waiting included;
     ``previous`` is the traffic split that the step replaced; ``notes`` are what
-    else a person should know.
+    else a person should know; ``left_unchanged`` is that nothing was changed.
     """
 
     stage: str
@@ -83,6 +83,7 @@ class StepReport:
     previous: Split | None = None
     error: FlowdeployError | None = None
     notes: tuple[str, ...] = ()
+    left_unchanged: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -91,7 +92,7 @@ class StepReport:
     @property
     def may_have_changed(self) -> bool:
         """Whether its instance may be other than before the run."""
-        if not isinstance(self.step, Deploy | Promote):
+        if self.left_unchanged or not isinstance(self.step, Deploy | Promote):
             return False
         if self.outcome is Outcome.FAILED:
             # A promotion begins with its version dark; one that ends there has moved nothing.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Thread
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,11 +101,22 @@ def _begin_somebody_elses_deploy(remote: Remote, project: str, version: str, sec
     return name
 
 
+def _end_it_once_it_is_looked_at(remote: Remote, name: str) -> None:
+    for _ in range(600):
+        if remote.requests("GET", f"/v1/{name}"):
+            break
+        sleep(0.05)
+    remote.call("POST", "/_sandbox/clock", {"advance": 600})
+
+
 def test_somebody_elses_operation_is_waited_for(project: Project) -> None:
     """A deploy of the very version that is promoted has been begun over it."""
     project.remote.put_version("akvoflow-1", "v0")
-    name = _begin_somebody_elses_deploy(project.remote, "akvoflow-1", "v0", seconds=1.5)
+    name = _begin_somebody_elses_deploy(project.remote, "akvoflow-1", "v0", seconds=600)
+    ending = Thread(target=_end_it_once_it_is_looked_at, args=(project.remote, name))
+    ending.start()
     report = project.report("promote", "v0", "akvoflow-1")
+    ending.join()
     assert report["exit_code"] == 0
     assert project.remote.live("akvoflow-1") == {"v0": 1}
     assert project.remote.requests("GET", f"/v1/{name}")

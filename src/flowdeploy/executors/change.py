@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.appengine import AppEngine, Operation
@@ -20,8 +21,16 @@ from flowdeploy.rollout import Pause
 ATTEMPTS = 6
 FIRST_POLL = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
 LONGEST_WAIT = 3600.0  # gcloud gives up after an hour too
-ENDLESS = "OPERATION_ENDLESS"  # our own word, since the service's for it are worth a retry
+ENDLESS = "OPERATION_ENDLESS"
 _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
+
+
+class InDoubt(Exception):
+    """A change was sent, and whether it is there could not be found out; ``error`` says why."""
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def change(
@@ -29,12 +38,13 @@ def change(
 ) -> Generator[Pause, None, int]:
     """Make a change and read it back; how many times it was sent.
 
-    ``send`` begins an operation; ``happened`` looks whether
-    the change is there. Raises ServiceError.
+    ``send`` begins an operation; ``happened`` looks whether the change is there.
+    Raises ServiceError where nothing was changed, InDoubt where something may be.
     """
     attempts = yield from sent(engine, project, send, happened)
-    if not happened():
-        raise _undone()
+    with _doubting():
+        if not happened():
+            raise _undone()
     return attempts
 
 
@@ -43,21 +53,55 @@ def sent(
 ) -> Generator[Pause, None, int]:
     """As `change`, for whoever reads the change back himself."""
     for attempt in range(1, ATTEMPTS + 1):
-        try:
-            yield from finished(engine, send())
+        error = yield from _sent_once(engine, send)
+        if error is None:
             return attempt
-        except ServiceError as error:
-            if attempt == ATTEMPTS or not is_transient(error.code, error.message):
-                raise
+        with _doubting():
             yield from _others_finished(engine, project, error)
             if happened():
                 return attempt
-            yield Pause(backoff(attempt), f"sending again after {error.code}")
+        if attempt == ATTEMPTS:
+            raise InDoubt(error)
+        yield Pause(backoff(attempt), f"sending again after {error.code}")
     raise AssertionError
 
 
-def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, None]:
-    """Wait for an operation. Raises ServiceError if it fails, or does not end within the hour."""
+def _sent_once(
+    engine: AppEngine, send: Callable[[], Operation]
+) -> Generator[Pause, None, ServiceError | None]:
+    """None once the operation has ended well, or the error after which sending again may help.
+
+    Raises ServiceError for a refusal, and for an operation that ended in error.
+    """
+    try:
+        operation = send()
+    except ServiceError as error:
+        return _passing(error)
+    with _doubting():
+        operation = yield from finished(engine, operation)
+    return _passing(operation.error) if operation.error else None
+
+
+def _passing(error: ServiceError) -> ServiceError:
+    if is_transient(error.code, error.message):
+        return error
+    raise error
+
+
+@contextmanager
+def _doubting() -> Iterator[None]:
+    """What goes wrong in here says nothing of whether the change is there."""
+    try:
+        yield
+    except ServiceError as error:
+        raise InDoubt(error) from error
+
+
+def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, Operation]:
+    """Wait for an operation's end, good or bad.
+
+    Raises ServiceError where it cannot be seen, or does not come within the hour.
+    """
     started = time.monotonic()
     wait = FIRST_POLL
     while not operation.done:
@@ -67,8 +111,7 @@ def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, 
         if waited > LONGEST_WAIT and not operation.done:
             raise _endless(operation)
         wait = min(5.0, max(0.5, waited / 5))
-    if operation.error:
-        raise operation.error
+    return operation
 
 
 def _endless(operation: Operation) -> ServiceError:
@@ -104,7 +147,7 @@ def _others_finished(
 
 
 def _ended(engine: AppEngine, operation: Operation) -> Generator[Pause, None, None]:
-    """As `finished`, but how somebody's operation ended is not our failure."""
+    """As `finished`; an operation that cannot be seen is not waited for."""
     try:
         yield from finished(engine, operation)
     except ServiceError as error:

@@ -15,12 +15,11 @@ from flowdeploy.checks import (
 )
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.change import sent
+from flowdeploy.executors.change import InDoubt, sent
 from flowdeploy.executors.delivery import Delivery
 from flowdeploy.executors.package import Package
 from flowdeploy.executors.promote import promote
 from flowdeploy.fleet import Instance
-from flowdeploy.known_errors import is_transient
 from flowdeploy.plan import Promote, Traffic
 from flowdeploy.report import Outcome, State
 from flowdeploy.rollout import Done, Notify, Running, StepFailed
@@ -89,9 +88,8 @@ def _create(
     try:
         attempts = yield from sent(means.engine, instance.project, send, happened)
         return Done(attempts=attempts, notes=delivered.remarks)
-    except ServiceError as error:
-        state = State.UNKNOWN if is_transient(error.code, error.message) else None
-        raise StepFailed(error, Done(state=state)) from error
+    except InDoubt as doubt:
+        raise StepFailed(doubt.error, Done(state=State.UNKNOWN)) from doubt
 
 
 def _read_back(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) -> Observation:
@@ -126,7 +124,7 @@ def _remarks(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
     if seen.deployed is None:
         return ()
     found = differences(wanted, seen.deployed)
-    untold = seen.deployed.files is None
+    untold = not seen.deployed.is_told
     return (
         *(f"App Engine has {difference}" for difference in found if not difference.grave),
         *(["App Engine does not say which files the version has"] if untold else []),
@@ -140,7 +138,9 @@ def _promoted(engine: AppEngine, step: Promote, app: App, created: Done, notify:
     except StepFailed as failed:
         unmoved = failed.left.state is State.DARK
         state = State.DEPLOYED_NOT_PROMOTED if unmoved else State.UNKNOWN
-        raise StepFailed(failed.error, replace(failed.left, state=state)) from failed
+        outcome = created.outcome if unmoved else Outcome.DONE
+        left = replace(failed.left, outcome=outcome, state=state)
+        raise StepFailed(failed.error, left) from failed
     except FlowdeployError as error:
         raise StepFailed(error, replace(created, state=State.DEPLOYED_NOT_PROMOTED)) from error
     unchanged = {created.outcome, moved.outcome} == {Outcome.UNCHANGED}

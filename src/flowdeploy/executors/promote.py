@@ -7,9 +7,8 @@ from collections.abc import Generator
 from flowdeploy.checks import App, Observation, is_older, verify_objections
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.change import change
+from flowdeploy.executors.change import InDoubt, change
 from flowdeploy.fleet import Instance
-from flowdeploy.known_errors import is_transient
 from flowdeploy.plan import Promote, Verify
 from flowdeploy.report import Outcome, State
 from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
@@ -49,8 +48,10 @@ def promote(engine: AppEngine, step: Promote, app: App, notify: Notify) -> Runni
     try:
         attempts = yield from _move(engine, instance, version)
     except ServiceError as error:
-        state = State.UNKNOWN if is_transient(error.code, error.message) else State.DARK
-        raise StepFailed(error, Done(state=state, url=url, previous=before)) from error
+        raise StepFailed(error, Done(state=State.DARK, url=url, previous=before)) from error
+    except InDoubt as doubt:
+        left = Done(state=State.UNKNOWN, url=url, previous=before)
+        raise StepFailed(doubt.error, left) from doubt
     return Done(Outcome.DONE, State.LIVE, url, before, attempts, notes)
 
 

@@ -17,9 +17,10 @@ class Interrupted(FlowdeployError):
 
     code = "INTERRUPTED"
 
-    def __init__(self) -> None:
+    def __init__(self, *, asked: bool) -> None:
+        may = "; what was asked of the service may still happen" if asked else ""
         super().__init__(
-            "interrupted while it was under way; what was asked of the service may still happen",
+            f"interrupted while it was under way{may}",
             hint="Run the same command again: what is done is found done.",
         )
 
@@ -82,7 +83,7 @@ def _in_production(report: StepReport) -> bool:
 
 
 def _finished(report: StepReport, ending: Done | BaseException, seconds: float) -> StepReport:
-    left, error = _read(ending)
+    left, error = _read(ending, report.step)
     return replace(
         report,
         outcome=Outcome.FAILED if error else left.outcome,
@@ -93,18 +94,21 @@ def _finished(report: StepReport, ending: Done | BaseException, seconds: float) 
         previous=left.previous,
         error=error,
         notes=left.notes,
+        left_unchanged=left.outcome is Outcome.UNCHANGED,
     )
 
 
-def _read(ending: Done | BaseException) -> tuple[Done, FlowdeployError | None]:
+def _read(ending: Done | BaseException, step: Step) -> tuple[Done, FlowdeployError | None]:
+    changing = isinstance(step, Deploy | Promote)
+    doubt = Done(state=State.UNKNOWN) if changing else Done()
     match ending:
         case Done():
             return ending, None
         case StepFailed():
             return ending.left, ending.error
         case KeyboardInterrupt():
-            return Done(state=State.UNKNOWN), Interrupted()
+            return doubt, Interrupted(asked=changing)
         case FlowdeployError():
             return Done(), ending
         case _:
-            return Done(state=State.UNKNOWN), Bug.met(ending)
+            return doubt, Bug.met(ending)

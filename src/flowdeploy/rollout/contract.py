@@ -34,7 +34,10 @@ class Done:
 
 
 class StepFailed(Exception):
-    """A step's end in failure where something can be said of what it left behind."""
+    """A step's end in failure where something can be said of what it left behind.
+
+    ``left`` has the outcome `Outcome.UNCHANGED` where that is all as it was.
+    """
 
     def __init__(self, error: FlowdeployError, left: Done) -> None:
         super().__init__(str(error))

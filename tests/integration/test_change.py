@@ -1,0 +1,106 @@
+"""One change of one app, over an engine that answers as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors.appengine import AppEngine, Operation
+from flowdeploy.executors.change import ATTEMPTS, InDoubt, change
+
+DENIED = ServiceError("PERMISSION_DENIED", "no")
+LOST = ServiceError("CONNECTION", "the connection was lost")
+BEGUN = Operation("apps/p/operations/1")
+WELL = Operation("apps/p/operations/1", done=True)
+BADLY = Operation("apps/p/operations/1", done=True, error=ServiceError("NOT_FOUND", "no file"))
+
+Answer = Operation | ServiceError | bool
+
+
+class Engine:
+    """Answers of each kind, in order; the last one goes on for ever."""
+
+    def __init__(self, sends: list[Answer], polls: list[Answer], happened: list[Answer]) -> None:
+        self.answers = {"send": sends, "poll": polls, "happened": happened}
+        self.asked: list[str] = []
+
+    def ask(self, kind: str) -> Answer:
+        self.asked.append(kind)
+        answers = self.answers[kind]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, ServiceError):
+            raise answer
+        return answer
+
+    def operation(self, _: str) -> Answer:
+        return self.ask("poll")
+
+    def operations_under_way(self, _: str) -> tuple[Operation, ...]:
+        return ()
+
+    def run(self) -> int:
+        send = cast("Callable[[], Operation]", lambda: self.ask("send"))
+        happened = cast("Callable[[], bool]", lambda: self.ask("happened"))
+        running = change(cast("AppEngine", self), "p", send, happened)
+        while True:
+            try:
+                next(running)
+            except StopIteration as end:
+                return cast("int", end.value)
+
+
+def test_what_is_there_at_the_end_was_sent_once() -> None:
+    engine = Engine([BEGUN], [BEGUN, WELL], [True])
+    assert engine.run() == 1
+    assert engine.asked == ["send", "poll", "poll", "happened"]
+
+
+@pytest.mark.parametrize(
+    ("sends", "polls"),
+    [([DENIED], [WELL]), ([BEGUN], [BADLY])],
+    ids=["refused", "ended in error"],
+)
+def test_a_plain_no_means_that_nothing_was_changed(
+    sends: list[Answer], polls: list[Answer]
+) -> None:
+    with pytest.raises(ServiceError):
+        Engine(sends, polls, [False]).run()
+
+
+@pytest.mark.parametrize(
+    ("sends", "polls", "happened"),
+    [
+        ([BEGUN], [DENIED], [True]),
+        ([BEGUN], [LOST], [True]),
+        ([BEGUN], [WELL], [False]),
+        ([BEGUN], [WELL], [DENIED]),
+        ([LOST], [WELL], [DENIED]),
+        ([LOST], [WELL], [False]),
+    ],
+    ids=["unseen", "lost", "not there", "not shown", "lost and not shown", "lost every time"],
+)
+def test_after_an_accepted_request_a_failure_is_a_doubt(
+    sends: list[Answer], polls: list[Answer], happened: list[Answer]
+) -> None:
+    with pytest.raises(InDoubt):
+        Engine(sends, polls, happened).run()
+
+
+def test_a_lost_request_that_took_effect_is_not_sent_again() -> None:
+    engine = Engine([LOST], [WELL], [True])
+    assert engine.run() == 1
+    assert engine.asked.count("send") == 1
+
+
+def test_a_lost_request_that_took_no_effect_is_sent_again() -> None:
+    assert Engine([LOST, BEGUN], [WELL], [False, True]).run() == 2
+
+
+def test_it_is_not_sent_for_ever() -> None:
+    engine = Engine([LOST], [WELL], [False])
+    with pytest.raises(InDoubt):
+        engine.run()
+    assert engine.asked.count("send") == ATTEMPTS
