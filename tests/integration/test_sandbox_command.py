@@ -135,7 +135,8 @@ def test_impossible_behaviour_is_refused(project: Project, options: list[str]) -
 def test_a_state_that_is_no_state_is_told_with_what_to_do(project: Project) -> None:
     project.write(".flowdeploy/sandbox/sandbox.db", "no database " * 1000)
     project.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
-    command = [sys.executable, "-m", "flowdeploy", "--sandbox", "versions", "--project", "p"]
+    words = ["--sandbox", "versions", "--project", "akvoflow-1"]
+    command = [sys.executable, "-m", "flowdeploy", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "cannot be read" in done.stderr
