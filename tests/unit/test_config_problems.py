@@ -44,6 +44,11 @@ INSTANCE = "  - {id: flow-2, role: production, "
         ("colour: red", "8:1: unknown key colour; write one of build, descriptors, health, "),
         ("trunc: main", "8:1: unknown key trunc; write trunk:"),
         ("trunk: refs/heads/main", "8:8: refs/heads/main is a full ref name; write trunk: main"),
+        ("trunk: HEAD", "8:8: 'HEAD' is not the short name of a branch; write one such as trunk: "),
+        ("trunk: a..b", "8:8: 'a..b' is not the short name of a branch"),
+        ("trunk: 7/head", "8:8: '7/head' is not the short name of a branch"),
+        ("trunk: 20200403-073034", "8:8: '20200403-073034' is not the short name of a branch"),
+        ("trunk: promote-20200403-073034", "is not the short name of a branch"),
         ("prune_queues: 'yes'", "8:15: prune_queues must be true or false, not 'yes'"),
         ("library: {jar: a.jar}", "8:10: library.pom is missing; write pom: pom.xml"),
         ("library:", "8:9: library has no value; write one or remove it"),
@@ -51,6 +56,9 @@ INSTANCE = "  - {id: flow-2, role: production, "
         ("records: s3://bucket", "8:10: records cannot be 's3://bucket'"),
         ("health: {timeout: 30}", "8:19: health.timeout is wrong: '30' is no duration"),
         ("health: {attempts: 0}", "8:20: health.attempts must be at least 1, not 0"),
+        ("health: {attempts: 101}", "8:20: health.attempts must be at most 100, not 101"),
+        ("health: {timeout: 0s}", "8:19: health.timeout is wrong: an attempt takes from 1s to 10m"),
+        ("health: {timeout: 1h}", "8:19: health.timeout is wrong: an attempt takes from 1s to 10m"),
         (INSTANCE + "skip: true}", "8:42: instances[3].skip must be text, not True"),
         (INSTANCE + "skip: }", "8:41: instances[3].skip has no value"),
         (INSTANCE + "url: ftp://x}", "8:41: instances[3].url cannot be 'ftp://x'"),
@@ -114,6 +122,18 @@ def test_a_mistake_in_the_waves(tmp_path: Path, waves: str, expected: str) -> No
     (line,) = found(tmp_path, VALID.replace("{name: early}", waves))
 
     assert line.startswith(expected)
+
+
+@pytest.mark.parametrize("jobs", [0, 257, 10**9])
+def test_no_more_jobs_than_the_command_line_takes(tmp_path: Path, jobs: int) -> None:
+    (line,) = found(tmp_path, VALID.replace("rollout:\n", f"rollout:\n  jobs: {jobs}\n"))
+
+    assert line.startswith("3:9: rollout.jobs must be at ")
+
+
+@pytest.mark.parametrize("trunk", ["main", "release/2.x", "promote-to-live", "ünï", "20200403"])
+def test_a_trunk_has_any_name_that_means_a_branch(tmp_path: Path, trunk: str) -> None:
+    assert found(tmp_path, f"{VALID}trunk: '{trunk}'\n") == []
 
 
 def test_all_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ def _duration(value: object) -> float:
     return parse_duration(value if isinstance(value, str) else f"{value}")
 
 
+def _timeout(value: object) -> float:
+    if not 1 <= (seconds := _duration(value)) <= 600:
+        raise ValueError("an attempt takes from 1s to 10m")
+    return seconds
+
+
 def _portion(value: object) -> Portion:
     return Portion.parse(f"{value}")
 
@@ -39,13 +45,11 @@ def _some(value: object) -> Portion:
     return portion
 
 
-Duration = Annotated[
-    float,
-    PlainValidator(_duration),
-    WithJsonSchema(
-        {"type": "string", "minLength": 2, "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"}
-    ),
-]
+_AS_DURATION = WithJsonSchema(
+    {"type": "string", "minLength": 2, "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"}
+)
+Duration = Annotated[float, PlainValidator(_duration), _AS_DURATION]
+Timeout = Annotated[float, PlainValidator(_timeout), _AS_DURATION]
 _SHARE = {"type": ["integer", "string"], "pattern": r"^\d+%?$"}
 Share = Annotated[Portion, PlainValidator(_portion), WithJsonSchema(_SHARE | {"minimum": 0})]
 SomeShare = Annotated[Portion, PlainValidator(_some), WithJsonSchema(_SHARE | {"minimum": 1})]
@@ -115,14 +119,14 @@ class HealthSection(Section):
         description="The page's path on the instance; it begins with /.",
         examples=["/"],
     )
-    timeout: Duration = Field(
+    timeout: Timeout = Field(
         default=30.0,
-        description="How long one attempt may take.",
+        description="How long one attempt may take, from 1s to 10m.",
         examples=["30s"],
         json_schema_extra={"default": "30s"},
     )
     attempts: int = Field(
-        default=10, ge=1, description="How many attempts are made.", examples=[10]
+        default=10, ge=1, le=100, description="How many attempts are made.", examples=[10]
     )
 
 
@@ -151,7 +155,11 @@ class RolloutSection(Section):
     """How fast production moves, and when it stops."""
 
     jobs: int = Field(
-        default=32, ge=1, description="How many instances are worked on at once.", examples=[32]
+        default=32,
+        ge=1,
+        le=256,
+        description="How many instances are worked on at once.",
+        examples=[32],
     )
     max_failures: Share = Field(
         default=Portion(0),

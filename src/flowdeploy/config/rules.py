@@ -8,12 +8,15 @@ left to the models.
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from flowdeploy.config.document import Location, dotted
 from flowdeploy.config.models import NAME, PROJECT
+from flowdeploy.errors import RefError
+from flowdeploy.refs import Kind, parse_ref
 
 
 class Violation(NamedTuple):
@@ -75,9 +78,21 @@ def _empty_values(value: Any, location: Location) -> Iterator[Violation]:
 
 
 def _trunk(trunk: Any) -> Iterator[Violation]:
-    if isinstance(trunk, str) and trunk.startswith("refs/"):
+    if not isinstance(trunk, str):
+        return
+    if trunk.startswith("refs/"):
         short = trunk.removeprefix("refs/heads/")
         yield Violation(("trunk",), f"{trunk} is a full ref name", f"write trunk: {short}")
+    elif _kind(trunk, trunk) is not Kind.TRUNK or _kind(f"refs/tags/{trunk}"):
+        message = f"{reprlib.repr(trunk)} is not the short name of a branch"
+        yield Violation(("trunk",), message, "write one such as trunk: main")
+
+
+def _kind(ref: str, trunk: str = "") -> Kind | None:
+    try:
+        return parse_ref(ref, trunk).kind
+    except RefError:
+        return None
 
 
 def _repeated(

@@ -73,6 +73,8 @@ def _complaint(details: ErrorDetails) -> str:
             return f"must be {details['ctx']['expected']}, not {shown}"
         case "greater_than_equal":
             return f"must be at least {details['ctx']['ge']}, not {shown}"
+        case "less_than_equal":
+            return f"must be at most {details['ctx']['le']}, not {shown}"
         case "value_error":
             return f"is wrong: {details['ctx']['error']}"
         case kind:
