@@ -61,8 +61,12 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _call(request: web.Request, text: bytes) -> web.Request:
-    """The call as if it had come by itself. Raises StorageError 400 where it is none."""
+    """The call as if it had come by itself. Raises StorageError 400 where it is none.
+
+    Google's clients end its lines with a bare line feed, and name no host or the whole URL.
+    """
     head, body = _cut(text.lstrip())
+    head = b"\r\n".join(head.splitlines())
     if length := _LENGTH.search(head):
         body = body[: int(length[1])]
     else:

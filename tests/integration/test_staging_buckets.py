@@ -1,0 +1,278 @@
+"""Every byte once: one sends, all others copy, whatever goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+from aiohttp import web
+from google.auth.credentials import AnonymousCredentials
+
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors.sharing import Needed
+from flowdeploy.executors.stager import Stager
+from flowdeploy.executors.staging import Source
+from flowdeploy.executors.storage import LARGE, PIECE, Buckets
+from flowdeploy.rollout import Pause
+from flowdeploy.sandbox.server import Sandbox
+from flowdeploy.sandbox.state import App
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Step = Generator[Pause, None, tuple[str, ...]]
+
+PROJECTS = ("project-a", "project-b", "project-c")
+A, B, C = (f"staging.{project}.appspot.com" for project in PROJECTS)
+NOBODY = frozenset[str]()
+
+
+def sha1(content: bytes) -> str:
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+
+
+@dataclass
+class Behaviour:
+    """What a test makes of requests before the stand-in sees them."""
+
+    answer: Callable[[web.Request], web.Response | None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    url: str
+    buckets: Buckets
+    behaviour: Behaviour
+    folder: Path
+
+    def files(self, *contents: bytes) -> Needed:
+        """Files on this machine, with these contents."""
+        paths = {}
+        for content in contents:
+            name = sha1(content)
+            paths[name] = self.folder / name
+            paths[name].write_bytes(content)
+        return Needed(tuple(paths), paths)
+
+    def seed(self, bucket: str, files: Needed) -> None:
+        for name, path in files.here.items():
+            self.buckets.upload(bucket, name, path, NOBODY)
+        requests.delete(f"{self.url}/_sandbox/requests", timeout=10)
+
+    def stager(self, files: Needed, *looked_into: str) -> Stager:
+        stager = Stager(self.buckets, files.names)
+        for bucket in looked_into:
+            stager.look(bucket)
+        return stager
+
+    def fault(self, kind: str, **narrowing: object) -> None:
+        body = {"kind": kind, **narrowing}
+        assert requests.post(f"{self.url}/_sandbox/faults", json=body, timeout=10).ok
+
+    def slow_down(self) -> None:
+        """Let whatever is begun from now on not have ended a moment later."""
+        body = {"latency": 0.2}
+        assert requests.patch(f"{self.url}/_sandbox/settings", json=body, timeout=10).ok
+
+    def asked(self, method: str, path: str) -> int:
+        """How many requests there were; ``path`` is a glob."""
+        query = {"method": method, "path": path}
+        found = requests.get(f"{self.url}/_sandbox/requests", params=query, timeout=10).json()
+        return len(found["requests"])
+
+    def has(self, bucket: str, files: Needed) -> bool:
+        return self.buckets.listed(bucket).lasting >= set(files.names)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    behaviour = Behaviour()
+
+    @web.middleware
+    async def behave(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return behaviour.answer(request) or await handler(request)
+
+    apps = [App(project) for project in PROJECTS]
+    with Sandbox(tmp_path / "sandbox", apps, middlewares=[behave]) as sandbox:
+        buckets = Buckets(sandbox.url, AnonymousCredentials(), 4)
+        yield Cloud(sandbox.url, buckets, behaviour, tmp_path)
+
+
+def ended(step: Step) -> tuple[str, ...]:
+    while True:
+        try:
+            next(step)
+        except StopIteration as end:
+            remarks: tuple[str, ...] = end.value
+            return remarks
+
+
+def quiet(_: str) -> None:
+    """Nobody watches."""
+
+
+def test_bytes_that_one_bucket_has_are_never_sent(cloud: Cloud) -> None:
+    files = cloud.files(b"one", b"two")
+    cloud.seed(C, files)
+    stager = cloud.stager(files, A, B, C)
+    assert ended(stager.bring(A, files, quiet)) == ()
+    assert cloud.has(A, files)
+    assert (cloud.asked("POST", "/upload/*"), cloud.asked("POST", "/batch/*")) == (0, 1)
+
+
+def test_a_bucket_is_listed_once_for_all_services_of_its_app(cloud: Cloud) -> None:
+    files = cloud.files(b"one")
+    stager = cloud.stager(files, A, A)
+    cloud.slow_down()
+    first, second = (stager.bring(A, files, quiet) for _ in range(2))
+    next(first)
+    assert next(second).note == "waiting for another service of the same app"
+    ended(first)
+    ended(second)
+    assert (cloud.asked("GET", f"/storage/v1/b/{A}/o"), cloud.asked("POST", "/upload/*")) == (1, 1)
+
+
+def test_those_who_wait_take_over_where_an_upload_fails(cloud: Cloud) -> None:
+    files = cloud.files(*(b"%d" % number for number in range(20)))
+    cloud.fault("permission", project="project-a", target="/upload/*")
+    stager = cloud.stager(files, A, B)
+    cloud.slow_down()
+    first, second = stager.bring(A, files, quiet), stager.bring(B, files, quiet)
+    next(first)
+    next(second)
+    with pytest.raises(ServiceError, match="permission"):
+        ended(first)
+    ended(second)
+    assert cloud.has(B, files)
+
+
+def test_a_step_that_is_abandoned_leaves_nobody_waiting(cloud: Cloud) -> None:
+    files = cloud.files(*(b"%d" % number for number in range(20)))
+    stager = cloud.stager(files, A, B)
+    cloud.slow_down()
+    first = stager.bring(A, files, quiet)
+    next(first)
+    first.close()
+    ended(stager.bring(B, files, quiet))
+    assert cloud.has(B, files)
+
+
+def test_where_copies_are_refused_files_are_sent_and_that_is_told(cloud: Cloud) -> None:
+    files = cloud.files(b"one", b"two")
+    cloud.seed(C, files)
+    cloud.fault("permission", project="project-a", target="*/rewriteTo/*")
+    stager = cloud.stager(files, A, B, C)
+    assert ended(stager.bring(A, files, quiet)) == (
+        f"2 files were uploaded, since copies from {C} are refused",
+    )
+    assert ended(stager.bring(B, files, quiet)) == ()
+    assert cloud.asked("POST", f"/upload/storage/v1/b/{A}/*") == 2
+    assert cloud.asked("POST", f"/upload/storage/v1/b/{B}/*") == 0
+
+
+def test_what_is_kept_elsewhere_is_copied_under_its_hash(cloud: Cloud) -> None:
+    files = cloud.files(b"one")
+    (name,) = files.names
+    cloud.buckets.upload(C, f"objects/{name}", files.here[name], NOBODY)
+    kept = Needed(files.names, {}, (Source(B, "gone/"), Source(C, "objects/")))
+    ended(cloud.stager(files, A).bring(A, kept, quiet))
+    assert cloud.has(A, files)
+
+
+def test_what_is_nowhere_is_told(cloud: Cloud) -> None:
+    files = cloud.files(b"one")
+    lost = Needed(files.names, {}, (Source(C),))
+    with pytest.raises(ServiceError, match="1 files are not on this machine"):
+        ended(cloud.stager(files, A).bring(A, lost, quiet))
+
+
+def test_what_has_come_meanwhile_is_success(cloud: Cloud) -> None:
+    files = cloud.files(b"one", b"two")
+    stager = cloud.stager(files, A, B)
+    cloud.seed(A, files)
+    ended(stager.bring(A, files, quiet))
+    cloud.seed(B, files)
+    ended(stager.bring(B, files, quiet))
+    assert cloud.asked("POST", "*/rewriteTo/*") == 2
+
+
+def test_what_a_rule_is_about_to_delete_is_made_anew(cloud: Cloud) -> None:
+    files = cloud.files(b"one")
+    cloud.seed(A, files)
+    rule = {"action": {"type": "Delete"}, "condition": {"age": 1}}
+    bucket = f"{cloud.url}/storage/v1/b/{A}"
+    requests.patch(bucket, json={"lifecycle": {"rule": [rule]}}, timeout=10)
+    (name,) = files.names
+    before = requests.get(f"{bucket}/o/{name}", timeout=10).json()["generation"]
+    ended(cloud.stager(files, A).bring(A, files, quiet))
+    assert requests.get(f"{bucket}/o/{name}", timeout=10).json()["generation"] > before
+
+
+@pytest.mark.parametrize("kind", ["unavailable", "quota", "reset", "reset-after"])
+@pytest.mark.parametrize("target", ["*/rewriteTo/*", "/batch/*"])
+def test_copies_are_asked_for_again(cloud: Cloud, kind: str, target: str) -> None:
+    files = cloud.files(b"one", b"two", b"three")
+    cloud.seed(C, files)
+    cloud.fault(kind, target=target, times=1)
+    ended(cloud.stager(files, A, C).bring(A, files, quiet))
+    assert cloud.has(A, files)
+
+
+def test_a_copy_in_several_steps_goes_on_by_its_token(cloud: Cloud) -> None:
+    tokens: list[str] = []
+
+    def in_steps(request: web.Request) -> web.Response | None:
+        if "rewriteTo" not in request.path or len(tokens) == 2:
+            return None
+        tokens.append(request.query.get("rewriteToken", ""))
+        return web.json_response({"done": False, "rewriteToken": f"step {len(tokens)}"})
+
+    files = cloud.files(b"one")
+    cloud.seed(C, files)
+    cloud.behaviour.answer = in_steps
+    ended(cloud.stager(files, A, C).bring(A, files, quiet))
+    assert tokens == ["", "step 1"]
+    assert cloud.has(A, files)
+
+
+def test_a_server_without_batches_is_asked_one_by_one(cloud: Cloud) -> None:
+    def no_batches(request: web.Request) -> web.Response | None:
+        return web.Response(status=404) if "/batch/" in request.path else None
+
+    files = cloud.files(b"one", b"two")
+    cloud.seed(C, files)
+    cloud.behaviour.answer = no_batches
+    ended(cloud.stager(files, A, C).bring(A, files, quiet))
+    assert cloud.has(A, files)
+
+
+def test_more_files_than_a_batch_takes(cloud: Cloud) -> None:
+    files = cloud.files(*(b"%d" % number for number in range(230)))
+    stager = cloud.stager(files, A, B)
+    ended(stager.bring(A, files, quiet))
+    ended(stager.bring(B, files, quiet))
+    assert cloud.has(B, files)
+    assert cloud.asked("POST", "/batch/*") == 3
+
+
+def test_a_large_file_goes_in_pieces_and_goes_on_after_a_failure(cloud: Cloud) -> None:
+    content = bytes(PIECE + LARGE)
+    files = cloud.files(content)
+    cloud.fault("unavailable", method="PUT", after=1, times=1)
+    ended(cloud.stager(files, A).bring(A, files, quiet))
+    (name,) = files.names
+    found = requests.get(f"{cloud.url}/storage/v1/b/{A}/o/{name}?alt=media", timeout=10)
+    assert sha1(found.content) == name
+    assert cloud.asked("PUT", "*upload/storage/*") == 3
+
+
+def test_progress_is_told(cloud: Cloud) -> None:
+    files = cloud.files(b"x" * 1_000_000, b"y" * 200_000)
+    told: list[str] = []
+    stager = cloud.stager(files, A, B)
+    ended(stager.bring(A, files, told.append))
+    assert told[-1] == "uploading 2/2 files, 1.2 MB"
+    ended(stager.bring(B, files, told.append))
+    assert told[-1] == "copying 0/2 files"
