@@ -91,12 +91,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; whatever goes wrong is told here."""
     secure()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` lets it be
+            signal.signal(number, _interrupt)
     if completing := os.environ.get(COMPLETION):
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(flowdeploy, {}, "flowdeploy", COMPLETION, completing))
     sys.exit(_run(arguments))
+
+
+def _interrupt(number: int, _: object) -> None:
+    if number == signal.SIGHUP:  # a terminal that closes sends two: no sign of impatience
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _run(arguments: list[str]) -> int:

@@ -17,8 +17,8 @@ from flowdeploy.rollout.pool import Pool
 def run(plan: Plan, crew: Crew, listener: Listener, limits: Limits) -> Result:
     """Carry out ``plan`` and say what became of every step.
 
-    Never raises for what a step or a stage's entrance does. A SIGINT or SIGTERM
-    (the caller lets both raise KeyboardInterrupt) ends the run in an orderly
+    Never raises for what a step or a stage's entrance does. A SIGINT, SIGTERM or
+    SIGHUP (the caller lets them raise KeyboardInterrupt) ends the run in an orderly
     way: nothing new begins, and calls under way get a moment to return. A
     second one cuts that moment short.
     """
