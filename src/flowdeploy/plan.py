@@ -91,7 +91,7 @@ class Plan:
 
     ``version`` and ``library_version`` are None where they follow from a commit
     that nobody has named. ``not_applied`` are files of the staged folder that
-    take no effect; None before the build.
+    take no effect; None where something is to be deployed that is not built yet.
     """
 
     ref: str | None
@@ -137,8 +137,8 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
         *_deploy_stage("production", production, version, Traffic.DARK),
     )
     skipped = uat_skipped + skipped
-    plan = Plan(ref.full, ref.kind, version, stages, library, skipped, not_applied=None)
-    return _reachable(plan)
+    not_applied = None if uat or production else ()
+    return _reachable(Plan(ref.full, ref.kind, version, stages, library, skipped, not_applied))
 
 
 def plan_promotion(version: str, names: Sequence[str], scope: Scope) -> Plan:

@@ -112,6 +112,15 @@ def test_a_plan_names_the_files_that_will_not_be_applied(project: Project) -> No
     assert "WEB-INF/appengine-generated/cron.yaml" in project.run("plan", RELEASE).out
 
 
+def test_a_folder_that_is_left_over_says_nothing_of_a_run(project: Project) -> None:
+    project.write("target/staging/queue.yaml", "")
+    assert project.run("plan", "my-feature", "--format", "json").json["not_applied"] == []
+    assert project.report("run", "my-feature", "--allow-dirty")["not_applied"] == []
+    project.edit("config/instances.yaml", "[python3 build.py]", '["false"]')
+    report = project.report("run", RELEASE, "--allow-dirty")
+    assert (report["exit_code"], report["not_applied"]) == (1, [])
+
+
 def test_a_promotion_can_be_planned_by_version(project: Project) -> None:
     plan = project.run("promote", RELEASE, "all", "--dry-run", "--format", "json").json
     assert (plan["ref"], plan["kind"], plan["version"]) == (None, "promote", RELEASE)

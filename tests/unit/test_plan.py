@@ -89,7 +89,6 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
                 BUILT,
                 (BUILD, publish(BUILT_LIBRARY)),
                 BUILT_LIBRARY,
-                not_applied=None,
             ),
         ),
         (
@@ -100,7 +99,6 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
                 BUILT,
                 (BUILD,),
                 BUILT_LIBRARY,
-                not_applied=None,
             ),
         ),
         (

@@ -40,9 +40,9 @@ class WorkCrew:
         self._changing = False
 
     @property
-    def not_applied(self) -> tuple[str, ...] | None:
-        """Files of the staged folder that take no effect; None before the build."""
-        return self._staged.configs if self._staged else self._job.plan.not_applied
+    def not_applied(self) -> tuple[str, ...]:
+        """Files of what was to be deployed that take no effect; none before it was built."""
+        return self._staged.configs if self._staged else ()
 
     def enter(self, stage: Stage) -> None:
         """Before the first stage: there is an identity to work with, and what was released
