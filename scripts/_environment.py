@@ -5,6 +5,7 @@ which is too old can say so: nothing below the first check runs there.
 """
 
 import ast
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -33,24 +34,38 @@ NOT_INSTALLED = (
 
 
 def ensure_environment() -> dict[str, str]:
-    """Make .venv, unless it is there and up to date; the variables to use its programs with."""
-    wanted = fingerprint()
-    if not MADE_FROM.is_file() or MADE_FROM.read_text() != wanted:
-        print("Making .venv from requirements/dev.txt …", flush=True)
-        create_environment()
-        install_uv()
-        install_lock(pip_settings())
-        install_flowdeploy()
-        MADE_FROM.write_text(wanted)
+    """Make .venv, unless it is there and up to date; the variables to use its programs with.
+
+    One script at a time: another that begins meanwhile waits, and finds it made.
+    """
+    with LOCK.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        wanted = fingerprint()
+        if not MADE_FROM.is_file() or MADE_FROM.read_text() != wanted:
+            print("Making .venv from requirements/dev.txt …", flush=True)
+            make_environment()
+            MADE_FROM.write_text(wanted)
     return {**os.environ, "PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])}
 
 
 def fingerprint() -> str:
-    """What an environment depends on: the lock, the project, its place, and this Python."""
-    digest = hashlib.sha256(f"{ROOT}\n{sys.version}\n".encode())
+    """What an environment depends on: the lock, the project, its place, and this Python.
+
+    A Python is its feature version and where it is installed, so that one called from an
+    environment, and one that was updated in place, stay the same.
+    """
+    python = f"{sys.version_info[:2]} {Path(sys.base_prefix).resolve()}"
+    digest = hashlib.sha256(f"{ROOT}\n{python}\n".encode())
     digest.update(LOCK.read_bytes())
     digest.update((ROOT / "pyproject.toml").read_bytes())
     return digest.hexdigest()
+
+
+def make_environment() -> None:
+    create_environment()
+    install_uv()
+    install_lock(pip_settings())
+    install_flowdeploy()
 
 
 def create_environment() -> None:

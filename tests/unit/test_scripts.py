@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import importlib
+import os
 import re
 import shlex
 import subprocess
@@ -93,6 +95,33 @@ def test_uv_looks_where_pip_is_told_to_look(script: Any) -> None:
         *("--extra-index-url", "https://b.example.org"),
         "--no-index",
     ]
+
+
+def in_copy(folder: Path, statement: str) -> subprocess.Popen[str]:
+    """The statement, run beside _environment.py in a project that has nothing else."""
+    for name in ("scripts/_environment.py", "requirements/dev.txt", "pyproject.toml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from _environment import *; {statement}"],
+        cwd=folder / "scripts",
+        env={**os.environ, "PIP_NO_INDEX": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_script_waits_while_another_makes_the_environment(tmp_path: Path) -> None:
+    wanted, _ = in_copy(tmp_path, "print(fingerprint())").communicate()
+    with (tmp_path / "requirements/dev.txt").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = in_copy(tmp_path, "print('begun', flush=True); ensure_environment()")
+        assert waiting.stdout
+        assert waiting.stdout.readline() == "begun\n"
+        (tmp_path / ".venv").mkdir()
+        (tmp_path / ".venv/made-from").write_text(wanted.strip())
+    assert waiting.communicate()[0] == "", "it found it made"
+    assert waiting.returncode == 0
 
 
 @pytest.mark.parametrize("script", ["_environment"], indirect=True)
