@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import ConfigError
@@ -63,13 +66,17 @@ def _print_json(here: Session, found: Sequence[Problem]) -> None:
 
 
 def _confirm(config: Config) -> None:
+    from flowdeploy.display.terminal import console_on, say
+
     production = config.fleet.production
     skipped = [instance for instance in production if instance.skip]
-    click.echo(
+    console = console_on(sys.stdout, os.environ)
+    say(
+        console,
         f"{config.path} is valid: two UAT instances and {len(production)} in production,"
-        f" {len(skipped)} of them skipped"
+        f" {len(skipped)} of them skipped",
     )
     for instance in skipped:
-        click.echo(f"  {instance.id}: {instance.skip}")
+        say(console, f"  {instance.id}: {instance.skip}")
     for warning in config.warnings:
-        click.echo(f"Note: {warning}", err=True)
+        note(warning)

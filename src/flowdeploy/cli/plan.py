@@ -11,6 +11,7 @@ import click
 
 from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.effective import Known, known_settings
+from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import Given, planned, ref_options
 from flowdeploy.cli.session import Session, session
@@ -67,7 +68,7 @@ def show(plan: Plan, source: Source, here: Session) -> None:
             *known.objections,
             *unread,
         ):
-            click.echo(f"Note: {objection}", err=True)
+            note(objection)
 
 
 def _print(plan: Plan, known: Known, fleet: list[Row] | None, here: Session) -> None:

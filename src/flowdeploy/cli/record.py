@@ -7,8 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import click
-
+from flowdeploy.cli.notes import note
 from flowdeploy.display.summary import markdown
 from flowdeploy.errors import UsageError
 from flowdeploy.report import Report, report_json
@@ -45,4 +44,4 @@ def _write(file: Path, text: str, mode: str) -> None:
         with file.open(mode, encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        click.echo(f"Note: {file} cannot be written: {error.strerror}", err=True)
+        note(f"{file} cannot be written: {error.strerror}")

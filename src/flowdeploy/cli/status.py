@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError
@@ -147,4 +148,4 @@ def _print(rows: Sequence[Row], columns: Sequence[Column], here: Session) -> Non
 
 def _note(here: Session, text: str) -> None:
     if not here.settings.quiet:
-        click.echo(f"Note: {text}", err=True)
+        note(text)
