@@ -98,9 +98,9 @@ def test_a_build_is_heard_while_it_runs_and_kept(project: Project) -> None:
     assert re.search(r"^built 20200403-073034-[0-9a-f]{8}$", log, re.MULTILINE)
 
 
-def test_quiet_says_only_the_result(project: Project) -> None:
+def test_quiet_says_only_the_target_and_the_result(project: Project) -> None:
     ended = project.run("--quiet", "run", "my-feature")
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, f"Target: sandbox at {project.remote.url}\n")
     assert "published" in ended.out
 
 

@@ -95,8 +95,8 @@ def test_verbose_plain_lines_say_what_each_step_is_doing() -> None:
     ]
 
 
-def test_quiet_says_nothing() -> None:
-    assert plain(quiet=True) == ""
+def test_quiet_says_where_it_works_and_no_more() -> None:
+    assert plain(quiet=True) == "Target: sandbox at http://127.0.0.1:8080\n"
 
 
 def drawn(

@@ -60,6 +60,7 @@ def execute(plan: Plan, session: Session, options: Options) -> None:
 
 def _print(report: Report, session: Session) -> None:
     if session.settings.format == "json":
+        report_display.render_end(report, console_on(sys.stderr, os.environ))
         click.echo(json.dumps(report_json(report), indent=2))
     else:
         report_display.render(report, console_on(sys.stdout, os.environ))

@@ -66,7 +66,7 @@ def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Comma
             expose_value=False,
         ),
         _flag("--verbose", "-v", "Say more."),
-        _flag("--quiet", "-q", "Say only results and errors."),
+        _flag("--quiet", "-q", "Say only target, results and errors."),
     )
 
     def decorate(command: Command) -> Command:

@@ -33,16 +33,15 @@ class ProgressListener(Listener, Protocol):
 def listener(
     plan: Plan, target: str, *, console: Console, quiet: bool = False, verbose: bool = False
 ) -> Iterator[ProgressListener]:
-    """Show on ``console`` what happens meanwhile: the target first; nothing at all if ``quiet``.
+    """Show on ``console`` what happens meanwhile: the target first, and nothing else if ``quiet``.
 
     ``verbose`` adds to plain lines when each step begins and what it is doing,
     which the live display shows anyway.
     """
+    say(console, target_line(target))
     if quiet:
         yield PlainProgress(plan, Console(quiet=True))
-        return
-    say(console, target_line(target))
-    if takes_live_display(console):
+    elif takes_live_display(console):
         with live_progress(plan, console) as progress:
             yield progress
     else:

@@ -36,6 +36,11 @@ def render(report: Report, console: Console) -> None:
     say_blocks(console, blocks)
 
 
+def render_end(report: Report, console: Console) -> None:
+    """Print how it ended alone, for where the report itself is read by a program."""
+    say_blocks(console, [list(_end(report, wrap_width(console)))])
+
+
 def _table(steps: list[StepReport], width: int | None) -> Iterator[Line]:
     """One line a step; where that is too wide for the terminal, URLs stand on lines below."""
     if not steps:
