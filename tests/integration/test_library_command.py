@@ -42,6 +42,15 @@ def test_a_library_that_can_be_published_is_described(project: Project) -> None:
     assert len(project.remote.requests()) == asked, "it asks nobody"
 
 
+def test_nothing_is_started_to_check_it(project: Project) -> None:
+    assert project.run("run", "my-feature").code == 0
+    project.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
+    ended = project.run("library", "check", "--sandbox")
+    assert ended.code == 0
+    assert "can be published to https://clojars.org/repo" in ended.out
+    assert not (project.root / ".flowdeploy/sandbox").exists()
+
+
 def test_what_would_keep_it_from_being_published_comes_at_once(project: Project) -> None:
     project.edit("pom.xml", "<licenses><license><name>AGPL-3.0</name></license></licenses>", "")
     ended = project.run("library", "check", CLOJARS_USERNAME="me", CLOJARS_PASSWORD="secret")

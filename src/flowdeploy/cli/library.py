@@ -44,8 +44,7 @@ def check() -> None:
             f"{here.config.path} has no library",
             hint="Name its jar and its pom under `library`.",
         )
-    with here.endpoints() as endpoints:
-        repository = repository_of(library.repository, endpoints)
+    repository = repository_of(library.repository, here.foreseen)
     release = files.check(
         files.Library(library.jar, library.pom, library.classifier), _version(here), repository
     )

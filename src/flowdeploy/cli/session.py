@@ -63,13 +63,20 @@ class Session:
     @contextmanager
     def endpoints(self) -> Iterator[Endpoints]:
         """Where to work, with the embedded stand-in running if it is that."""
-        if running := os.environ.get("FLOWDEPLOY_SANDBOX"):
-            yield endpoints.sandbox(running, os.environ)
-        elif self.settings.sandbox:
+        if self.settings.sandbox and not os.environ.get("FLOWDEPLOY_SANDBOX"):
             with self._embedded() as url:
                 yield endpoints.sandbox(url, os.environ)
         else:
-            yield endpoints.google(os.environ)
+            yield self.foreseen
+
+    @property
+    def foreseen(self) -> Endpoints:
+        """Where to work, for who asks nobody there: the embedded stand-in has no port yet."""
+        if running := os.environ.get("FLOWDEPLOY_SANDBOX"):
+            return endpoints.sandbox(running, os.environ)
+        if self.settings.sandbox:
+            return endpoints.sandbox("http://127.0.0.1", os.environ)
+        return endpoints.google(os.environ)
 
     @contextmanager
     def _embedded(self) -> Iterator[str]:
