@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,14 @@ class Site:
     environ: Mapping[str, str]
     home: Path
     run_folder: Path
+
+    @property
+    def user(self) -> str:
+        """Who runs flowdeploy, by the name that CI or this machine has for them."""
+        try:
+            return self.environ.get("GITHUB_ACTOR") or getpass.getuser()
+        except (KeyError, OSError):  # a container's user may have no name: docker run --user
+            return f"uid {os.getuid()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ records are local.
 from __future__ import annotations
 
 import fcntl
-import getpass
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -129,7 +128,7 @@ def locked(path: Path, notify: Notify) -> Iterator[None]:
 def _holder(job: Job) -> Holder:
     return Holder(
         run=job.site.run_folder.name,
-        user=job.site.environ.get("GITHUB_ACTOR") or getpass.getuser(),
+        user=job.site.user,
         host=socket.gethostname(),
         command=f"flowdeploy run {job.plan.ref}",
         since=datetime.now(UTC).isoformat(timespec="seconds"),

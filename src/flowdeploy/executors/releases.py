@@ -5,7 +5,6 @@ Files first, then the record: what has a record can be deployed without a build.
 
 from __future__ import annotations
 
-import getpass
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -205,7 +204,6 @@ class Archive:
 
 
 def _release(job: Job, staged: Staged, common: Common, library: LocalLibrary | None) -> Release:
-    environ = job.site.environ
     return Release(
         version=str(job.plan.version),
         commit=job.commit,
@@ -215,7 +213,7 @@ def _release(job: Job, staged: Staged, common: Common, library: LocalLibrary | N
         configs=staged.configs,
         library=_library_release(library) if library else None,
         builder=Builder(
-            user=environ.get("GITHUB_ACTOR") or getpass.getuser(),
+            user=job.site.user,
             host=socket.gethostname(),
             run=job.site.run_folder.name,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
