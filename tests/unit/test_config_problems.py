@@ -70,6 +70,22 @@ INSTANCE = "  - {id: flow-2, role: production, "
         (INSTANCE + "instance_class: F4}", "write instance_class: under settings:"),
         (INSTANCE + "settings: {service: web}}", "write service: beside settings:"),
         (INSTANCE + "settings: {scaling: 1}}", "8:47: unknown key instances[3].settings.scaling"),
+        (
+            INSTANCE + "settings: {env_variables: 5}}",
+            "8:62: instances[3].settings.env_variables cannot be 5; write a block of `key: value`",
+        ),
+        (
+            INSTANCE + "settings: {instance_class: [1]}}",
+            "8:63: instances[3].settings.instance_class cannot be a list; write a text",
+        ),
+        (
+            INSTANCE + "settings: {automatic_scaling: {max_instances: few}}}",
+            "8:82: instances[3].settings.automatic_scaling.max_instances cannot be 'few'; write a",
+        ),
+        (
+            INSTANCE + "settings: {automatic_scaling: {max_instance: 1}}}",
+            "max_instance is no key of automatic_scaling; write max_instances",
+        ),
         (INSTANCE + "<<: {}}", "8:36: unknown key instances[3].<<"),
         ("  - {id: flow-1, role: production}", "8:10: flow-1 is taken by instances[2]"),
         ("  - {id: flow-3, role: uat2}", "8:24: uat2 is taken by instances[1]"),
@@ -134,6 +150,12 @@ def test_no_more_jobs_than_the_command_line_takes(tmp_path: Path, jobs: int) -> 
 @pytest.mark.parametrize("trunk", ["main", "release/2.x", "promote-to-live", "ünï", "20200403"])
 def test_a_trunk_has_any_name_that_means_a_branch(tmp_path: Path, trunk: str) -> None:
     assert found(tmp_path, f"{VALID}trunk: '{trunk}'\n") == []
+
+
+def test_what_the_build_decides_about_settings_is_left_to_it(tmp_path: Path) -> None:
+    settings = "{runtime: java21, threadsafe: true, instance_class: , env_variables: {A: 1}}"
+
+    assert found(tmp_path, f"{VALID}{INSTANCE}settings: {settings}}}\n") == []
 
 
 def test_all_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from flowdeploy.appyaml.document import Document, load
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.appyaml.place import Place, Problem
 from flowdeploy.appyaml.runtimes import second_generation
-from flowdeploy.appyaml.shapes import regex
+from flowdeploy.appyaml.shapes import entry, regex
 from flowdeploy.errors import Refused
 
 _NOT_OF_AN_INSTANCE = {
@@ -72,6 +72,17 @@ def parse(text: bytes | str, source: str) -> AppYaml:
     warnings = tuple(where.told(note) for note in place.notes)
     origins = dict.fromkeys(_setting_names(document.values), source)
     return AppYaml(source, document.values, fields, origins, warnings)
+
+
+def setting_problems(settings: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """What is wrong with an instance's own keys whatever application they are laid over.
+
+    What goes with its runtime is judged by `with_settings`. Unknown keys are passed over.
+    """
+    place = Place()
+    for name in settings.keys() & keys.SENT.keys():
+        entry(settings, name, keys.SENT[name], place)
+    return tuple(place.problems)
 
 
 def with_settings(app: AppYaml, settings: Mapping[str, Any], source: str) -> AppYaml:

@@ -11,10 +11,12 @@ import re
 import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
+from flowdeploy.appyaml import setting_problems
 from flowdeploy.config.document import Location, dotted
 from flowdeploy.config.models import NAME, PROJECT
+from flowdeploy.config.settings import SettingKey
 from flowdeploy.errors import RefError
 from flowdeploy.refs import Kind, parse_ref
 
@@ -53,6 +55,8 @@ def violations(data: Any) -> Iterator[Violation]:
         yield from _apps(instances)
         yield from _roles(instances)
         yield from _waves(instances, {wave.text("name") for wave in waves})
+        for instance in instances:
+            yield from _settings(instance)
 
 
 def _entries(parent: Any, key: str, location: Location) -> list[_Entry]:
@@ -161,3 +165,15 @@ def _waves(instances: list[_Entry], names: set[str]) -> Iterator[Violation]:
         elif wave and wave not in names:
             advice = f"write one of {', '.join(sorted(names))}" if names else "name it there"
             yield Violation(where, f"rollout.waves has no wave {wave}", advice)
+
+
+def _settings(instance: _Entry) -> Iterator[Violation]:
+    """Values that app.yaml could not have either. Which keys there are is for the models."""
+    settings = instance.data.get("settings")
+    if not isinstance(settings, dict):
+        return
+    known = {name: settings[name] for name in get_args(SettingKey) if name in settings}
+    for problem in setting_problems(known):
+        where = (*instance.location, "settings", *problem.path)
+        wrong, _, advice = problem.text.rpartition("; ")
+        yield Violation(where, f"{dotted(where)} {wrong}", advice)
