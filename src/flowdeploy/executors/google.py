@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -193,24 +194,31 @@ def _connection_words(failure: requests.RequestException) -> str:
     where = re.sub(r"(://[^/]+).*", r"\1", url or "the service")
     if _nobody_listens(failure):
         return f"nobody listens at {where}"
-    return f"the connection to {where} failed: {failure}"
+    reason = _innermost(failure)
+    words = reason.strerror if isinstance(reason, OSError) else None
+    return f"the connection to {where} failed: {words or reason or type(reason).__name__}"
 
 
 def _hint(code: str, message: str, failure: Exception) -> str | None:
     if _nobody_listens(failure):
         return "Is the address right, and the sandbox running (`flowdeploy sandbox serve`)?"
+    if isinstance(_innermost(failure), socket.gaierror):
+        return "Its name could not be looked up: is it right, and is there a network?"
     return hint_for(code, message)
 
 
-def _nobody_listens(failure: BaseException | None) -> bool:
-    while failure:
-        if isinstance(failure, ConnectionRefusedError):
-            return True
-        reason = getattr(failure, "reason", None) or next(
-            (a for a in failure.args if isinstance(a, BaseException)), None
-        )
-        failure = reason if isinstance(reason, BaseException) else failure.__cause__
-    return False
+def _nobody_listens(failure: Exception) -> bool:
+    return isinstance(_innermost(failure), ConnectionRefusedError)
+
+
+def _innermost(failure: BaseException) -> BaseException:
+    """What began it: requests and urllib3 wrap the system's few words in many of their own."""
+    while True:
+        held = (getattr(failure, "reason", None), *failure.args, failure.__cause__)
+        cause = next((each for each in held if isinstance(each, BaseException)), None)
+        if cause is None:
+            return failure
+        failure = cause
 
 
 def _retry_after(failure: Exception) -> float:
