@@ -55,7 +55,12 @@ def google(environ: Mapping[str, str]) -> Endpoints:
 
 
 def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
-    """The stand-in at ``url``. Raises UsageError for what is no http URL."""
+    """The stand-in at ``url``. Raises UsageError for what is no http URL, or names a user."""
+    if "@" in url:  # not repeated here: what stands before it may be a password
+        raise UsageError(
+            "FLOWDEPLOY_SANDBOX holds an @, before which a user and a password would stand",
+            hint="Leave them out: the stand-in asks nobody who they are, and reports show its URL.",
+        )
     url = url.rstrip("/")
     if not _is_http(url):
         raise UsageError(

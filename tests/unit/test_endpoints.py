@@ -58,3 +58,12 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is no URL") as refused:
         sandbox(url, {})
     assert "flowdeploy sandbox serve" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:s3cret@127.0.0.1:8080", "me:s3cret@host", "ftp://s3cret@"]
+)
+def test_no_password_is_taken_with_the_url_or_repeated(url: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        sandbox(url, {})
+    assert "s3cret" not in f"{refusal.value} {refusal.value.hint}"
