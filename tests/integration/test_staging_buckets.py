@@ -12,7 +12,7 @@ import requests
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.executors.sharing import Needed
 from flowdeploy.executors.stager import Stager
 from flowdeploy.executors.staging import Source
@@ -186,6 +186,14 @@ def test_what_is_nowhere_is_told(cloud: Cloud) -> None:
     lost = Needed(files.names, {}, (Source(C),))
     with pytest.raises(ServiceError, match="1 files are not on this machine"):
         ended(cloud.stager(files, A).bring(A, lost, quiet))
+
+
+def test_a_file_that_has_gone_is_told(cloud: Cloud) -> None:
+    files = cloud.files(b"one", bytes(LARGE + 1))
+    for path in files.here.values():
+        path.unlink()
+    with pytest.raises(FlowdeployError, match=r"as it was when the run began: No such file"):
+        ended(cloud.stager(files, A).bring(A, files, quiet))
 
 
 def test_what_has_come_meanwhile_is_success(cloud: Cloud) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.batch import MOST_CALLS
-from flowdeploy.executors.sharing import Ledger, Needed
+from flowdeploy.executors.sharing import Ledger, Needed, unreadable
 from flowdeploy.executors.staging import Source
 from flowdeploy.rollout import Notify, Pause
 
@@ -39,7 +39,7 @@ class Visit:
     def complete(
         self, missing: Sequence[str], pool: Executor, notify: Notify
     ) -> Generator[Pause, None, None]:
-        """Bring what is missing. Raises ServiceError."""
+        """Bring what is missing. Raises ServiceError, FlowdeployError for files that are gone."""
         while missing:
             todo = self.ledger.claim(missing, self.needed, self._refused)
             uploads = [self._begin(name, pool) for name in todo.send]
@@ -71,8 +71,11 @@ class Visit:
     def _upload(self, name: str) -> int:
         """The bytes that were sent."""
         path = self.needed.here[name]
-        self.buckets.upload(self.bucket, name, path, self.replacing)
-        return path.stat().st_size
+        try:
+            self.buckets.upload(self.bucket, name, path, self.replacing)
+            return path.stat().st_size
+        except OSError as error:
+            raise unreadable(path, error.strerror or str(error)) from error
 
     def _copy(self, copies: Mapping[Source, Sequence[str]], notify: Notify) -> tuple[str, ...]:
         """Copy at Google, and say what is refused; that has to come another way."""
