@@ -157,3 +157,22 @@ def test_a_commit_is_named_where_there_is_no_git_checkout(project: Project) -> N
     tagged = project.run("plan", "20200402-101500", "--format", "json", *commit).json
     assert tagged["version"] == "20200402-101500"
     assert tagged["library_version"] == "20200402-101500.1a2b3c4d"
+
+
+def test_the_dry_run_of_a_promotion_reads_the_fleet_and_changes_nothing(project: Project) -> None:
+    ended = project.run("promote", "1", "akvoflow-1", "akvoflow-2", "--dry-run", "--format", "json")
+    assert ended.code == 0
+    assert [(row["instance"], row["state"]) for row in ended.json["fleet"]] == [
+        ("akvoflow-1", "live"),
+        ("akvoflow-2", "live"),
+    ]
+    assert project.remote.changes() == []
+
+
+def test_the_dry_run_of_a_promotion_that_would_be_refused_says_where(project: Project) -> None:
+    project.remote.put_version("akvoflow-1", "v0")
+    ended = project.run("promote", "v0", "akvoflow-1", "akvoflow-2", "--dry-run")
+    assert ended.code == 4
+    assert [line.split()[0] for line in ended.out.splitlines() if "missing" in line] == [
+        "akvoflow-2"
+    ]

@@ -50,10 +50,13 @@ def command(
     show(plan, source, here)
 
 
-def show(plan: Plan, source: Source, here: Session) -> None:
-    """Print a plan, and on standard error what would keep `run` from beginning it."""
+def show(plan: Plan, source: Source, here: Session, *, look: bool = False) -> list[Row] | None:
+    """Print a plan, and on standard error what would keep `run` from beginning it.
+
+    ``look``, as --verbose: read how the instances stand, and give that back.
+    """
     known = known_settings(plan, here.config)
-    fleet, unread = _fleet(plan, here) if here.settings.verbose else (None, ())
+    fleet, unread = _fleet(plan, here) if look or here.settings.verbose else (None, ())
     if here.settings.format == "json":
         document = {**plan_json(plan, here.target), "settings": known.settings}
         if fleet is not None:
@@ -69,6 +72,7 @@ def show(plan: Plan, source: Source, here: Session) -> None:
             *unread,
         ):
             note(objection)
+    return fleet
 
 
 def _print(plan: Plan, known: Known, fleet: list[Row] | None, here: Session) -> None:

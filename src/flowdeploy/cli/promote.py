@@ -9,6 +9,7 @@ from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import Ids, rollout_options
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import session
+from flowdeploy.errors import Refused
 from flowdeploy.plan import plan_promotion
 from flowdeploy.refs import parse_version
 from flowdeploy.units import Portion
@@ -24,7 +25,11 @@ Examples:
 )
 @click.argument("version")
 @click.argument("instances", nargs=-1, required=True, type=Ids(), metavar="all|INSTANCE...")
-@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the plan and how the instances stand; change nothing.  [4: VERSION is missing]",
+)
 @rollout_options
 @common_options()
 def command(
@@ -46,8 +51,9 @@ def command(
     if dry_run:
         from flowdeploy.cli.plan import show
 
-        show(plan, Source(None), here)
-        return
+        rows = show(plan, Source(None), here, look=True) or []
+        missing = any(row["state"] == "missing" for row in rows)
+        click.get_current_context().exit(Refused.exit_code if missing else 0)
     from flowdeploy.cli.execute import Options, execute
 
     execute(plan, here, Options(jobs, max_failures))
