@@ -90,6 +90,9 @@ def _problems(path: Path, findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
 
 def _read(path: Path) -> bytes:
     try:
+        # A named pipe may be waited at for ever; what a shell makes of `<(…)` lies in /dev.
+        if path.is_fifo() and not path.is_relative_to("/dev"):
+            raise _unreadable(path, "it is a pipe")
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as error:
