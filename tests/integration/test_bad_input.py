@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import tempfile
@@ -48,6 +49,37 @@ def test_a_folder_for_a_configuration(project: Project, config: Path, command: l
     config.mkdir()
     _told(project.run(*command), 2, "config/instances.yaml")
     _told(project.run(*command, "--config", "."), 2)
+
+
+@pytest.mark.parametrize("command", [["run", "master"], ["plan", "master"], ["config", "check"]])
+def test_a_pipe_for_a_configuration_is_not_waited_at(
+    project: Project, config: Path, command: list[str]
+) -> None:
+    config.unlink()
+    os.mkfifo(config)
+    _told(project.run(*command), 2, "config/instances.yaml: it is a pipe")
+
+
+def test_a_configuration_may_come_from_a_shells_pipe(project: Project, config: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, config.read_bytes())
+    os.close(writer)
+    config.unlink()
+    ended = project.run("promote", "1", "all", "--dry-run", "--config", f"/dev/fd/{reader}")
+    _told(ended, 0, "akvoflow-5")
+    os.close(reader)
+
+
+@pytest.mark.parametrize("command", [["run", "master"], ["plan", "master"], ["config", "check"]])
+def test_a_working_folder_that_is_gone(
+    project: Project, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    project.monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    ended = project.run(*command)
+    project.monkeypatch.chdir(project.root)
+    _told(ended, 2, "the working folder cannot be used: No such file or directory")
 
 
 @pytest.mark.parametrize(

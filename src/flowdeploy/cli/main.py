@@ -18,7 +18,7 @@ import click
 
 from flowdeploy.cli.bugs import kept
 from flowdeploy.cli.options import LISTS, Settings, common_options
-from flowdeploy.cli.session import Session
+from flowdeploy.cli.session import EMBEDDED, Session
 from flowdeploy.cli.streams import Unwritable, secure
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.report import Bug, error_json, report_json, unplanned
@@ -147,11 +147,18 @@ def _document(error: FlowdeployError, settings: Settings) -> dict[str, Any]:
     from flowdeploy.cli.record import record
 
     report = replace(
-        unplanned(settings.command, Session(settings).target, error, datetime.now(UTC)),
+        unplanned(settings.command, _target(settings), error, datetime.now(UTC)),
         interrupted=isinstance(error, Interrupted),
     )
     record(report, filter(None, [settings.report_folder]))
     return report_json(report)
+
+
+def _target(settings: Settings) -> str:
+    try:
+        return Session(settings).target
+    except UsageError:  # a sandbox, at what is no URL
+        return EMBEDDED
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:

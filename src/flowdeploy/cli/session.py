@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowdeploy.config import Config
 
 HOME = ".flowdeploy"
+EMBEDDED = "sandbox"  # the target that has no URL before it runs
 
 
 @dataclass
@@ -56,14 +57,16 @@ class Session:
 
     @property
     def target(self) -> str:
-        """What a plan says of where it would run: ``google``, ``sandbox`` or the sandbox's URL."""
-        running = os.environ.get("FLOWDEPLOY_SANDBOX")
-        return running or ("sandbox" if self.settings.sandbox else endpoints.GOOGLE)
+        """What a plan says of where it would run: ``google``, ``sandbox`` or the sandbox's URL.
+
+        Raises UsageError for a URL that cannot be used.
+        """
+        return EMBEDDED if self._embeds else self.foreseen.target
 
     @contextmanager
     def endpoints(self) -> Iterator[Endpoints]:
         """Where to work, with the embedded stand-in running if it is that."""
-        if self.settings.sandbox and not os.environ.get("FLOWDEPLOY_SANDBOX"):
+        if self._embeds:
             with self._embedded() as url:
                 yield endpoints.sandbox(url, os.environ)
         else:
@@ -77,6 +80,11 @@ class Session:
         if self.settings.sandbox:
             return endpoints.sandbox("http://127.0.0.1", os.environ)
         return endpoints.google(os.environ)
+
+    @property
+    def _embeds(self) -> bool:
+        """Whether the stand-in is to run in this process: not where one is said to run already."""
+        return self.settings.sandbox and not os.environ.get("FLOWDEPLOY_SANDBOX")
 
     @contextmanager
     def _embedded(self) -> Iterator[str]:
@@ -96,7 +104,14 @@ class Session:
 
 
 def session() -> Session:
-    """The session of the command that runs."""
+    """The session of the command that runs. Raises UsageError where its folder is gone."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            f"the working folder cannot be used: {error.strerror}",
+            hint="Go to a folder that is there; this one may have been removed or made anew.",
+        ) from error
     return Session(click.get_current_context().ensure_object(Settings))
 
 
