@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import googleapiclient.discovery_cache
 import pytest
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
@@ -19,7 +20,7 @@ from flowdeploy.sandbox.state import App
 DOCUMENTS = Path(googleapiclient.discovery_cache.__file__).parent / "documents"
 APIS = {
     r"/v1/apps\b.*": "appengine.v1",
-    r"(/resumable)?(/upload)?/storage/v1/.*": "storage.v1",
+    r"(/download|(/resumable)?(/upload)?)/storage/v1/.*": "storage.v1",
     r"/v2beta3/projects/.*": "cloudtasks.v2beta3",
     r"/v2/projects/.*": "cloudtasks.v2",
     r"/v1beta1/projects/.*": "cloudscheduler.v1beta1",
@@ -56,16 +57,17 @@ class Discovery:
             api = api_of(request.path)
             if api is None or "appspot.com" in request.host:
                 return await handler(request)
-            is_json = request.content_type in ("application/json", "application/octet-stream")
-            body = await request.read() if is_json and "upload" not in request.path else b""
+            body = await message_of(request)
             response = await handler(request)
-            if response.status < 300 and isinstance(response, web.Response):
+            if response.status < 300:
                 self.check(api, request, body, response)
             return response
 
         return check
 
-    def check(self, api: str, request: web.Request, body: bytes, response: web.Response) -> None:
+    def check(
+        self, api: str, request: web.Request, body: bytes, response: web.StreamResponse
+    ) -> None:
         self.checked += 1
         method = find_method(api, request.method, request.rel_url.raw_path)
         if method is None:
@@ -77,10 +79,10 @@ class Discovery:
         schemas = document(api)["schemas"]
         if body:
             self._compare(schemas, method["request"], json.loads(body), f"{method['id']} request")
-        is_json = response.content_type == "application/json" and response.body
-        if is_json and "response" in method and "fields" not in request.query:
-            assert isinstance(response.body, bytes)
-            answer = json.loads(response.body)
+        text = response.body if isinstance(response, web.Response) else None
+        if text and response.content_type == "application/json" and "response" in method:
+            assert isinstance(text, bytes)
+            answer = json.loads(text)
             self._compare(schemas, method["response"], answer, f"{method['id']} response")
 
     def _compare(self, schemas: Any, schema: Any, value: Any, at: str) -> None:
@@ -124,6 +126,34 @@ class Discovery:
             self.problems.append(f"{at}: {value!r} is not a {kinds[0].__name__}")
 
 
+async def message_of(request: web.Request) -> bytes:
+    """The message in JSON that a request carries, alone or before the bytes of an object."""
+    match request.query.get("uploadType"), request.method:
+        case (None | "resumable", "POST" | "PATCH"):
+            return await request.read()
+        case "multipart", "POST":
+            parts = (await read_on_the_way(request)).split(b"--" + boundary_of(request))
+            return re.split(rb"\r?\n\r?\n", parts[1], maxsplit=1)[1]
+        case _:
+            return b""
+
+
+def boundary_of(request: web.Request) -> bytes:
+    found = re.search(r"boundary=['\"]?([^'\";]+)", request.headers["Content-Type"])
+    assert found
+    return found[1].encode()
+
+
+async def read_on_the_way(request: web.Request) -> bytes:
+    """The request's bytes, which the handler then reads as if nobody had."""
+    data = await request._payload.read()
+    again = StreamReader(request.protocol, len(data) + 1, loop=asyncio.get_running_loop())
+    again.feed_data(data)
+    again.feed_eof()
+    request._payload = again
+    return data
+
+
 def find_method(api: str, verb: str, path: str) -> dict[str, Any] | None:
     wanted = "GET" if verb == "HEAD" else verb
     for pattern, http_method, method in methods(api):
@@ -145,7 +175,10 @@ def _methods(node: Any, base: str) -> Iterator[tuple[re.Pattern[str], str, dict[
     for method in node.get("methods", {}).values():
         paths = ["/" + base + method.get("flatPath", method["path"])]
         media = method.get("mediaUpload", {}).get("protocols", {})
-        for path in (*paths, *(protocol["path"] for protocol in media.values())):
+        paths += [protocol["path"] for protocol in media.values()]
+        if method.get("useMediaDownloadService"):
+            paths.append("/download" + paths[0])
+        for path in paths:
             text = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
             yield re.compile(text), method["httpMethod"], method
     for resource in node.get("resources", {}).values():
