@@ -13,7 +13,7 @@ import pytest
 import requests
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage  # type: ignore[attr-defined]
+from google.cloud.storage import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,8 +28,8 @@ LARGE = random.Random(1).randbytes(9 * 1024 * 1024)
 
 
 @pytest.fixture
-def client(sandbox: Sandbox) -> storage.Client:
-    return storage.Client(
+def client(sandbox: Sandbox) -> Client:
+    return Client(
         project="akvoflow-1",
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": sandbox.url},
@@ -37,7 +37,7 @@ def client(sandbox: Sandbox) -> storage.Client:
 
 
 @pytest.fixture
-def bucket(client: storage.Client) -> Any:
+def bucket(client: Client) -> Any:
     return client.bucket(BUCKET)
 
 
@@ -98,9 +98,7 @@ def test_damaged_bytes_are_refused(sandbox: Sandbox) -> None:
     assert "doesn't match calculated CRC32C hash" in response.json()["error"]["message"]
 
 
-def test_objects_are_listed_by_prefix_delimiter_and_page(
-    client: storage.Client, bucket: Any
-) -> None:
+def test_objects_are_listed_by_prefix_delimiter_and_page(client: Client, bucket: Any) -> None:
     for name in ("a", "dir/b", "dir/c", "dir/d", "e"):
         bucket.blob(name).upload_from_string(name)
     assert [blob.name for blob in client.list_blobs(BUCKET, prefix="dir/")] == [
@@ -126,7 +124,7 @@ def test_a_listing_with_a_mask_holds_what_was_asked_for(sandbox: Sandbox, bucket
     assert answer.json() == {"items": [{"name": "a", "size": "1"}]}
 
 
-def test_a_rewrite_copies_to_another_bucket(client: storage.Client, bucket: Any) -> None:
+def test_a_rewrite_copies_to_another_bucket(client: Client, bucket: Any) -> None:
     source = bucket.blob("a/b")
     source.upload_from_string(b"hello", content_type="text/plain")
     copy = client.bucket("staging.akvoflow-2.appspot.com").blob("c/d")
@@ -200,7 +198,7 @@ def test_bytes_are_stored_once(sandbox: Sandbox, bucket: Any) -> None:
     assert [file.stat().st_size for file in files] == [5000]
 
 
-def test_a_bucket_is_created_and_only_an_empty_one_deleted(client: storage.Client) -> None:
+def test_a_bucket_is_created_and_only_an_empty_one_deleted(client: Client) -> None:
     bucket = client.create_bucket("records-of-mine")
     bucket.blob("x").upload_from_string("x")
     with pytest.raises(exceptions.Conflict, match="not empty"):
