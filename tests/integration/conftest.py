@@ -171,14 +171,15 @@ class Project:
 
     def run(self, *arguments: str, **environ: str) -> Ended:
         """Run flowdeploy in this process, with further variables in its environment."""
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
         self.capsys.readouterr()
         with self.monkeypatch.context() as patch:
             for name, value in environ.items():
                 patch.setenv(name, value)
             with pytest.raises(SystemExit) as end:
                 main(arguments)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         assert isinstance(end.value.code, int)
         return Ended(end.value.code, *self.capsys.readouterr())
 
