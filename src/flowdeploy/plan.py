@@ -161,12 +161,10 @@ def plan_promotion(version: str, names: Sequence[str], scope: Scope) -> Plan:
 def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
     """``deploy VERSION INSTANCE…``: dark, to the instances named, out of the release record.
 
-    Raises UsageError for no instances, unknown or skipped ones, and for a
-    version that could not be reached on one of them.
+    Raises UsageError for unknown or skipped instances, and for a version that
+    could not be reached on one of them.
     """
     instances = scope.fleet.select(names)
-    if not instances:
-        raise UsageError("there is no instance to deploy to", hint="Name one or more.")
     _refuse_skipped(instances)
     uat, production = _by_role(instances)
     stages = (

@@ -17,10 +17,11 @@ RECORD = f"flowdeploy/releases/{RELEASE}.json"
 INSTANCES = ("flow-uat1", "flow-uat2", *(f"akvoflow-{n}" for n in (1, 2, 3, 4, 5)))
 UAT1 = "staging.flow-uat1.appspot.com"
 OWN = "gs://flow-records/kept"
+LARGE = 200_000  # bytes
 # What it builds differs every time, as builds with jars do.
 UNLIKE = """
 import secrets
-(staging / "index.html").write_text(secrets.token_hex())
+(staging / "index.html").write_text(secrets.token_hex(100_000))
 with zipfile.ZipFile("target/flow-classes.jar", "w") as jar:
     jar.writestr("Flow.class", secrets.token_hex())
 """
@@ -63,6 +64,18 @@ def own_records(project: Project) -> None:
 
 def staging() -> list[str]:
     return [f"staging.{name}.appspot.com" for name in INSTANCES]
+
+
+def sent(project: Project) -> int:
+    """Bytes of all uploads."""
+    return sum(entry["received"] for entry in project.remote.requests("POST", "/upload/*"))
+
+
+def archive(project: Project, instance: str) -> str:
+    """The name of the object that an instance's version was made of."""
+    path = f"/v1/apps/{instance}/services/default/versions/{RELEASE}?view=FULL"
+    url = project.remote.call("GET", path)["deployment"]["zip"]["sourceUrl"]
+    return str(url).rpartition("/")[2]
 
 
 def index(project: Project, instance: str) -> str:
@@ -241,6 +254,34 @@ def test_what_is_kept_travels_once(project: Project) -> None:
     project.remote.call("DELETE", "/_sandbox/requests")
     assert project.report("run", RELEASE)["exit_code"] == 0
     assert project.remote.requests("POST", "/upload/*staging*") == []
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_archives_are_kept_as_they_are_sent(unlike: Project, own: bool) -> None:
+    """What all archives begin with travels once, and the files come out of it again."""
+    unlike.edit("config/instances.yaml", "build:\n", "upload: {mode: zip}\nbuild:\n")
+    unlike.commit()
+    unlike.git("tag", "-f", RELEASE)
+    if own:
+        own_records(unlike)
+    assert unlike.report("run", RELEASE, "--only", "akvoflow-1")["exit_code"] == 0
+    first = sent(unlike)
+    assert LARGE < first < 1.2 * LARGE
+    unlike.git("clean", "-qfdX", "target")
+    again = unlike.report("run", RELEASE)
+    assert unlike.outline(again)[0] == "build build: unchanged"
+    assert again["exit_code"] == 0
+    assert sent(unlike) - first < 0.2 * LARGE
+    assert archive(unlike, "akvoflow-5") == archive(unlike, "akvoflow-1")
+
+
+def test_what_was_kept_as_an_archive_can_be_deployed_as_files(unlike: Project) -> None:
+    unlike.edit("config/instances.yaml", "build:\n", "upload: {mode: zip}\nbuild:\n")
+    unlike.report("run", RELEASE, "--allow-dirty", "--only", "akvoflow-1")
+    unlike.git("checkout", "-q", "config")
+    assert unlike.report("deploy", RELEASE, "akvoflow-5")["exit_code"] == 0
+    built = {file["path"]: file["sha1"] for file in record(unlike)["files"]}
+    assert index(unlike, "akvoflow-5") == built["index.html"]
 
 
 def test_local_records_keep_files_on_this_machine(unlike: Project) -> None:

@@ -301,13 +301,12 @@ def test_a_deploy_is_dark_wherever_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("names", "version", "why"),
     [
-        ([], TAG, "there is no instance to deploy to"),
         (["all"], TAG, "no such instance: all"),
         (["akvoflow-37"], TAG, "akvoflow-37: closed in 2019"),
         (["akvoflow-1"], "a" * 63, "63"),
     ],
 )
-def test_a_deploy_to_nothing_the_unknown_or_the_unreachable(
+def test_a_deploy_to_the_unknown_the_skipped_or_the_unreachable(
     names: list[str], version: str, why: str
 ) -> None:
     with pytest.raises(UsageError) as refused:

@@ -171,11 +171,6 @@ def test_releases_are_equal_by_what_would_be_deployed() -> None:
     assert not RELEASE.equals(replace(RELEASE, manifest=Manifest((replace(INDEX, path="x"),))))
 
 
-def test_the_contents_are_those_of_the_application_and_of_the_library() -> None:
-    assert RELEASE.contents == {"a" * 40, "b" * 40}
-    assert replace(RELEASE, library=None).contents == {"a" * 40}
-
-
 @pytest.mark.parametrize(
     ("other", "same"), [(SHA, True), (SHA[:8], True), ("1a2b3c4e", False), (SHA + "0", True)]
 )

@@ -6,7 +6,7 @@ Files first, then the record: what has a record can be deployed without a build.
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from flowdeploy.executors.package import Common
 from flowdeploy.executors.records import staging_bucket
 from flowdeploy.executors.staging import Source, Staged
 from flowdeploy.executors.vault import BucketVault, FolderVault, Vault
+from flowdeploy.executors.zip_vault import ZipVault
 from flowdeploy.fleet import Fleet
 from flowdeploy.journal.releases import (
     Builder,
@@ -55,11 +56,14 @@ class Recalled:
 
 @dataclass(slots=True)
 class Archive:
-    """The releases, for one run. Every method raises Refused and ServiceError."""
+    """The releases, for one run. Every method raises Refused and ServiceError.
+
+    A release is kept in the first of the ``vaults``; an earlier one may be in any.
+    """
 
     job: Job
     releases: Releases
-    vault: Vault
+    vaults: Sequence[Vault]
     _recorded: Recorded | None = None
 
     @classmethod
@@ -68,20 +72,19 @@ class Archive:
         in UAT1's staging bucket among those that are staged, where rules delete them."""
         store, own = cloud.records(job.config), job.config.records is not None
         objects = f"{store.prefix}objects/" if own else ""
-        vault = BucketVault(
-            cloud.buckets,
-            replace(store, prefix=objects),
-            Source(store.bucket, objects),
-            () if own else _staging_buckets(job.config.fleet),
-        )
-        return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vault)
+        others = () if own else _staging_buckets(job.config.fleet)
+        files = BucketVault(cloud.buckets, Source(store.bucket, objects), others)
+        archives = ZipVault(files, job.site.run_folder)
+        zipped = job.config.upload == "zip"
+        vaults = (archives, files) if zipped else (files, archives)
+        return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vaults)
 
     @classmethod
     def here(cls, job: Job) -> Archive:
         """On this machine alone, where ``records`` is ``local``."""
         folder = job.site.home / "records"
         releases = Releases(FolderStore(folder), str(folder))
-        return cls(job, releases, FolderVault(folder / "objects"))
+        return cls(job, releases, [FolderVault(folder / "objects")])
 
     def recall(self, *, with_library: bool) -> Recalled | None:
         """The version as it was built before, if it was and need not be built again.
@@ -93,14 +96,16 @@ class Archive:
         self._recorded = self.releases.find(self._version)
         if self._recorded is None or self.job.orders.replace:
             return None
-        release, commit = self._recorded.release, self.job.commit
-        if release.commit is None or commit is None:
+        release = self._recorded.release
+        theirs, ours = release.commit, self.job.commit
+        if theirs is None or ours is None:
             return None
-        if not same_commit(release.commit, commit):
-            raise self._of_another_commit(release, commit)
+        if not same_commit(theirs, ours):
+            raise self._of_another_commit(release, theirs, ours)
         if release.modified or self.job.modified or (with_library and release.library is None):
             return None
-        return None if self.vault.recover(release.contents) else self._recalled(release)
+        vault, _ = self._recovered(release)
+        return self._recalled(release, vault) if vault else None
 
     def require(self) -> Recalled:
         """The version as it was built before. Refused where it cannot be had any more."""
@@ -111,21 +116,21 @@ class Archive:
                 f" {self.releases.named(self._version)}",
                 hint="`flowdeploy run` of the trunk or of a release tag writes one.",
             )
-        release = recorded.release
-        lost = self.vault.recover(release.manifest.by_sha1)
-        if lost:
+        release = replace(recorded.release, library=None)
+        vault, lost = self._recovered(release)
+        if vault is None:
             raise Refused(
                 f"version {self._version} has expired: of its {len(release.manifest.by_sha1)}"
                 f" files, {len(lost)} are kept nowhere any more",
                 details=[f"{self.releases.named(self._version)}: built by {release.builder}"],
                 hint=_KEPT_BRIEFLY,
             )
-        return self._recalled(replace(release, library=None))
+        return self._recalled(release, vault)
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """Buckets that have all files of what is kept."""
-        return self.vault.sources
+        return self.vaults[0].sources
 
     def keep(self, staged: Staged, library: LocalLibrary | None) -> None:
         """Keep what was built and is common to all instances: the files, then the record.
@@ -137,7 +142,8 @@ class Archive:
         stands = None if self.job.orders.replace else self._recorded
         if stands and not stands.release.equals(release):
             raise self._of_another_build(stands.release, release)
-        self.vault.keep({**common.contents, **self._library_files(library)})
+        contents = {**common.contents, **self._library_files(library)}
+        self.vaults[0].keep(common.manifest, contents)
         if stands is None:
             self.releases.write(release, over=self._recorded)
 
@@ -145,24 +151,34 @@ class Archive:
     def _version(self) -> str:
         return str(self.job.plan.version)
 
-    def _recalled(self, release: Release) -> Recalled:
+    def _recovered(self, release: Release) -> tuple[Vault | None, frozenset[str]]:
+        """The vault that has all of a release; without one, the least that is lost."""
+        losses = []
+        for vault in self.vaults:
+            lost = vault.recover(release.manifest, release.library_contents)
+            if not lost:
+                return vault, lost
+            losses.append(lost)
+        return None, min(losses, key=len)
+
+    def _recalled(self, release: Release, vault: Vault) -> Recalled:
         name = self.releases.named(release.version)
         app = parse(release.app_yaml, f"app.yaml in {name}")
-        here = self.vault.here(release.manifest.by_sha1)
-        staged = Staged(
-            app, release.app_yaml, release.manifest, release.configs, (), here, self.sources
-        )
+        here = vault.here(release.manifest)
+        # Files out of another kind of vault are sent as if they were new.
+        sources = () if here and vault is not self.vaults[0] else vault.sources
+        staged = Staged(app, release.app_yaml, release.manifest, release.configs, (), here, sources)
         note = f"deployed from {name}: built by {release.builder}"
-        return Recalled(staged, self._fetched(release.library), note)
+        return Recalled(staged, self._fetched(release.library, vault), note)
 
-    def _fetched(self, library: LibraryRelease | None) -> Library | None:
+    def _fetched(self, library: LibraryRelease | None, vault: Vault) -> Library | None:
         """The library's files, brought to the run's folder; the pom is the one with the version."""
         configured = self.job.config.library
         if library is None or configured is None:
             return None
         paths = [self.job.site.run_folder / Path(file.path).name for file in library.files]
         for file, path in zip(library.files, paths, strict=True):
-            self.vault.fetch(file.sha1, path)
+            vault.fetch(file.sha1, path)
         jar, pom = paths
         return Library(jar, pom, configured.classifier)
 
@@ -178,12 +194,11 @@ class Archive:
         path.write_bytes(file.content)
         return path
 
-    def _of_another_commit(self, release: Release, commit: Commit) -> Refused:
-        recorded = release.commit.sha if release.commit else "none"
+    def _of_another_commit(self, release: Release, theirs: Commit, ours: Commit) -> Refused:
         return Refused(
             f"version {self._version} was built from another commit; nothing was built now",
             details=[
-                f"this is {commit.sha}, and the record says {recorded};"
+                f"this is {ours.sha}, and the record says {theirs.sha};"
                 " --replace replaces it, unless it has traffic",
                 f"{self.releases.named(self._version)}: built by {release.builder}",
             ],

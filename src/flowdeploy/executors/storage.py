@@ -107,6 +107,10 @@ class Buckets:
             if error.code != "FAILED_PRECONDITION":
                 raise
 
+    def download(self, bucket: str, name: str, path: Path) -> None:
+        blob = self._client.bucket(bucket).blob(name)
+        retried(lambda: blob.download_to_filename(str(path), timeout=TIMEOUT, retry=None))
+
     def copy(
         self, source: Source, bucket: str, names: Collection[str], replacing: Container[str]
     ) -> frozenset[str]:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.batch import MOST_CALLS
 from flowdeploy.executors.staging import Source
 from flowdeploy.executors.together import together
-from flowdeploy.journal.store import ObjectStore
 
 if TYPE_CHECKING:
     from flowdeploy.executors.storage import Buckets, Listing
@@ -29,28 +29,31 @@ _UPLOADS = 8  # files on their way at once
 
 
 class Vault(Protocol):
-    """Files by the SHA-1 of their bytes, in hex. Every method raises ServiceError."""
+    """Files by the SHA-1 of their bytes, in hex. Every method raises ServiceError.
+
+    A release is the files of its manifest, and ``more``: those of its library.
+    """
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """Buckets that have all that is kept; none where it is kept on this machine."""
 
-    def here(self, names: Collection[str]) -> Mapping[str, Path]:
-        """Where files that are kept lie on this machine, if they do."""
+    def here(self, files: Manifest) -> Mapping[str, Path]:
+        """The files of a release that is kept, if they are to be had on this machine."""
 
-    def recover(self, names: Collection[str]) -> frozenset[str]:
-        """Have these files again, if need be from elsewhere; what cannot be had any more."""
+    def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
+        """Have a release again, if need be from elsewhere; what cannot be had any more."""
 
-    def keep(self, contents: Mapping[str, Path]) -> None:
-        """Have all of these files, sending those that are not there."""
+    def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
+        """Have a release, sending what is not there; ``contents`` has ``more`` too."""
 
     def fetch(self, name: str, into: Path) -> None:
-        """Bring a file that is there to a path on this machine."""
+        """Bring a file of ``more`` to a path on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketVault:
-    """``own`` is where files are kept, ``store`` the objects below its prefix.
+    """Each file is an object of ``own``.
 
     ``others`` are buckets that may have a file that ``own`` has lost or is about
     to lose, and give it back by a copy at Google; ``own`` may be one of them,
@@ -58,7 +61,6 @@ class BucketVault:
     """
 
     buckets: Buckets
-    store: ObjectStore
     own: Source
     others: Sequence[Source] = ()
 
@@ -66,10 +68,20 @@ class BucketVault:
     def sources(self) -> tuple[Source, ...]:
         return (self.own,)
 
-    def here(self, names: Collection[str]) -> Mapping[str, Path]:  # noqa: ARG002
+    def here(self, files: Manifest) -> Mapping[str, Path]:  # noqa: ARG002
         return {}
 
-    def recover(self, names: Collection[str]) -> frozenset[str]:
+    def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
+        return self.restored({*files.by_sha1, *more})
+
+    def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:  # noqa: ARG002
+        self.send(contents)
+
+    def fetch(self, name: str, into: Path) -> None:
+        self.buckets.download(self.own.bucket, self.own.prefix + name, into)
+
+    def restored(self, names: Collection[str]) -> frozenset[str]:
+        """As `recover`, for any objects."""
         listing = self.buckets.listed(self.own.bucket)
         lost = frozenset(n for n in names if self.own.prefix + n not in listing.lasting)
         looks = together(self._names, self.others if lost else (), _LOOKS)
@@ -79,7 +91,8 @@ class BucketVault:
                 break
         return lost
 
-    def keep(self, contents: Mapping[str, Path]) -> None:
+    def send(self, contents: Mapping[str, Path]) -> None:
+        """Have these objects."""
         bucket, prefix = self.own.bucket, self.own.prefix
         listing = self.buckets.listed(bucket)
 
@@ -89,12 +102,6 @@ class BucketVault:
         missing = (name for name in contents if prefix + name not in listing.lasting)
         for _ in together(send, missing, _UPLOADS):
             pass  # what one of them raises ends it
-
-    def fetch(self, name: str, into: Path) -> None:
-        found = self.store.read(name)
-        if found is None:
-            raise ServiceError("NOT_FOUND", f"the file {name} is gone from {self.own.bucket}")
-        into.write_bytes(found.content)
 
     def _names(self, source: Source) -> frozenset[str]:
         """Nothing where a bucket is not ours to look into."""
@@ -123,15 +130,16 @@ class FolderVault:
     def sources(self) -> tuple[Source, ...]:
         return ()
 
-    def here(self, names: Collection[str]) -> Mapping[str, Path]:
-        return {name: self.folder / name for name in names}
+    def here(self, files: Manifest) -> Mapping[str, Path]:
+        return {name: self.folder / name for name in files.by_sha1}
 
-    def recover(self, names: Collection[str]) -> frozenset[str]:
+    def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
+        names = {*files.by_sha1, *more}
         return frozenset(name for name in names if not (self.folder / name).is_file())
 
-    def keep(self, contents: Mapping[str, Path]) -> None:
+    def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in self.recover(contents):
+        for name in self.recover(files, contents):
             _copy(contents[name], self.folder / name)
 
     def fetch(self, name: str, into: Path) -> None:

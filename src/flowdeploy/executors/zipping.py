@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 from flowdeploy import archive
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.archive import Entry, Extent
-from flowdeploy.errors import FlowdeployError
 from flowdeploy.executors.delivery import Delivered, Delivery, FileDelivery
 from flowdeploy.executors.package import Package
-from flowdeploy.executors.sharing import Needed
+from flowdeploy.executors.sharing import Needed, unreadable
 from flowdeploy.executors.stager import Stager
 from flowdeploy.rollout import Notify, Pause
 
@@ -57,7 +56,7 @@ class ZipDelivery:
         self._buckets = buckets
         self._scratch = Path(tempfile.mkdtemp(prefix="archive-", dir=scratch))
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
-        names = {name for package in packages for name in _shared_names(_common(package))}
+        names = {name for package in packages for name in shared_names(_common(package))}
         self._stager = Stager(buckets, names | {package.wanted.archive for package in packages})
         self._shared: dict[str, Shared] = {}
         self._writing = threading.Lock()
@@ -72,7 +71,8 @@ class ZipDelivery:
         remarks: tuple[str, ...] = ()
         if not self._stager.has(bucket, name):
             pieces = self._pieces(package)
-            needed = Needed(tuple(pieces), pieces)
+            _, *others = pieces  # where the release is kept there is its head, and no more
+            needed = Needed(tuple(pieces), pieces, package.sources, frozenset(others))
             remarks = yield from self._stager.bring(bucket, needed, notify)
             notify("composing the archive")
             self._buckets.compose(bucket, name, tuple(pieces))
@@ -89,12 +89,12 @@ class ZipDelivery:
             if common.digest not in self._shared:
                 folder = self._scratch / common.digest
                 folder.mkdir()
-                self._shared[common.digest] = _write_shared(common, package.contents, folder)
+                self._shared[common.digest] = write_shared(common, package.contents, folder)
             shared = self._shared[common.digest]
         files = Manifest(tuple(f for f in package.manifest.files if f.sha1 in package.own))
         own = archive.placed(_entries(files, package.own), shared.extent.stop)
         content = b"".join(_stored(files, own, package.own))
-        head, directory = _shared_names(common)
+        head, directory = shared_names(common)
         return {
             head: shared.head,
             **(self._kept(content) if content else {}),
@@ -106,7 +106,9 @@ class ZipDelivery:
         """A small piece as a file that is named by its SHA-1, as is its object."""
         name = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         path = self._scratch / name
-        path.write_bytes(content)
+        with self._writing:
+            if not path.exists():  # another instance's, which is being sent
+                path.write_bytes(content)
         return {name: path}
 
 
@@ -115,11 +117,13 @@ def _common(package: Package) -> Manifest:
     return Manifest(tuple(f for f in package.manifest.files if f.sha1 not in package.own))
 
 
-def _shared_names(common: Manifest) -> tuple[str, str]:
+def shared_names(common: Manifest) -> tuple[str, str]:
+    """The objects of the head and of its directory."""
     return f"{common.digest}.head", f"{common.digest}.directory"
 
 
-def _write_shared(common: Manifest, contents: Mapping[str, Path], folder: Path) -> Shared:
+def write_shared(common: Manifest, contents: Mapping[str, Path], folder: Path) -> Shared:
+    """Raises FlowdeployError where a file is no longer what the manifest says."""
     extent = archive.placed(_entries(common, contents))
     head, directory = folder / "head", folder / "directory"
     with head.open("wb") as target:
@@ -144,7 +148,7 @@ def _entries(files: Manifest, contents: Mapping[str, Path]) -> Iterator[Entry]:
             digest.update(chunk)
             checksum = zlib.crc32(chunk, checksum)
         if digest.hexdigest() != file.sha1:
-            raise _unreadable(path, "it has changed")
+            raise unreadable(path, "it has changed")
         yield Entry(file.path, file.size, checksum)
 
 
@@ -154,11 +158,4 @@ def _chunks(path: Path) -> Iterator[bytes]:
             while chunk := stream.read(CHUNK):
                 yield chunk
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-
-
-def _unreadable(path: Path, reason: str) -> FlowdeployError:
-    return FlowdeployError(
-        f"{path} cannot be deployed as it was when the run began: {reason}",
-        hint="Let nothing write into the staged folder during a run, and run it again.",
-    )
+        raise unreadable(path, error.strerror or str(error)) from error

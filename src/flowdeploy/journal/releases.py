@@ -75,10 +75,9 @@ class Release:
         return (self.app_yaml, self.manifest) == (other.app_yaml, other.manifest)
 
     @property
-    def contents(self) -> frozenset[str]:
-        """The SHA-1 of every file of the application and of the library."""
-        library = self.library.files if self.library else ()
-        return frozenset((*self.manifest.by_sha1, *(file.sha1 for file in library)))
+    def library_contents(self) -> tuple[str, ...]:
+        """The SHA-1 of every file of the library."""
+        return tuple(file.sha1 for file in self.library.files) if self.library else ()
 
 
 def same_commit(one: Commit, other: Commit) -> bool:
