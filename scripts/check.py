@@ -3,7 +3,8 @@
     python3 scripts/check.py [--fast] [pytest's arguments]
 
 The first run makes .venv. Every step runs, whatever the others say; the exit status is
-that of the first that failed.
+that of the first that failed. Tests that take many seconds each are left out;
+`python3 scripts/check.py -m slow` runs those.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from _environment import ROOT, ensure_environment
 
 LINTS = ["ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo"]
-ALL_TESTS = "pytest -n auto --cov --cov-report=term --cov-fail-under=90"
+ALL_TESTS = "pytest -n auto -m 'not slow' --cov --cov-report=term --cov-fail-under=90"
 
 
 class Result(NamedTuple):
