@@ -29,9 +29,9 @@ GET,POST /v1/apps/{app}/services/{service}/versions
 GET,PATCH,DELETE /v1/apps/{app}/services/{service}/versions/{version}
 GET /v1/apps/{app}/services/{service}/versions/{version}/instances
 GET,POST /storage/v1/b
-GET,PATCH,DELETE /storage/v1/b/{bucket}
+GET,PATCH,PUT,DELETE /storage/v1/b/{bucket}
 GET /storage/v1/b/{bucket}/o
-GET,PATCH,DELETE,HEAD /storage/v1/b/{bucket}/o/{object}
+GET,PATCH,PUT,DELETE,HEAD /storage/v1/b/{bucket}/o/{object}
 GET /download/storage/v1/b/{bucket}/o/{object}
 POST /storage/v1/b/{bucket}/o/{object}/rewriteTo/b/{bucket}/o/{object}
 POST /storage/v1/b/{bucket}/o/{object}/compose

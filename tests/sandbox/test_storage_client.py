@@ -72,6 +72,20 @@ def test_a_part_is_read(bucket: Any) -> None:
         blob.download_as_bytes(start=10)
 
 
+def test_an_update_clears_what_it_does_not_name(client: Client, bucket: Any) -> None:
+    blob = bucket.blob("x")
+    blob.metadata = {"a": "b"}
+    blob.upload_from_string(b"", content_type="text/x")
+    blob.metadata = None
+    blob.update()
+    found = bucket.get_blob("x")
+    assert (found.metadata, found.content_type, found.metageneration) == (None, "text/x", 2)
+    bucket.lifecycle_rules = []
+    bucket.update()
+    found = client.get_bucket(BUCKET)
+    assert (list(found.lifecycle_rules), found.location) == ([], "EU")
+
+
 def test_generations_are_preconditions(bucket: Any) -> None:
     blob = bucket.blob("lease")
     blob.upload_from_string("1", if_generation_match=0)

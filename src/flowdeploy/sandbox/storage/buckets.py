@@ -33,7 +33,8 @@ class Buckets:
             web.get("/storage/v1/b", self.list_all),
             web.post("/storage/v1/b", self.create),
             web.get(one, self.get),
-            web.patch(one, self.patch),
+            web.patch(one, self.change),
+            web.put(one, self.change),
             web.delete(one, self.delete),
         )
 
@@ -71,11 +72,15 @@ class Buckets:
             row = find(db, request.match_info["bucket"])
         return reply(request, as_resource(row, request))
 
-    async def patch(self, request: web.Request) -> web.Response:
+    async def change(self, request: web.Request) -> web.Response:
+        """PATCH changes what it names; PUT clears the rest, too, but where the bucket is."""
         name = request.match_info["bucket"]
         changes = _settings(await read_json(request))
         with self._state.write() as db:
-            body = json.loads(find(db, name)["body"]) | changes
+            kept = json.loads(find(db, name)["body"])
+            if request.method == "PUT":
+                kept = {"location": kept["location"]}
+            body = kept | changes
             body = {key: value for key, value in body.items() if value is not None}
             db.execute("UPDATE buckets SET body = ? WHERE name = ?", (json.dumps(body), name))
             row = find(db, name)

@@ -64,7 +64,8 @@ class Objects:
             web.get("/storage/v1/b/{bucket}/o", self.list_all),
             web.get(one, self.get),
             web.get("/download/storage/v1/b/{bucket}/o/{object:.+}", self.download),
-            web.patch(one, self.patch),
+            web.patch(one, self.change),
+            web.put(one, self.change),
             web.delete(one, self.delete),
         )
 
@@ -104,13 +105,15 @@ class Objects:
         await response.write_eof()
         return response
 
-    async def patch(self, request: web.Request) -> web.Response:
+    async def change(self, request: web.Request) -> web.Response:
+        """PATCH changes what it names; PUT clears the rest, too."""
         changes = settings(await read_json(request))
         key = (request.match_info["bucket"], request.match_info["object"])
         with self._state.write() as db:
             row = find(db, *key, request.query)
             check_write(request.query, row)
-            body = json.loads(row["body"]) | changes
+            kept = json.loads(row["body"]) if request.method == "PATCH" else {}
+            body = kept | changes
             body = {name: value for name, value in body.items() if value is not None}
             db.execute(
                 "UPDATE objects SET body = ?, metageneration = metageneration + 1, updated = ?"
