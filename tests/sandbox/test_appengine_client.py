@@ -325,3 +325,28 @@ def test_dispatch_rules_name_services_that_exist(clients: Clients) -> None:
     request["application"]["dispatch_rules"][0]["service"] = "nope"
     with pytest.raises(exceptions.NotFound, match="Could not find Service 'nope'"):
         clients.apps.update_application(request, timeout=5)
+
+
+def test_what_no_other_test_calls_is_there_too(clients: Clients) -> None:
+    repaired = clients.apps.repair_application({"name": "apps/akvoflow-2"}, timeout=5)
+    assert repaired.result(timeout=5).code_bucket == "staging.akvoflow-2.appspot.com"
+    services = clients.services.list_services({"parent": "apps/akvoflow-2"})
+    assert [service.id for service in services] == ["api", "default"]
+    (instance,) = clients.instances.list_instances({"parent": f"{SERVICE}/versions/1"})
+    assert clients.instances.get_instance({"name": instance.name}) == instance
+    api = {"name": "apps/akvoflow-2/services/api"}
+    clients.services.delete_service(api, timeout=5).result(timeout=5)
+    with pytest.raises(exceptions.NotFound, match="Could not find Service 'api'"):
+        clients.services.get_service(api)
+
+
+@pytest.mark.parametrize("app", ["example.com:flow-1", "example.com%3Aflow-1"])
+def test_an_id_with_a_domain_is_found_encoded_or_not(
+    clients: Clients, sandbox: Sandbox, app: str
+) -> None:
+    body = {"id": "example.com:flow-1"}
+    clients.apps.create_application({"application": body}, timeout=5).result(timeout=5)
+    url = f"{sandbox.url}/v1/apps/{app}"
+    assert requests.get(url, timeout=5).json()["name"] == "apps/example.com:flow-1"
+    assert requests.get(f"{url}/services", timeout=5).json() == {}
+    assert requests.post(f"{url}:repair", json={}, timeout=5).json()["done"]

@@ -89,6 +89,12 @@ def test_app_engine_from_one_end_to_the_other(sandbox: Sandbox, uploaded: Any) -
     split = {"split": {"allocations": {"1": 0.5, "v2": 0.5}, "shardBy": "COOKIE"}}
     apps.services().patch(**service, updateMask="split", body=split).execute()
     assert apps.services().get(**service).execute()["split"] == split["split"]
+    apps.services().versions().delete(
+        appsId="akvoflow-2", servicesId="api", versionsId="v1"
+    ).execute()
+    page = versions.list(appsId="akvoflow-2", servicesId="api", pageSize=1).execute()
+    request = versions.list_next(versions.list(appsId="akvoflow-2", servicesId="api"), page)
+    assert [item["id"] for item in request.execute()["versions"]] == ["v3"]
     apps.services().delete(appsId="akvoflow-2", servicesId="api").execute()
     remaining = apps.services().list(appsId="akvoflow-2").execute()["services"]
     assert [item["id"] for item in remaining] == ["default"]
@@ -97,6 +103,8 @@ def test_app_engine_from_one_end_to_the_other(sandbox: Sandbox, uploaded: Any) -
     apps.repair(**app, body={}).execute()
     assert apps.get(**app).execute()["authDomain"] == "example.com"
     assert apps.locations().get(**app, locationsId="europe-west").execute()["metadata"]
+    apps.create(body={"id": "akvoflow-9", "locationId": "us-central"}).execute()
+    assert apps.get(appsId="akvoflow-9").execute()["locationId"] == "us-central"
     assert len(apps.locations().list(**app, pageSize=5).execute()["locations"]) == 5
 
 
