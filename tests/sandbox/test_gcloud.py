@@ -146,6 +146,8 @@ def test_a_java_application_is_staged_by_gcloud_and_deployed(
     gcloud: Gcloud, tmp_path: Path
 ) -> None:
     """gcloud turns appengine-web.xml into an app.yaml with its Java tools."""
+    if not gcloud("version", "--format=value(app-engine-java)").strip():
+        pytest.skip("gcloud's component app-engine-java is not installed")
     inside = tmp_path / "exploded" / "WEB-INF"
     (inside.parent / "css").mkdir(parents=True)
     (inside.parent / "css" / "base.css").write_text("a {}")
