@@ -88,7 +88,8 @@ def test_verbose_reads_how_the_instances_stand(fleet: Project) -> None:
 
 
 def test_a_fleet_that_cannot_be_read_is_a_note(fleet: Project) -> None:
-    fleet.monkeypatch.setenv("FLOWDEPLOY_SANDBOX", "http://127.0.0.1:9")
+    fleet.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
+    fleet.monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
     ended = fleet.run("plan", RELEASE, "--verbose", "--format", "json")
     assert ended.code == 0
     assert "fleet" not in ended.json

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from flowdeploy.cli.checkout import Source
@@ -9,10 +12,13 @@ from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import Ids, rollout_options
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import session
-from flowdeploy.errors import Refused
+from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.plan import plan_promotion
 from flowdeploy.refs import parse_version
 from flowdeploy.units import Portion
+
+if TYPE_CHECKING:
+    from flowdeploy.display.tables import Row
 
 
 @click.command(
@@ -51,9 +57,15 @@ def command(
     if dry_run:
         from flowdeploy.cli.plan import show
 
-        rows = show(plan, Source(None), here, look=True) or []
-        missing = any(row["state"] == "missing" for row in rows)
-        click.get_current_context().exit(Refused.exit_code if missing else 0)
+        rows = show(plan, Source(None), here, look=True)
+        click.get_current_context().exit(_foreseen(rows))
     from flowdeploy.cli.execute import Options, execute
 
     execute(plan, here, Options(jobs, max_failures))
+
+
+def _foreseen(rows: Sequence[Row] | None) -> int:
+    """The exit code of a dry run: 4 where VERSION is missing, 1 where that cannot be known."""
+    if rows is None or any(row["error"] for row in rows):
+        return FlowdeployError.exit_code
+    return Refused.exit_code if any(row["state"] == "missing" for row in rows) else 0
