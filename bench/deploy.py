@@ -138,6 +138,8 @@ def write_files(folder: Path, count: int, size: int, seed: int = 1) -> None:
     """``count`` files of ``size`` bytes that compress as little as jars do."""
     chance = random.Random(seed)  # noqa: S311
     (folder / "app.yaml").write_text("runtime: java21\napp_engine_apis: true\n")
+    # Else ten processes of gcloud would all make one here, and trip over each other.
+    (folder / ".gcloudignore").write_text(".gcloudignore\n")
     for number in range(count):
         path = folder / f"static/{number % 20}/{number}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
