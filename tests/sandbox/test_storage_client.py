@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -190,6 +191,26 @@ def test_an_upload_that_is_sent_twice_at_once_is_one_object(sandbox: Sandbox) ->
 def test_an_upload_with_a_gap_is_refused(sandbox: Sandbox) -> None:
     response = put(begin_resumable(sandbox, "big"), b"56789", "bytes 5-9/10")
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("content", [b"a\r", b"a\n", b"a\r\n", b"\r", b"\n", b"", b"\r\n--==y"])
+def test_a_multipart_body_keeps_the_line_ends_of_its_bytes(
+    sandbox: Sandbox, newline: bytes, content: bytes
+) -> None:
+    lines = (b"--==x==", b"Content-Type: application/json", b"", b"{}")
+    rest = (b"--==x==", b"Content-Type: application/octet-stream", b"", content, b"--==x==--", b"")
+    answer = requests.post(
+        f"{sandbox.url}/upload/storage/v1/b/{BUCKET}/o",
+        params={"uploadType": "multipart", "name": "x"},
+        headers={"Content-Type": "multipart/related; boundary='==x=='"},
+        data=newline.join((*lines, *rest)),
+        timeout=10,
+    )
+    assert (
+        answer.json()["md5Hash"]
+        == base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    )
 
 
 def test_gclouds_multipart_body_is_understood(sandbox: Sandbox) -> None:

@@ -36,6 +36,7 @@ class Multipart:
     description: bytes = b""
     content_type: str | None = None
     _buffer: bytes = field(default=b"", repr=False)
+    _delimited: bytes = b""
 
     async def read_head(self) -> None:
         """Read up to the first of the object's bytes. Raises StorageError 400."""
@@ -48,7 +49,9 @@ class Multipart:
 
     async def content(self) -> AsyncIterator[bytes]:
         """The object's bytes: all up to the closing boundary. Raises StorageError 400."""
-        closing = re.compile(rb"\r?\n" + re.escape(b"--" + self.boundary) + rb"--")
+        # Bytes that end in a carriage return keep it where the body's lines end in line feeds.
+        newline = b"\r\n" if self._delimited.endswith(b"\r\n") else b"\n"
+        closing = re.compile(re.escape(newline + b"--" + self.boundary + b"--"))
         kept = len(self.boundary) + 64
         async for chunk in self.source:
             self._buffer += chunk
@@ -72,6 +75,7 @@ class Multipart:
             if not chunk or len(self._buffer) > LONGEST_HEAD:
                 raise _malformed()
             self._buffer += chunk
+        self._delimited = found[0]
         before, self._buffer = self._buffer[: found.start()], self._buffer[found.end() :]
         return before
 
