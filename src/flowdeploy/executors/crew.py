@@ -1,7 +1,7 @@
 """Carries a plan out: who does which step, and what is looked at before the first change.
 
-What a plan does not need is not loaded: a feature branch builds and publishes
-without Google's libraries, and without an identity there.
+What a plan does not need is not loaded: with local records a feature branch builds
+and publishes without Google's libraries, and without an identity there.
 """
 
 from __future__ import annotations
