@@ -12,7 +12,7 @@ from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.clients.appengine import AppEngine
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
 from flowdeploy.traffic import Split

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.change import ATTEMPTS, InDoubt, change
+from flowdeploy.executors.clients.appengine import AppEngine, Operation
+from flowdeploy.executors.instance.change import ATTEMPTS, InDoubt, change
 
 DENIED = ServiceError("PERMISSION_DENIED", "no")
 LOST = ServiceError("CONNECTION", "the connection was lost")

@@ -12,9 +12,9 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.errors import LockHeld
-from flowdeploy.executors import publishing
-from flowdeploy.executors.google import authorized_session
-from flowdeploy.executors.records import BucketStore, place
+from flowdeploy.executors.clients.api import authorized_session
+from flowdeploy.executors.clients.records import BucketStore, place
+from flowdeploy.executors.publishing import publish as publishing
 from flowdeploy.fleet import Fleet, Instance, Role
 from flowdeploy.journal.lease import Holder, Lease
 

@@ -9,9 +9,9 @@ import pytest
 
 from flowdeploy.endpoints import sandbox
 from flowdeploy.executors import staging
-from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.cloud import Cloud
-from flowdeploy.executors.instances import Instances
+from flowdeploy.executors.clients.appengine import AppEngine, Operation
+from flowdeploy.executors.clients.cloud import Cloud
+from flowdeploy.executors.instance.instances import Instances
 from flowdeploy.executors.job import NO_ORDERS
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Deploy, Traffic

@@ -13,10 +13,10 @@ from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.errors import FlowdeployError, ServiceError
-from flowdeploy.executors.sharing import Needed
-from flowdeploy.executors.stager import Stager
+from flowdeploy.executors.clients.storage import LARGE, PIECE, Buckets
 from flowdeploy.executors.staging import Source
-from flowdeploy.executors.storage import LARGE, PIECE, Buckets
+from flowdeploy.executors.upload.sharing import Needed
+from flowdeploy.executors.upload.stager import Stager
 from flowdeploy.rollout import Pause
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App

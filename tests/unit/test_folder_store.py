@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.folder_store import FolderStore
+from flowdeploy.executors.clients.folder_store import FolderStore
 
 NAME = "releases/20200403-073034.json"
 

@@ -10,7 +10,7 @@ from subprocess import run
 import pytest
 
 from flowdeploy.errors import Refused
-from flowdeploy.executors.library import File, Library, Repository, check
+from flowdeploy.executors.publishing.library import File, Library, Repository, check
 from flowdeploy.maven.coordinates import Coordinates
 
 POM = b"""<project>
@@ -107,5 +107,6 @@ def test_a_password_in_the_address_is_not_repeated(library: Library) -> None:
 
 
 def test_a_check_needs_no_network_library() -> None:
-    code = "import sys, flowdeploy.executors.library as _; sys.exit('requests' in sys.modules)"
+    module = "flowdeploy.executors.publishing.library"
+    code = f"import sys, {module} as _; sys.exit('requests' in sys.modules)"
     assert run([sys.executable, "-c", code], check=False).returncode == 0

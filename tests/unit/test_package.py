@@ -9,8 +9,8 @@ import pytest
 from flowdeploy.checks import Finding
 from flowdeploy.errors import Refused
 from flowdeploy.executors import staging
+from flowdeploy.executors.instance.package import Package, packages
 from flowdeploy.executors.job import NO_ORDERS
-from flowdeploy.executors.package import Package, packages
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Deploy, Traffic
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.executors.sharing import Ledger, Needed, Todo, todo
 from flowdeploy.executors.staging import Source
+from flowdeploy.executors.upload.sharing import Ledger, Needed, Todo, todo
 
 ONE, TWO = Source("one"), Source("two")
 KEPT = Source("records", "objects/")

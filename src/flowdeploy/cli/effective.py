@@ -34,8 +34,8 @@ def known_settings(plan: Plan, config: Config) -> Known:
 
 
 def _known(instances: list[Instance], config: Config) -> Known:
-    from flowdeploy.executors.descriptors import require_folder
-    from flowdeploy.executors.effective import effective_settings
+    from flowdeploy.executors.instance.descriptors import require_folder
+    from flowdeploy.executors.instance.effective import effective_settings
     from flowdeploy.executors.staging import app_in
 
     require_folder(config.descriptors)

@@ -18,8 +18,8 @@ from flowdeploy.refs import parse_version
 
 if TYPE_CHECKING:
     from flowdeploy.display.tables import Column, Row
-    from flowdeploy.executors.appengine import AppEngine
-    from flowdeploy.executors.drifting import Drifting
+    from flowdeploy.executors.clients.appengine import AppEngine
+    from flowdeploy.executors.instance.drifting import Drifting
 
 Seen = TypeVar("Seen")
 UNREAD, DRIFT = 1, 4  # exit codes: an instance could not be read; one is not as it should be
@@ -60,8 +60,8 @@ def command(version: str | None, drift: bool) -> None:
 @contextmanager
 def engine_for(here: Session) -> Iterator[AppEngine]:
     """App Engine, as many calls at once as the configuration has jobs. Raises ServiceError."""
-    from flowdeploy.executors.appengine import AppEngine
-    from flowdeploy.executors.google import credentials_for
+    from flowdeploy.executors.clients.api import credentials_for
+    from flowdeploy.executors.clients.appengine import AppEngine
 
     with here.endpoints() as endpoints:
         credentials, _ = credentials_for(endpoints)
@@ -73,7 +73,7 @@ def standing_rows(
 ) -> list[Row]:
     """A row for each instance, errors included."""
     from flowdeploy.display.status import status_row
-    from flowdeploy.executors.observe import standing
+    from flowdeploy.executors.instance.observe import standing
 
     seen = _looked_at(here, instances, lambda instance: standing(engine, instance))
     return [status_row(instance, seen.get(instance.id), version) for instance in instances]
@@ -110,8 +110,8 @@ def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
 def _drifting(here: Session, engine: AppEngine, version: str | None) -> Drifting:
     """Raises Refused for a staged folder or a folder of descriptors that cannot be used."""
     from flowdeploy.executors import staging
-    from flowdeploy.executors.descriptors import require_folder
-    from flowdeploy.executors.drifting import Drifting
+    from flowdeploy.executors.instance.descriptors import require_folder
+    from flowdeploy.executors.instance.drifting import Drifting
 
     config = here.config
     require_folder(config.descriptors)

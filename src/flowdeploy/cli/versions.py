@@ -15,7 +15,7 @@ from flowdeploy.errors import ServiceError
 
 if TYPE_CHECKING:
     from flowdeploy.display.versions import ListedVersion
-    from flowdeploy.executors.appengine import AppEngine
+    from flowdeploy.executors.clients.appengine import AppEngine
 
 
 @click.command(
@@ -37,8 +37,8 @@ def command(project: str, service: str | None) -> None:
     SERVING_STATUS, as `gcloud app versions list` prints and sorts them."""
     from flowdeploy.display.tables import Format, show
     from flowdeploy.display.versions import COLUMNS, versions_rows
-    from flowdeploy.executors.appengine import AppEngine
-    from flowdeploy.executors.google import credentials_for
+    from flowdeploy.executors.clients.api import credentials_for
+    from flowdeploy.executors.clients.appengine import AppEngine
 
     here = session()
     with here.endpoints() as endpoints:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 from flowdeploy.errors import Refused
 from flowdeploy.executors import build, staging
 from flowdeploy.executors.job import Job, Watcher
-from flowdeploy.executors.library import Library, Release
+from flowdeploy.executors.publishing.library import Library, Release
 from flowdeploy.executors.staging import Staged
 from flowdeploy.plan import Build, Deploy, Promote, Publish, Stage, Step, Verify, instance_of
 from flowdeploy.refs import Kind
@@ -22,10 +22,10 @@ from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Notify, Running
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.cloud import Cloud
-    from flowdeploy.executors.instances import Instances
-    from flowdeploy.executors.publishing import Publishing
-    from flowdeploy.executors.releases import Archive, Recalled
+    from flowdeploy.executors.clients.cloud import Cloud
+    from flowdeploy.executors.instance.instances import Instances
+    from flowdeploy.executors.publishing.publish import Publishing
+    from flowdeploy.executors.release.releases import Archive, Recalled
 
 
 class WorkCrew:
@@ -76,14 +76,14 @@ class WorkCrew:
 
     @cached_property
     def _cloud(self) -> Cloud:
-        from flowdeploy.executors.cloud import Cloud
+        from flowdeploy.executors.clients.cloud import Cloud
 
         return Cloud.connect(self._job.endpoints, self._job.connections)
 
     @cached_property
     def _instances(self) -> Instances:
-        from flowdeploy.executors.instances import Instances
-        from flowdeploy.executors.zipping import zip_delivery
+        from flowdeploy.executors.instance.instances import Instances
+        from flowdeploy.executors.upload.zipping import zip_delivery
 
         config = self._job.config
         if config.upload == "files":
@@ -93,7 +93,7 @@ class WorkCrew:
 
     @cached_property
     def _archive(self) -> Archive:
-        from flowdeploy.executors.releases import Archive
+        from flowdeploy.executors.release.releases import Archive
 
         if self._job.config.records == "local":
             return Archive.here(self._job)
@@ -180,7 +180,7 @@ class WorkCrew:
 
     @cached_property
     def _publishing(self) -> Publishing:
-        from flowdeploy.executors.publishing import Publishing
+        from flowdeploy.executors.publishing.publish import Publishing
 
         config = self._job.config
         assert config.library is not None  # noqa: S101  (without one no plan has such a step)

@@ -1,4 +1,4 @@
-"""What the journal needs of a place to keep things; `flowdeploy.executors.records` provides it."""
+"""What the journal needs of a place to keep things; `executors.clients` provides it."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from flowdeploy.executors.clojars import publish
-from flowdeploy.executors.library import Library, Repository
-from flowdeploy.executors.maven_repository import Patience
-from flowdeploy.executors.published import Published
+from flowdeploy.executors.publishing.clojars import publish
+from flowdeploy.executors.publishing.library import Library, Repository
+from flowdeploy.executors.publishing.maven_repository import Patience
+from flowdeploy.executors.publishing.published import Published
 from flowdeploy.sandbox import clojars
 from flowdeploy.sandbox.server import Sandbox
 

@@ -11,8 +11,8 @@ import pytest
 
 from flowdeploy import endpoints
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors.maven_repository import Patience
-from flowdeploy.executors.published import Published
+from flowdeploy.executors.publishing.maven_repository import Patience
+from flowdeploy.executors.publishing.published import Published
 from flowdeploy.sandbox import clojars
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from flowdeploy.executors.clojars import publish
-from flowdeploy.executors.library import Library, Repository
+from flowdeploy.executors.publishing.clojars import publish
+from flowdeploy.executors.publishing.library import Library, Repository
 from flowdeploy.sandbox.clojars import DEMO_TOKEN, DEMO_USER
 from flowdeploy.sandbox.server import Sandbox
 

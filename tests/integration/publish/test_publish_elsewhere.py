@@ -15,10 +15,10 @@ from threading import Thread
 import pytest
 
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors.clojars import publish
-from flowdeploy.executors.library import Library, Repository
-from flowdeploy.executors.maven_repository import Patience
-from flowdeploy.executors.published import Published
+from flowdeploy.executors.publishing.clojars import publish
+from flowdeploy.executors.publishing.library import Library, Repository
+from flowdeploy.executors.publishing.maven_repository import Patience
+from flowdeploy.executors.publishing.published import Published
 
 METADATA = "/repo/g/a/maven-metadata.xml"
 JAR = "/repo/g/a/1.0/a-1.0.jar"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.maven_repository import Patience
+from flowdeploy.executors.publishing.maven_repository import Patience
 
 if TYPE_CHECKING:
     from tests.integration.publish.conftest import Bench

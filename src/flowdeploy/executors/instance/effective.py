@@ -10,7 +10,7 @@ from typing import Any
 from flowdeploy.appyaml import AppYaml
 from flowdeploy.drift import MASK
 from flowdeploy.errors import Refused
-from flowdeploy.executors.descriptors import (
+from flowdeploy.executors.instance.descriptors import (
     NAME,
     OwnDescriptor,
     own_descriptor,

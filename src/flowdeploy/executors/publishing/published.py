@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors.library import File, Release
-from flowdeploy.executors.maven_repository import Client
+from flowdeploy.executors.publishing.library import File, Release
+from flowdeploy.executors.publishing.maven_repository import Client
 from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.metadata import Metadata, parse
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowdeploy.checks import Observation, Standing
-from flowdeploy.executors.appengine import AppEngine
+from flowdeploy.executors.clients.appengine import AppEngine
 from flowdeploy.fleet import Instance
 
 

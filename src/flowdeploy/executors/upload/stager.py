@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowdeploy.executors.sharing import Ledger, Needed
-from flowdeploy.executors.visit import LOOK_AGAIN, Visit
+from flowdeploy.executors.upload.sharing import Ledger, Needed
+from flowdeploy.executors.upload.visit import LOOK_AGAIN, Visit
 from flowdeploy.rollout import Notify, Pause
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets
+    from flowdeploy.executors.clients.storage import Buckets
 
 UPLOADS = 8  # files on their way at once, over all buckets
 

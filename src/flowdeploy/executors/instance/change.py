@@ -13,8 +13,8 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.google import backoff
+from flowdeploy.executors.clients.api import backoff
+from flowdeploy.executors.clients.appengine import AppEngine, Operation
 from flowdeploy.known_errors import is_transient
 from flowdeploy.rollout import Pause
 

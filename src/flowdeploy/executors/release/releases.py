@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from flowdeploy import drift
 from flowdeploy.appyaml import parse
 from flowdeploy.errors import Refused
-from flowdeploy.executors.folder_store import FolderStore
+from flowdeploy.executors.clients.folder_store import FolderStore
+from flowdeploy.executors.clients.records import staging_bucket
+from flowdeploy.executors.instance.package import Common
 from flowdeploy.executors.job import Job
-from flowdeploy.executors.library import File, Library
-from flowdeploy.executors.library import Release as LocalLibrary
-from flowdeploy.executors.package import Common
-from flowdeploy.executors.records import staging_bucket
+from flowdeploy.executors.publishing.library import File, Library
+from flowdeploy.executors.publishing.library import Release as LocalLibrary
+from flowdeploy.executors.release.vault import BucketVault, FolderVault, Vault
+from flowdeploy.executors.release.zip_vault import ZipVault
 from flowdeploy.executors.staging import Source, Staged
-from flowdeploy.executors.vault import BucketVault, FolderVault, Vault
-from flowdeploy.executors.zip_vault import ZipVault
 from flowdeploy.fleet import Fleet
 from flowdeploy.journal.releases import (
     Builder,
@@ -37,7 +37,7 @@ from flowdeploy.journal.releases import (
 from flowdeploy.refs import Commit
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.cloud import Cloud
+    from flowdeploy.executors.clients.cloud import Cloud
 
 _KEPT_BRIEFLY = (
     "Staging buckets delete their files after some days. A bucket of one's own keeps them:"

@@ -14,10 +14,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors import plain_maven
-from flowdeploy.executors.library import File, Library, Release, Repository, check, checksum_files
-from flowdeploy.executors.maven_repository import Client, Patience, Rejected, Unanswered
-from flowdeploy.executors.published import (
+from flowdeploy.executors.publishing import plain_maven
+from flowdeploy.executors.publishing.library import (
+    File,
+    Library,
+    Release,
+    Repository,
+    check,
+    checksum_files,
+)
+from flowdeploy.executors.publishing.maven_repository import Client, Patience, Rejected, Unanswered
+from flowdeploy.executors.publishing.published import (
     Published,
     accept,
     is_listed,

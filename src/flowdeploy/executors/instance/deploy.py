@@ -14,11 +14,11 @@ from flowdeploy.checks import (
     is_deployed,
 )
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
-from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.change import InDoubt, sent
-from flowdeploy.executors.delivery import Delivery
-from flowdeploy.executors.package import Package
-from flowdeploy.executors.promote import promote
+from flowdeploy.executors.clients.appengine import AppEngine, Operation
+from flowdeploy.executors.instance.change import InDoubt, sent
+from flowdeploy.executors.instance.package import Package
+from flowdeploy.executors.instance.promote import promote
+from flowdeploy.executors.upload.delivery import Delivery
 from flowdeploy.fleet import Instance
 from flowdeploy.plan import Promote, Traffic
 from flowdeploy.report import Outcome, State

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.errors import LockHeld
-from flowdeploy.executors import clojars
-from flowdeploy.executors import library as local
 from flowdeploy.executors.job import Job
-from flowdeploy.executors.library import Repository
+from flowdeploy.executors.publishing import clojars
+from flowdeploy.executors.publishing import library as local
+from flowdeploy.executors.publishing.library import Repository
 from flowdeploy.journal.lease import Holder, Lease, kept
 from flowdeploy.journal.store import ObjectStore
 from flowdeploy.maven.clojars import api_of

@@ -6,13 +6,13 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flowdeploy.executors.package import Package
-from flowdeploy.executors.sharing import Needed
-from flowdeploy.executors.stager import Stager
+from flowdeploy.executors.instance.package import Package
+from flowdeploy.executors.upload.sharing import Needed
+from flowdeploy.executors.upload.stager import Stager
 from flowdeploy.rollout import Notify, Pause
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets
+    from flowdeploy.executors.clients.storage import Buckets
 
 
 @dataclass(frozen=True, slots=True)

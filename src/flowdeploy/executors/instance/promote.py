@@ -6,8 +6,8 @@ from collections.abc import Generator
 
 from flowdeploy.checks import App, Observation, is_older, verify_objections
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors.appengine import AppEngine, Operation
-from flowdeploy.executors.change import InDoubt, change
+from flowdeploy.executors.clients.appengine import AppEngine, Operation
+from flowdeploy.executors.instance.change import InDoubt, change
 from flowdeploy.fleet import Instance
 from flowdeploy.plan import Promote, Verify
 from flowdeploy.report import Outcome, State

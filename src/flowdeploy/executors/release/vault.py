@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.batch import MOST_CALLS
+from flowdeploy.executors.clients.batch import MOST_CALLS
 from flowdeploy.executors.staging import Source
 from flowdeploy.executors.together import together
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets, Listing
+    from flowdeploy.executors.clients.storage import Buckets, Listing
 
 _LOOKS = 16  # buckets looked into at once
 _UPLOADS = 8  # files on their way at once

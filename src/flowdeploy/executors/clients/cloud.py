@@ -10,12 +10,12 @@ from google.auth.credentials import Credentials
 
 from flowdeploy.config import Config
 from flowdeploy.endpoints import Endpoints
-from flowdeploy.executors.appengine import AppEngine
-from flowdeploy.executors.google import authorized_session, credentials_for
-from flowdeploy.executors.records import BucketStore, place
+from flowdeploy.executors.clients.api import authorized_session, credentials_for
+from flowdeploy.executors.clients.appengine import AppEngine
+from flowdeploy.executors.clients.records import BucketStore, place
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets
+    from flowdeploy.executors.clients.storage import Buckets
 
 
 @dataclass
@@ -45,6 +45,6 @@ class Cloud:
     @cached_property
     def buckets(self) -> Buckets:
         # A promotion moves no files, and this library takes a while to load.
-        from flowdeploy.executors.storage import Buckets
+        from flowdeploy.executors.clients.storage import Buckets
 
         return Buckets(self.endpoints.storage, self.credentials, self.connections)

@@ -14,14 +14,14 @@ from typing import BinaryIO
 from flowdeploy import archive
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.archive import Entry
+from flowdeploy.executors.release.vault import BucketVault
 from flowdeploy.executors.staging import Source
-from flowdeploy.executors.vault import BucketVault
-from flowdeploy.executors.zipping import CHUNK, shared_names, write_shared
+from flowdeploy.executors.upload.zipping import CHUNK, shared_names, write_shared
 
 
 @dataclass(frozen=True, slots=True)
 class ZipVault:
-    """A `flowdeploy.executors.vault.Vault`. ``scratch`` is a folder for what is written here."""
+    """A `Vault` (see `vault`). ``scratch`` is a folder for what is written here."""
 
     objects: BucketVault
     scratch: Path

@@ -16,7 +16,7 @@ from google.rpc.code_pb2 import Code
 
 from flowdeploy.checks import App, Deployed
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.google import (
+from flowdeploy.executors.clients.api import (
     TIMEOUT,
     JsonApi,
     authorized_session,

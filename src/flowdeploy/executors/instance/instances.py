@@ -16,20 +16,20 @@ from flowdeploy.checks import (
     is_deployed,
 )
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors import observe
-from flowdeploy.executors.cloud import Cloud
-from flowdeploy.executors.delivery import Delivery, FileDelivery
-from flowdeploy.executors.deploy import Means, deploy
+from flowdeploy.executors.clients.cloud import Cloud
+from flowdeploy.executors.instance import observe
+from flowdeploy.executors.instance.deploy import Means, deploy
+from flowdeploy.executors.instance.package import Package, packages
+from flowdeploy.executors.instance.promote import promote, verify
 from flowdeploy.executors.job import Orders
-from flowdeploy.executors.package import Package, packages
-from flowdeploy.executors.promote import promote, verify
 from flowdeploy.executors.staging import Staged
 from flowdeploy.executors.together import together
+from flowdeploy.executors.upload.delivery import Delivery, FileDelivery
 from flowdeploy.plan import Deploy, Promote, Verify
 from flowdeploy.rollout import Notify, Running
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets
+    from flowdeploy.executors.clients.storage import Buckets
 
 
 @dataclass(slots=True)

@@ -10,15 +10,15 @@ from flowdeploy import drift
 from flowdeploy.appyaml import AppYaml
 from flowdeploy.checks import Deployed
 from flowdeploy.drift import FILES, Difference
-from flowdeploy.executors.appengine import AppEngine, version_settings
-from flowdeploy.executors.descriptors import (
+from flowdeploy.executors.clients.appengine import AppEngine, version_settings
+from flowdeploy.executors.instance.descriptors import (
     DEPLOYED_AS,
     OwnDescriptor,
     own_descriptor,
     settled,
 )
-from flowdeploy.executors.effective import descriptor_source, source_of
-from flowdeploy.executors.package import Common
+from flowdeploy.executors.instance.effective import descriptor_source, source_of
+from flowdeploy.executors.instance.package import Common
 from flowdeploy.executors.staging import Staged
 from flowdeploy.fleet import Instance
 

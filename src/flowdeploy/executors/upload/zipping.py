@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from flowdeploy import archive
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.archive import Entry, Extent
-from flowdeploy.executors.delivery import Delivered, Delivery, FileDelivery
-from flowdeploy.executors.package import Package
-from flowdeploy.executors.sharing import Needed, unreadable
-from flowdeploy.executors.stager import Stager
+from flowdeploy.executors.instance.package import Package
+from flowdeploy.executors.upload.delivery import Delivered, Delivery, FileDelivery
+from flowdeploy.executors.upload.sharing import Needed, unreadable
+from flowdeploy.executors.upload.stager import Stager
 from flowdeploy.rollout import Notify, Pause
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets
+    from flowdeploy.executors.clients.storage import Buckets
 
 CHUNK = 1 << 20  # bytes of a file that are in memory at once
 

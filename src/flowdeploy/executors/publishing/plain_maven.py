@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flowdeploy.executors.library import File, Release, checksum_files
-from flowdeploy.executors.maven_repository import Client, Rejected
-from flowdeploy.executors.published import (
+from flowdeploy.executors.publishing.library import File, Release, checksum_files
+from flowdeploy.executors.publishing.maven_repository import Client, Rejected
+from flowdeploy.executors.publishing.published import (
     Published,
     accept,
     differences,

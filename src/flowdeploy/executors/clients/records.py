@@ -16,7 +16,7 @@ from google.auth.transport.requests import AuthorizedSession
 from requests import Response
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.google import TIMEOUT, retried
+from flowdeploy.executors.clients.api import TIMEOUT, retried
 from flowdeploy.fleet import Fleet, Role
 from flowdeploy.journal.store import Stored
 

@@ -26,9 +26,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import Response
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors import batch
-from flowdeploy.executors.batch import Answer
-from flowdeploy.executors.google import (
+from flowdeploy.executors.clients import batch
+from flowdeploy.executors.clients.api import (
     ATTEMPTS,
     TIMEOUT,
     JsonApi,
@@ -37,6 +36,7 @@ from flowdeploy.executors.google import (
     retried,
     service_error,
 )
+from flowdeploy.executors.clients.batch import Answer
 from flowdeploy.executors.staging import Source
 from flowdeploy.known_errors import is_transient
 

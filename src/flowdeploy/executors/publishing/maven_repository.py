@@ -16,7 +16,7 @@ import requests
 from requests.auth import AuthBase
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.library import CHUNK, File, Repository
+from flowdeploy.executors.publishing.library import CHUNK, File, Repository
 from flowdeploy.maven import clojars
 from flowdeploy.maven.checks import is_loopback
 from flowdeploy.maven.checksums import Checksums

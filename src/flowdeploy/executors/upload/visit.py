@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.batch import MOST_CALLS
-from flowdeploy.executors.sharing import Ledger, Needed, unreadable
+from flowdeploy.executors.clients.batch import MOST_CALLS
 from flowdeploy.executors.staging import Source
+from flowdeploy.executors.upload.sharing import Ledger, Needed, unreadable
 from flowdeploy.rollout import Notify, Pause
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.storage import Buckets
+    from flowdeploy.executors.clients.storage import Buckets
 
 LOOK_AGAIN = 0.1  # seconds between the first looks at what others are doing
 LONGEST_LOOK = 1.0

@@ -12,8 +12,8 @@ from flowdeploy.appyaml import AppYaml, version_body
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.checks import Finding, Wanted
 from flowdeploy.errors import Refused
-from flowdeploy.executors.appengine import version_settings
-from flowdeploy.executors.descriptors import (
+from flowdeploy.executors.clients.appengine import version_settings
+from flowdeploy.executors.instance.descriptors import (
     DEPLOYED_AS,
     OwnDescriptor,
     own_descriptor,

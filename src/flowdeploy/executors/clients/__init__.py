@@ -1,0 +1,1 @@
+"""One narrow client for each remote service, and for the stores that records are kept in."""

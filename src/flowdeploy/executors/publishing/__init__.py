@@ -1,0 +1,1 @@
+"""Publishing the library: what it is made of, what a repository has, and bringing it there."""

@@ -1,0 +1,1 @@
+"""Keeping what was built as a version, and finding it again."""
