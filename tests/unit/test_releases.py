@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from flowdeploy.appyaml.manifest import File, Manifest
 from flowdeploy.errors import Refused
+from flowdeploy.executors.clients.folder_store import FolderStore
 from flowdeploy.journal.releases import (
     Builder,
     LibraryFile,
@@ -21,7 +23,6 @@ from flowdeploy.journal.releases import (
     release_json,
     same_commit,
 )
-from flowdeploy.journal.store import Stored
 from flowdeploy.refs import Commit
 
 VERSION = "20200403-073034"
@@ -42,27 +43,9 @@ RELEASE = Release(
 )
 
 
-@dataclass
-class Memory:
-    """An ObjectStore."""
-
-    objects: dict[str, tuple[bytes, int]] = field(default_factory=dict)
-
-    def read(self, name: str) -> Stored | None:
-        return Stored(*self.objects[name], 0.0) if name in self.objects else None
-
-    def write(self, name: str, content: bytes, generation: int) -> int | None:
-        if self.objects.get(name, (b"", 0))[1] != generation:
-            return None
-        self.objects[name] = (content, generation + 1)
-        return generation + 1
-
-    def delete(self, name: str, generation: int) -> None:
-        raise AssertionError("no record is ever deleted")
-
-
-def releases() -> Releases:
-    return Releases(Memory(), "gs://bucket/flowdeploy/")
+@pytest.fixture
+def records(tmp_path: Path) -> Releases:
+    return Releases(FolderStore(tmp_path), "gs://bucket/flowdeploy/")
 
 
 def test_a_record_says_all_that_is_known_of_a_release() -> None:
@@ -110,17 +93,18 @@ any_release = st.builds(
 
 
 @given(any_release)
-def test_what_was_written_is_found_as_it_was(release: Release) -> None:
-    records = releases()
+def test_what_was_written_is_found_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, release: Release
+) -> None:
+    records = Releases(FolderStore(tmp_path_factory.mktemp("records")), "here")
     assert records.find(VERSION) is None
     records.write(release)
     found = records.find(VERSION)
     assert found
-    assert (found.release, found.generation) == (release, 1)
+    assert found.release == release
 
 
-def test_a_record_is_written_once() -> None:
-    records = releases()
+def test_a_record_is_written_once(records: Releases) -> None:
     records.write(RELEASE)
     with pytest.raises(Refused, match="another run has recorded version 20200403-073034") as error:
         records.write(replace(RELEASE, modified=True))
@@ -130,8 +114,7 @@ def test_a_record_is_written_once() -> None:
     assert found.release == RELEASE
 
 
-def test_a_record_is_replaced_over_the_one_that_was_found_and_no_other() -> None:
-    records = releases()
+def test_a_record_is_replaced_over_the_one_that_was_found_and_no_other(records: Releases) -> None:
     records.write(RELEASE)
     found = records.find(VERSION)
     assert found
@@ -156,8 +139,12 @@ def test_a_record_is_replaced_over_the_one_that_was_found_and_no_other() -> None
         (json.dumps(release_json(RELEASE) | {"commit": {"sha": "x"}}).encode(), "KeyError"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_refused_by_name(content: bytes, why: str) -> None:
-    records = Releases(Memory({NAME: (content, 1)}), "gs://bucket")
+def test_a_record_that_cannot_be_read_is_refused_by_name(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
+    store = FolderStore(tmp_path)
+    store.write(NAME, content, 0)
+    records = Releases(store, "gs://bucket")
     with pytest.raises(Refused) as refused:
         records.find(VERSION)
     assert f"gs://bucket/{NAME} cannot be read" in refused.value.message

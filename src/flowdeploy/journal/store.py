@@ -36,3 +36,10 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str, generation: int) -> None:
         """Delete the object if it still has this generation."""
+
+    def children(self, prefix: str) -> tuple[str, ...]:
+        """What lies directly under ``prefix``, which ends in a slash or is empty; sorted.
+
+        An object by its whole name; all that lies deeper by its folder, with a
+        slash at the end. No folder is empty.
+        """

@@ -57,6 +57,14 @@ class FolderStore:
             if _generation(path) == generation:
                 path.unlink(missing_ok=True)
 
+    def children(self, prefix: str) -> tuple[str, ...]:
+        with _told():
+            try:
+                found = [path for path in (self.root / prefix).iterdir() if _is_kept(path)]
+            except FileNotFoundError:
+                return ()
+            return tuple(sorted(f"{prefix}{path.name}{'/' * path.is_dir()}" for path in found))
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -77,6 +85,13 @@ def _generation(path: Path) -> int:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether this is an object, or a folder with one: no lock, and nothing half written."""
+    if path.is_dir():
+        return any(_is_kept(child) for child in path.iterdir())
+    return not path.name.startswith(LOCK)
 
 
 def _replace(path: Path, content: bytes, written: int) -> None:

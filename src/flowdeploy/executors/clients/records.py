@@ -7,6 +7,7 @@ together with its content, and it takes long to load for a promotion.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -16,11 +17,12 @@ from google.auth.transport.requests import AuthorizedSession
 from requests import Response
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.api import TIMEOUT, retried
+from flowdeploy.executors.clients.api import TIMEOUT, JsonApi, retried
 from flowdeploy.fleet import Fleet, Role
 from flowdeploy.journal.store import Stored
 
 PREFIX = "flowdeploy/"
+LISTED = "items(name),prefixes,nextPageToken"
 
 
 def place(records: str | None, fleet: Fleet) -> tuple[str, str]:
@@ -41,12 +43,16 @@ def staging_bucket(project: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BucketStore:
-    """``root`` is Cloud Storage's address; ``prefix`` ends in a slash, or is empty."""
+    """``root`` is Cloud Storage's address; ``prefix`` ends in a slash, or is empty.
+
+    ``page`` is how many names are listed at once; Cloud Storage gives at most 1,000.
+    """
 
     session: AuthorizedSession
     root: str
     bucket: str
     prefix: str
+    page: int = 1000
 
     def read(self, name: str) -> Stored | None:
         answer = self._ask("GET", self._url(name), alt="media")
@@ -80,6 +86,25 @@ class BucketStore:
         except ServiceError as error:
             if error.code != "FAILED_PRECONDITION":
                 raise
+
+    def children(self, prefix: str) -> tuple[str, ...]:
+        """As `ObjectStore.children`. An object of the prefix's own name is no child of it."""
+        parent = self.prefix + prefix
+        names = {name for name in self._names_under(parent) if name != parent}
+        return tuple(sorted(name.removeprefix(self.prefix) for name in names))
+
+    def _names_under(self, parent: str) -> Iterator[str]:
+        """Objects and folders, page by page. Only their names travel."""
+        api = JsonApi(f"{self.root}/storage/v1", self.session)
+        asked = {"prefix": parent, "delimiter": "/", "fields": LISTED}
+        token: dict[str, str] = {}
+        while True:
+            page = api.get(f"b/{self.bucket}/o", maxResults=str(self.page), **asked, **token)
+            yield from (item["name"] for item in page.get("items", []))
+            yield from page.get("prefixes", [])
+            if not page.get("nextPageToken"):
+                return
+            token = {"pageToken": page["nextPageToken"]}
 
     def _url(self, name: str) -> str:
         return f"{self.root}/storage/v1/b/{self.bucket}/o/{quote(self.prefix + name, safe='')}"

@@ -1,0 +1,130 @@
+"""What both places for records, a folder and a bucket, list below a prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+import requests
+from google.auth.credentials import AnonymousCredentials
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowdeploy.errors import ServiceError
+from flowdeploy.executors.clients.api import authorized_session
+from flowdeploy.executors.clients.folder_store import FolderStore
+from flowdeploy.executors.clients.records import BucketStore
+from flowdeploy.journal.store import ObjectStore
+from flowdeploy.sandbox.server import Sandbox
+from flowdeploy.sandbox.state import App
+
+BUCKET = "staging.app-1.appspot.com"
+
+
+def bucket_store(url: str, prefix: str, bucket: str = BUCKET) -> BucketStore:
+    return BucketStore(authorized_session(AnonymousCredentials(), 2), url, bucket, prefix)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with Sandbox(tmp_path_factory.mktemp("sandbox"), [App("app-1")]) as sandbox:
+        yield sandbox.url
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> ObjectStore:
+    if request.param == "folder":
+        return FolderStore(tmp_path / "records")
+    return bucket_store(url, f"{tmp_path.name}/")
+
+
+def fill(store: ObjectStore, *names: str) -> None:
+    for name in names:
+        assert store.write(name, b"x", 0)
+
+
+def test_objects_come_by_their_whole_name_and_folders_with_a_slash(store: ObjectStore) -> None:
+    fill(store, "runs/b/end", "runs/b/intents/1", "runs/a/end", "runs/c", "top", "runs2/x")
+    assert store.children("") == ("runs/", "runs2/", "top")
+    assert store.children("runs/") == ("runs/a/", "runs/b/", "runs/c")
+    assert store.children("runs/b/") == ("runs/b/end", "runs/b/intents/")
+    assert store.children("runs/b/intents/") == ("runs/b/intents/1",)
+
+
+def test_under_an_unknown_prefix_there_is_nothing(store: ObjectStore) -> None:
+    assert store.children("") == ()
+    assert store.children("runs/") == ()
+
+
+def test_a_folder_is_gone_with_its_last_object(store: ObjectStore) -> None:
+    fill(store, "locks/production", "runs/a/b/c")
+    written = store.read("runs/a/b/c")
+    assert written
+    store.delete("runs/a/b/c", written.generation)
+    assert store.children("") == ("locks/",)
+    assert store.children("runs/") == ()
+
+
+def test_a_list_goes_over_pages(url: str) -> None:
+    store = replace(bucket_store(url, "pages/"), page=2)
+    names = ("runs/a", "runs/b/1", "runs/b/2", "runs/c", "runs/d/1")
+    fill(store, *names)
+    assert store.children("runs/") == ("runs/a", "runs/b/", "runs/c", "runs/d/")
+    listed = requests.get(f"{url}/_sandbox/requests?path=*/b/{BUCKET}/o", timeout=10).json()
+    tokens = [entry for entry in listed["requests"] if "pageToken" in entry["query"]]
+    assert len(tokens) == 1
+
+
+def test_an_object_named_as_a_folder_is_no_child_of_itself(url: str) -> None:
+    store = bucket_store(url, "placeholder/")
+    fill(store, "runs/", "runs/a")
+    assert store.children("") == ("runs/",)
+    assert store.children("runs/") == ("runs/a",)
+
+
+def test_a_bucket_that_is_not_there_is_told(url: str) -> None:
+    with pytest.raises(ServiceError) as error:
+        bucket_store(url, "", bucket="no-such-bucket").children("runs/")
+    assert error.value.code == "NOT_FOUND"
+    assert "bucket" in error.value.message
+
+
+def test_locks_and_unfinished_files_are_no_objects(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    fill(store, "runs/a")
+    (tmp_path / "half").mkdir()
+    for name in (".lock4711", "runs/.lock4711", "half/.lock4711"):
+        (tmp_path / name).write_bytes(b"half")
+    assert store.children("") == ("runs/",)
+    assert store.children("runs/") == ("runs/a",)
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ServiceError, match="file") as error:
+        FolderStore(tmp_path / "file").children("")
+    assert error.value.code == "RECORDS"
+
+
+_SEGMENTS = st.lists(st.sampled_from("abä "), min_size=1, max_size=3)
+_ROUND = count()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sets(_SEGMENTS.map("/".join), max_size=6), _SEGMENTS)
+def test_both_list_the_same(
+    tmp_path_factory: pytest.TempPathFactory, url: str, names: set[str], below: list[str]
+) -> None:
+    # A folder cannot hold a file and a folder of one name; a bucket can.
+    names = {n for n in names if not any(other.startswith(f"{n}/") for other in names)}
+    folder = FolderStore(tmp_path_factory.mktemp("records"))
+    bucket = bucket_store(url, f"same/{next(_ROUND)}/")
+    for store in (folder, bucket):
+        fill(store, *names)
+    prefix = "/".join((*below[:-1], "")) if len(below) > 1 else ""
+    if any(prefix.startswith(f"{name}/") for name in names):
+        return
+    assert folder.children(prefix) == bucket.children(prefix)
