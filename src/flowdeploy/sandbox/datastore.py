@@ -1,6 +1,8 @@
 """The Datastore Admin API, version 1: composite indexes, which are built in a while.
 
-Source: the API reference. Indexes are never changed, and each exists once.
+Source: the API reference. Indexes are never changed, and each exists once. The faults of
+operations strike here with the method ``CreateIndex`` and the target
+``projects/P/indexes/KIND``: an index is then built for ever, or comes to the state ERROR.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from flowdeploy.sandbox.answers import json_response, list_response, read_json, 
 from flowdeploy.sandbox.errors import ApiError, invalid, not_found
 from flowdeploy.sandbox.messages import STRING, Message, Repeated, enum, read
 from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.rehearsal import REHEARSAL
-from flowdeploy.sandbox.serviceusage import region_of
+from flowdeploy.sandbox.rehearsal import OPERATION_KINDS, REHEARSAL, Kind, Occasion
+from flowdeploy.sandbox.serviceusage import location_of
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.times import rfc3339
 
@@ -28,9 +30,18 @@ CREATE TABLE IF NOT EXISTS indexes (
   project TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
   created REAL NOT NULL, ready REAL NOT NULL,
   PRIMARY KEY (project, id), UNIQUE (project, body)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failed_indexes (
+  project TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (project, id)
 ) WITHOUT ROWID
 """
+SELECT = """
+SELECT indexes.*, failed_indexes.id IS NOT NULL AS failed
+FROM indexes LEFT JOIN failed_indexes USING (project, id)
+"""
+FOR_EVER = 1e12  # seconds
 
+FAILURE = ApiError("INTERNAL", "An internal error occurred.")
 API = "datastore.googleapis.com"
 TYPES = "type.googleapis.com/google.datastore.admin.v1."
 STATE = enum("datastore.admin.v1.Index.State", "STATE_UNSPECIFIED CREATING READY DELETING ERROR")
@@ -75,10 +86,8 @@ class Indexes:
     async def list_all(self, request: web.Request) -> web.Response:
         project = request.match_info["project"]
         with self._state.read() as db:
-            region_of(db, project, API)
-            rows = db.execute(
-                "SELECT * FROM indexes WHERE project = ? ORDER BY id", [project]
-            ).fetchall()
+            location_of(db, project, API)
+            rows = db.execute(f"{SELECT} WHERE project = ? ORDER BY id", [project]).fetchall()
         chosen, token = page(rows, request.query, lambda row: row["id"])
         items = [self._resource(row) for row in chosen]
         return list_response(request, "indexes", INDEX, items, token)
@@ -92,15 +101,18 @@ class Indexes:
         _check(body)
         project = request.match_info["project"]
         text = json.dumps(body, sort_keys=True)
-        now = self._state.now()
-        ready = now + request.app[REHEARSAL].settings.index_seconds
+        rehearsal, now = request.app[REHEARSAL], self._state.now()
         with self._state.write() as db:
-            region_of(db, project, API)
+            location_of(db, project, API)
             known = "SELECT 1 FROM indexes WHERE project = ? AND body = ?"
             if db.execute(known, (project, text)).fetchone():
                 raise ApiError("ALREADY_EXISTS", "index already exists")
-            values = (project, uuid.uuid4().hex[:16], text, now, ready)
+            fate = rehearsal.strike(OPERATION_KINDS, _occasion(project, body["kind"]))
+            takes = FOR_EVER if fate is Kind.OPERATION_STUCK else rehearsal.settings.index_seconds
+            values = (project, uuid.uuid4().hex[:16], text, now, now + takes)
             db.execute("INSERT INTO indexes VALUES (?, ?, ?, ?, ?)", values)
+            if fate is Kind.OPERATION_ERROR:
+                db.execute("INSERT INTO failed_indexes VALUES (?, ?)", values[:2])
             row = _find(db, project, values[1])
         return json_response(self._operation(row))
 
@@ -109,6 +121,7 @@ class Indexes:
             row = _named(db, request)
             key = (row["project"], row["id"])
             db.execute("DELETE FROM indexes WHERE project = ? AND id = ?", key)
+            db.execute("DELETE FROM failed_indexes WHERE project = ? AND id = ?", key)
         return json_response({**self._operation(row), "done": True})
 
     async def get_operation(self, request: web.Request) -> web.Response:
@@ -116,16 +129,18 @@ class Indexes:
             return json_response(self._operation(_named(db, request)))
 
     def _resource(self, row: sqlite3.Row) -> dict[str, Any]:
-        state = "READY" if self._is_ready(row) else "CREATING"
+        built = "ERROR" if row["failed"] else "READY"
+        state = built if self._is_built(row) else "CREATING"
         body = json.loads(row["body"])
         return {**body, "projectId": row["project"], "indexId": row["id"], "state": state}
 
     def _operation(self, row: sqlite3.Row) -> dict[str, Any]:
         """The operation that builds the index; it has the index's id."""
+        ended = "FAILED" if row["failed"] else "SUCCESSFUL"
         common = {
             "startTime": rfc3339(row["created"]),
             "operationType": "CREATE_INDEX",
-            "state": "SUCCESSFUL" if self._is_ready(row) else "PROCESSING",
+            "state": ended if self._is_built(row) else "PROCESSING",
         }
         operation = {
             "name": f"projects/{row['project']}/operations/{row['id']}",
@@ -135,20 +150,27 @@ class Indexes:
                 "indexId": row["id"],
             },
         }
-        if not self._is_ready(row):
-            return operation
-        response = {"@type": TYPES + "Index", **self._resource(row)}
-        return {**operation, "done": True, "response": response}
+        return {**operation, **self._outcome(row)} if self._is_built(row) else operation
 
-    def _is_ready(self, row: sqlite3.Row) -> bool:
+    def _outcome(self, row: sqlite3.Row) -> dict[str, Any]:
+        if row["failed"]:
+            return {"done": True, "error": FAILURE.as_operation_error()}
+        response = {"@type": TYPES + "Index", **self._resource(row)}
+        return {"done": True, "response": response}
+
+    def _is_built(self, row: sqlite3.Row) -> bool:
         return bool(row["ready"] <= self._state.now())
+
+
+def _occasion(project: str, kind: str) -> Occasion:
+    return Occasion(project, "CreateIndex", f"projects/{project}/indexes/{kind}")
 
 
 def _find(db: sqlite3.Connection, project: str, index: str) -> sqlite3.Row:
     """Raises ApiError NOT_FOUND, and where the API is switched off."""
-    region_of(db, project, API)
+    location_of(db, project, API)
     row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM indexes WHERE project = ? AND id = ?", (project, index)
+        f"{SELECT} WHERE project = ? AND id = ?", (project, index)
     ).fetchone()
     if row is None:
         raise not_found(f"no such index: {index}")

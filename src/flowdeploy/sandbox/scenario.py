@@ -5,6 +5,7 @@
       - {project: akvoflow-1, location: europe-west, versions: [v1, v2]}
       - {project: akvoflow-2, versions: 209}              # v1 … v209
       - {project: akvoflow-3, serving_status: USER_DISABLED}
+      - {project: akvoflow-4, disabled_apis: [cloudtasks.googleapis.com]}
     faults:
       - {kind: operation-error, project: akvoflow-1, method: CreateVersion, times: 1}
 
@@ -30,6 +31,7 @@ from flowdeploy.sandbox.state import App, Settings
 T = TypeVar("T")
 
 PARTS = {"settings", "apps", "faults"}
+PLURAL = ("services", "versions", "disabled_apis")
 STATUSES = ("SERVING", "USER_DISABLED", "SYSTEM_DISABLED")
 
 
@@ -95,7 +97,7 @@ def _app(data: object) -> App:
         raise invalid(f"unknown location {data['location']!r}")
     if data.get("serving_status", "SERVING") not in STATUSES:
         raise invalid(f"`serving_status` is one of {', '.join(STATUSES)}")
-    plural = {key: _texts(key, data[key]) for key in ("services", "versions") if key in data}
+    plural = {key: _texts(key, data[key]) for key in PLURAL if key in data}
     return App(**{**data, **plural})
 
 

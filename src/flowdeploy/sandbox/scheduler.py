@@ -11,13 +11,14 @@ import re
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, list_response, read_json, resource_response
-from flowdeploy.sandbox.errors import ApiError, invalid, not_found
-from flowdeploy.sandbox.locations import location_list, require_location
+from flowdeploy.sandbox.answers import read_json
+from flowdeploy.sandbox.errors import ApiError, invalid
+from flowdeploy.sandbox.located import Located, Place, Row, patched
 from flowdeploy.sandbox.messages import (
     BOOL,
     BYTES,
@@ -28,11 +29,9 @@ from flowdeploy.sandbox.messages import (
     Map,
     Message,
     enum,
-    merge,
     read,
 )
-from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.serviceusage import region_of
+from flowdeploy.sandbox.routing import ROUTING, with_host
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.times import rfc3339
 
@@ -44,7 +43,6 @@ CREATE TABLE IF NOT EXISTS jobs (
 ) WITHOUT ROWID
 """
 
-API = "cloudscheduler.googleapis.com"
 STATE = enum(
     "cloud.scheduler.v1beta1.Job.State",
     "STATE_UNSPECIFIED ENABLED PAUSED DISABLED UPDATE_FAILED",
@@ -52,9 +50,6 @@ STATE = enum(
 HTTP_METHOD = enum(
     "cloud.scheduler.v1beta1.HttpMethod",
     "HTTP_METHOD_UNSPECIFIED POST GET HEAD PUT DELETE PATCH OPTIONS",
-)
-ROUTING = Message(
-    "AppEngineRouting", {"host": STRING, "instance": STRING, "service": STRING, "version": STRING}
 )
 JOB = Message(
     "Job",
@@ -97,148 +92,91 @@ JOB = Message(
     output_only=frozenset({"lastAttemptTime", "scheduleTime", "state", "userUpdateTime"}),
 )
 
+IMMUTABLE = {"name", "legacyAppEngineCron"}
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,500}", re.ASCII)
 
 
 def routes(state: State) -> Iterable[web.AbstractRouteDef]:
-    jobs = Jobs(state)
-    all_of_them = "/v1beta1/projects/{project}/locations/{location}/jobs"
-    one = f"{all_of_them}/{{job}}"
-    return (
-        web.get("/v1beta1/projects/{project}/locations", jobs.list_locations),
-        web.get(all_of_them, jobs.list_all),
-        web.post(all_of_them, jobs.create),
-        web.post(f"{one}:pause", jobs.pause),
-        web.post(f"{one}:resume", jobs.resume),
-        web.get(one, jobs.get),
-        web.patch(one, jobs.patch),
-        web.delete(one, jobs.delete),
-    )
+    return Jobs(state).routes("v1beta1")
 
 
-class Jobs:
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    async def list_locations(self, request: web.Request) -> web.Response:
-        project = request.match_info["project"]
-        with self._state.read() as db:
-            return json_response(location_list(project, region_of(db, project, API)))
-
-    async def list_all(self, request: web.Request) -> web.Response:
-        legacy = request.query.get("legacyAppEngineCron", "").lower() in ("true", "1")
-        with self._state.read() as db:
-            name = _parent(db, request)
-            rows = db.execute(
-                "SELECT * FROM jobs WHERE project = ? AND legacy = ? ORDER BY id",
-                (request.match_info["project"], legacy),
-            ).fetchall()
-        chosen, token = page(rows, request.query, lambda row: row["id"])
-        items = [_resource(name, row) for row in chosen]
-        return list_response(request, "jobs", JOB, items, token)
-
-    async def get(self, request: web.Request) -> web.Response:
-        with self._state.read() as db:
-            return _reply(request, _parent(db, request), _named(db, request))
+class Jobs(Located):
+    api = "cloudscheduler.googleapis.com"
+    plural = "jobs"
+    message = JOB
+    running = "ENABLED"
+    absent = "Job {name} not found."
 
     async def create(self, request: web.Request) -> web.Response:
         body = read(JOB, await read_json(request), "job")
         _check(body)
-        project = request.match_info["project"]
-        job = body.pop("name", "").rpartition("/")[2] or uuid.uuid4().hex
-        if not _ID.fullmatch(job):
-            raise invalid(f"Invalid job id '{job}'.", "job.name")
-        values = (project, job, body.get("legacyAppEngineCron", False), "ENABLED")
+        name = body.pop("name", "").rpartition("/")[2] or uuid.uuid4().hex
+        if not _ID.fullmatch(name):
+            raise invalid(f"Invalid job id '{name}'.", "job.name")
+        row = Row(name, self.running, body, self._state.now())
         with self._state.write() as db:
-            name = _parent(db, request)
-            if _look(db, project, job) is not None:
-                raise ApiError("ALREADY_EXISTS", f"Job {name}/jobs/{job} already exists.")
-            db.execute(
-                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)",
-                (*values, self._state.now(), json.dumps(body)),
-            )
-            return _reply(request, name, _find(db, project, job))
+            place = self.place(db, request)
+            if name in self.rows(db, place.project):
+                raise ApiError("ALREADY_EXISTS", f"Job {place.name}/jobs/{name} already exists.")
+            self.save(db, place.project, row)
+        return self.reply(request, place, row)
 
     async def patch(self, request: web.Request) -> web.Response:
         body = read(JOB, await read_json(request), "job")
-        mask = request.query.get("updateMask") or ",".join(body)
         with self._state.write() as db:
-            name, row = _parent(db, request), _named(db, request)
-            changed = merge(json.loads(row["body"]), body, mask)
-            changed.pop("name", None)
+            place = self.place(db, request)
+            row = self.named(db, request, place)
+            changed = _kept(row.body, patched(request, row.body, body))
             _check(changed)
-            row = _change(db, row, row["state"], changed, self._state.now())
-            return _reply(request, name, row)
+            row = replace(row, body=changed, updated=self._state.now())
+            self.save(db, place.project, row)
+        return self.reply(request, place, row)
 
-    async def pause(self, request: web.Request) -> web.Response:
-        return await self._set_state(request, "PAUSED")
+    def is_asked_for(self, request: web.Request, row: Row, /) -> bool:
+        """The jobs of cron.yaml, or else all others. API reference, ListJobs and DeleteJob."""
+        legacy = request.query.get("legacyAppEngineCron", "").lower() in ("true", "1")
+        return legacy == _is_legacy(row.body)
 
-    async def resume(self, request: web.Request) -> web.Response:
-        return await self._set_state(request, "ENABLED")
+    def rows(self, db: sqlite3.Connection, project: str) -> dict[str, Row]:
+        found = db.execute("SELECT * FROM jobs WHERE project = ?", [project])
+        return {
+            row["id"]: Row(row["id"], row["state"], json.loads(row["body"]), row["updated"])
+            for row in found
+        }
 
-    async def delete(self, request: web.Request) -> web.Response:
-        with self._state.write() as db:
-            _parent(db, request)
-            row = _named(db, request)
-            key = (row["project"], row["id"])
-            db.execute("DELETE FROM jobs WHERE project = ? AND id = ?", key)
-        return json_response({})
+    def save(self, db: sqlite3.Connection, project: str, row: Row) -> None:
+        values = (project, row.id, _is_legacy(row.body), row.state, row.updated)
+        db.execute(
+            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?)",
+            (*values, json.dumps(row.body)),
+        )
 
-    async def _set_state(self, request: web.Request, state: str) -> web.Response:
-        await read_json(request)
-        with self._state.write() as db:
-            name, row = _parent(db, request), _named(db, request)
-            row = _change(db, row, state, json.loads(row["body"]), self._state.now())
-            return _reply(request, name, row)
+    def forget(self, db: sqlite3.Connection, project: str, name: str) -> None:
+        db.execute("DELETE FROM jobs WHERE project = ? AND id = ?", (project, name))
 
-
-def _change(
-    db: sqlite3.Connection, row: sqlite3.Row, state: str, body: dict[str, Any], now: float
-) -> sqlite3.Row:
-    key = (row["project"], row["id"])
-    db.execute(
-        "UPDATE jobs SET state = ?, updated = ?, body = ? WHERE project = ? AND id = ?",
-        (state, now, json.dumps(body), *key),
-    )
-    return _find(db, *key)
-
-
-def _parent(db: sqlite3.Connection, request: web.Request) -> str:
-    project, location = request.match_info["project"], request.match_info["location"]
-    require_location(project, region_of(db, project, API), location)
-    return f"projects/{project}/locations/{location}"
+    def resource(self, place: Place, row: Row) -> dict[str, Any]:
+        shown = {
+            **row.body,
+            "name": f"{place.name}/jobs/{row.id}",
+            "state": row.state,
+            "userUpdateTime": rfc3339(row.updated),
+        }
+        target = row.body.get("appEngineHttpTarget")
+        if target is not None:
+            routing = with_host(target.get("appEngineRouting", {}), place.hostname)
+            shown["appEngineHttpTarget"] = {**target, "appEngineRouting": routing}
+        return shown
 
 
-def _look(db: sqlite3.Connection, project: str, job: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM jobs WHERE project = ? AND id = ?", (project, job)
-    ).fetchone()
-    return row
+def _is_legacy(job: Mapping[str, Any]) -> bool:
+    return bool(job.get("legacyAppEngineCron"))
 
 
-def _find(db: sqlite3.Connection, project: str, job: str) -> sqlite3.Row:
-    """Raises ApiError NOT_FOUND."""
-    row = _look(db, project, job)
-    if row is None:
-        raise not_found(f"Job {job} not found.")
-    return row
-
-
-def _named(db: sqlite3.Connection, request: web.Request) -> sqlite3.Row:
-    return _find(db, request.match_info["project"], request.match_info["job"])
-
-
-def _reply(request: web.Request, parent: str, row: sqlite3.Row) -> web.Response:
-    return resource_response(request, JOB, _resource(parent, row))
-
-
-def _resource(parent: str, row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        **json.loads(row["body"]),
-        "name": f"{parent}/jobs/{row['id']}",
-        "state": row["state"],
-        "userUpdateTime": rfc3339(row["updated"]),
-    }
+def _kept(job: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """``changed``, with the immutable fields as the job has them."""
+    fixed = {key: job[key] for key in IMMUTABLE & job.keys()}
+    return {key: value for key, value in changed.items() if key not in IMMUTABLE} | fixed
 
 
 def _check(job: Mapping[str, Any]) -> None:
@@ -247,3 +185,5 @@ def _check(job: Mapping[str, Any]) -> None:
     targets = {"appEngineHttpTarget", "httpTarget"} & job.keys()
     if len(targets) != 1:
         raise invalid("A job has one target.", "job.target")
+    if _is_legacy(job) and "httpTarget" in targets:
+        raise invalid("A job of cron.yaml has an App Engine target.", "job.target")

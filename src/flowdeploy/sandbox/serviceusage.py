@@ -1,4 +1,7 @@
-"""Service Usage, version 1: which of Google's APIs a project has switched on. At first all are."""
+"""Service Usage, version 1: which of Google's APIs a project has switched on.
+
+At first all are, but those that an application of a scenario lists in ``disabled_apis``.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ from aiohttp import web
 
 from flowdeploy.sandbox.answers import json_response, read_json
 from flowdeploy.sandbox.errors import ApiError, invalid
-from flowdeploy.sandbox.hosts import region
-from flowdeploy.sandbox.state import State
+from flowdeploy.sandbox.state import App, State
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS services_off (
@@ -21,6 +23,13 @@ CREATE TABLE IF NOT EXISTS services_off (
 """
 
 TYPES = "type.googleapis.com/google.api.serviceusage.v1."
+RPC = "type.googleapis.com/google.rpc."
+MOST_NAMES = 30
+TITLES = {
+    "cloudscheduler.googleapis.com": "Cloud Scheduler API",
+    "cloudtasks.googleapis.com": "Cloud Tasks API",
+    "datastore.googleapis.com": "Cloud Datastore API",
+}
 
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9.-]{1,100}\.googleapis\.com", re.ASCII)
 
@@ -32,11 +41,12 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
         web.post(f"{one}:enable", usage.enable),
         web.post(f"{one}:disable", usage.disable),
         web.get(one, usage.get),
+        web.get("/v1/projects/{project}/services:batchGet", usage.batch_get),
     )
 
 
-def region_of(db: sqlite3.Connection, project: str, service: str) -> str:
-    """The region of the project's application, for a call to one of the project's APIs.
+def location_of(db: sqlite3.Connection, project: str, service: str) -> str:
+    """App Engine's location of the project's application, for a call to one of its APIs.
 
     Raises ApiError PERMISSION_DENIED where there is no such project, or where the API
     (``cloudtasks.googleapis.com``) is switched off.
@@ -47,7 +57,14 @@ def region_of(db: sqlite3.Connection, project: str, service: str) -> str:
         raise ApiError("PERMISSION_DENIED", text)
     if _is_off(db, project, service):
         raise _switched_off(project, service)
-    return region(row["location"])
+    location: str = row["location"]
+    return location
+
+
+def disable_apis(db: sqlite3.Connection, apps: Iterable[App]) -> None:
+    """Switch off what new applications begin without."""
+    rows = [(app.project, service) for app in apps for service in app.disabled_apis]
+    db.executemany("INSERT OR IGNORE INTO services_off VALUES (?, ?)", rows)
 
 
 class ServiceUsage:
@@ -58,6 +75,15 @@ class ServiceUsage:
         project, service = _names(request)
         with self._state.read() as db:
             return json_response(_resource(db, project, service))
+
+    async def batch_get(self, request: web.Request) -> web.Response:
+        project, names = request.match_info["project"], request.query.getall("names", [])
+        if not 0 < len(names) <= MOST_NAMES:
+            raise invalid(f"A batch names from 1 to {MOST_NAMES} services.", "names")
+        services = [_service_of(project, name) for name in names]
+        with self._state.read() as db:
+            found = [_resource(db, project, service) for service in services]
+        return json_response({"services": found})
 
     async def enable(self, request: web.Request) -> web.Response:
         statement = "DELETE FROM services_off WHERE project = ? AND service = ?"
@@ -83,6 +109,15 @@ def _names(request: web.Request) -> tuple[str, str]:
     return request.match_info["project"], service
 
 
+def _service_of(project: str, name: str) -> str:
+    """``projects/P/services/S`` → ``S``, of the project that is asked."""
+    prefix = f"projects/{project}/services/"
+    service = name.removeprefix(prefix)
+    if not name.startswith(prefix) or not _SERVICE.fullmatch(service):
+        raise invalid(f"Not found or not a service name: {name}", "names")
+    return service
+
+
 def _resource(db: sqlite3.Connection, project: str, service: str) -> dict[str, Any]:
     return {
         "name": f"projects/{project}/services/{service}",
@@ -100,16 +135,28 @@ def _is_off(db: sqlite3.Connection, project: str, service: str) -> bool:
 
 
 def _switched_off(project: str, service: str) -> ApiError:
+    """In the form of Google's front end: the words, a link, and the reason for programs."""
+    title = TITLES.get(service, service)
     url = f"https://console.developers.google.com/apis/api/{service}/overview?project={project}"
-    reason = {
-        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-        "reason": "SERVICE_DISABLED",
-        "domain": "googleapis.com",
-        "metadata": {"service": service, "consumer": f"projects/{project}"},
+    link = {"description": "Google developers console API activation", "url": url}
+    metadata = {
+        "service": service,
+        "serviceTitle": title,
+        "consumer": f"projects/{project}",
+        "activationUrl": url,
     }
     return ApiError(
         "PERMISSION_DENIED",
-        f"{service} has not been used in project {project} before or it is disabled. Enable it "
-        f"by visiting {url} then retry.",
-        details=(reason,),
+        f"{title} has not been used in project {project} before or it is disabled. Enable it "
+        f"by visiting {url} then retry. If you enabled this API recently, wait a few minutes "
+        "for the action to propagate to our systems and retry.",
+        details=(
+            {"@type": RPC + "Help", "links": [link]},
+            {
+                "@type": RPC + "ErrorInfo",
+                "reason": "SERVICE_DISABLED",
+                "domain": "googleapis.com",
+                "metadata": metadata,
+            },
+        ),
     )

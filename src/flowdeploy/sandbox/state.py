@@ -25,8 +25,9 @@ class App:
     """An application that exists from the start, unless the state knows its name already.
 
     Every service of ``services`` has the versions of ``versions``; the first of them has
-    all the traffic. ``location`` is an App Engine location such as ``europe-west``, and
-    ``serving_status`` may be ``USER_DISABLED``.
+    all the traffic. ``location`` is an App Engine location such as ``europe-west``,
+    ``serving_status`` may be ``USER_DISABLED``, and ``disabled_apis`` are services such as
+    ``cloudtasks.googleapis.com`` that the project has not switched on.
     """
 
     project: str
@@ -34,6 +35,7 @@ class App:
     services: tuple[str, ...] = ("default",)
     versions: tuple[str, ...] = ("1",)
     serving_status: str = "SERVING"
+    disabled_apis: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

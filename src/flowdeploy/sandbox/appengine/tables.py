@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from flowdeploy.sandbox.serviceusage import disable_apis
 from flowdeploy.sandbox.state import App, State
 
 # Bodies are the API's resources in JSON, without what follows from the other columns.
@@ -52,6 +53,7 @@ def create_apps(state: State, apps: Sequence[App]) -> None:
         db.executemany("INSERT INTO apps VALUES (?, ?, ?)", _apps(new))
         db.executemany("INSERT INTO services VALUES (?, ?, ?, '{}')", _services(new))
         db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", _versions(new, now))
+        disable_apis(db, new)
 
 
 def _apps(apps: Iterable[App]) -> Iterable[tuple[str, str, str]]:
