@@ -1,106 +1,239 @@
-"""The lease over a store in memory whose clock is ours."""
+"""The lease over records in a folder."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import os
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowdeploy.errors import LockHeld
-from flowdeploy.journal.lease import TTL, Holder, Lease, kept
-from flowdeploy.journal.store import Stored
+from flowdeploy.executors.clients.folder_store import FolderStore
+from flowdeploy.journal.lease import TTL, Holder, Lease, acquired, kept
+from flowdeploy.journal.process import Process
 
 OURS = Holder("run-1", "ada", "laptop", "flowdeploy run master", "2020-04-03T07:30:34+00:00")
 THEIRS = Holder("run-2", "bob", "ci", "flowdeploy run my-feature", "2020-04-03T07:30:35+00:00")
+NAMES_THEM = "`flowdeploy run my-feature` by bob on ci, run run-2, since 2020-04-03T07:30:35"
 
 
-@dataclass
-class Memory:
-    """An ObjectStore; ``now`` is its clock in seconds."""
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path)
 
-    now: float = 0.0
-    objects: dict[str, tuple[bytes, int, float]] = field(default_factory=dict)
-    written: int = 0
 
-    def read(self, name: str) -> Stored | None:
-        if name not in self.objects:
-            return None
-        content, generation, at = self.objects[name]
-        return Stored(content, generation, self.now - at)
+@pytest.fixture
+def ours(store: FolderStore) -> Lease:
+    return Lease(store, "lock", OURS)
+
+
+@pytest.fixture
+def theirs(store: FolderStore) -> Lease:
+    return Lease(store, "lock", THEIRS)
+
+
+def found_in(store: FolderStore) -> Holder | None:
+    found = store.read("lock")
+    return Holder.of_bytes(found.content) if found else None
+
+
+def let_pass(store: FolderStore, seconds: float) -> None:
+    """As if the lease had been written so much earlier."""
+    written = time.time() - seconds
+    os.utime(store.root / "lock", (written, written))
+
+
+def test_a_lease_that_nobody_has_is_taken_and_given_back(store: FolderStore, ours: Lease) -> None:
+    ours.acquire()
+    ours.require()
+    ours.confirm()
+    assert found_in(store) == OURS
+    ours.release()
+    assert found_in(store) is None
+
+
+def test_a_lease_that_somebody_has_is_refused_by_name(ours: Lease, theirs: Lease) -> None:
+    theirs.acquire()
+    with pytest.raises(LockHeld) as held:
+        ours.acquire()
+    assert NAMES_THEM in held.value.message
+    assert "lock" in held.value.message
+    assert held.value.hint == ours.hint
+
+
+def test_a_lease_that_was_not_refreshed_lapses(
+    store: FolderStore, ours: Lease, theirs: Lease
+) -> None:
+    theirs.acquire()
+    let_pass(store, TTL - 10)
+    with pytest.raises(LockHeld):
+        ours.acquire()
+    let_pass(store, TTL)
+    ours.acquire()
+    theirs.release()
+    assert found_in(store) == OURS, "giving back takes nothing away"
+
+
+@dataclass(frozen=True, slots=True)
+class Raced(FolderStore):
+    """Somebody else is faster by a write, ``times`` times."""
+
+    times: list[int]
 
     def write(self, name: str, content: bytes, generation: int) -> int | None:
-        if self.objects.get(name, (b"", 0, 0.0))[1] != generation:
-            return None
-        self.written += 1
-        self.objects[name] = (content, self.written, self.now)
-        return self.written
-
-    def delete(self, name: str, generation: int) -> None:
-        if self.objects.get(name, (b"", 0, 0.0))[1] == generation:
-            del self.objects[name]
+        if self.times:
+            self.times.pop()
+            FolderStore.write(self, name, bytes(THEIRS), generation)
+        return FolderStore.write(self, name, content, generation)
 
 
-def test_a_lease_that_nobody_has_is_taken_and_given_back() -> None:
-    store = Memory()
-    lease = Lease(store, "lock", OURS)
-    lease.acquire()
-    lease.require()
-    assert json.loads(store.objects["lock"][0]) == asdict(OURS)
-    lease.release()
-    assert store.objects == {}
-
-
-def test_a_lease_that_somebody_has_is_refused_by_name() -> None:
-    store = Memory()
-    Lease(store, "lock", THEIRS).acquire()
-    with pytest.raises(LockHeld, match="`flowdeploy run my-feature` by bob on ci, run run-2"):
-        Lease(store, "lock", OURS).acquire()
-
-
-def test_a_lease_that_was_not_refreshed_lapses() -> None:
-    store = Memory()
-    theirs = Lease(store, "lock", THEIRS)
+def test_of_two_who_take_a_lapsed_lease_over_one_gets_it(store: FolderStore, theirs: Lease) -> None:
     theirs.acquire()
-    store.now = TTL
-    Lease(store, "lock", OURS).acquire()
-    theirs.release()
-    assert json.loads(store.objects["lock"][0]) == asdict(OURS), "giving back takes nothing away"
-
-
-def test_of_two_who_take_a_lapsed_lease_over_one_gets_it() -> None:
-    store = Memory()
-    Lease(store, "lock", THEIRS).acquire()
-    store.now = TTL
-
-    class Slow(Memory):
-        """Somebody else writes between our read and our write."""
-
-        def write(self, name: str, content: bytes, generation: int) -> int | None:
-            super().write(name, json.dumps(asdict(THEIRS)).encode(), generation)
-            return super().write(name, content, generation)
-
-    slow = Slow(store.now, store.objects, store.written)
+    let_pass(store, TTL)
     with pytest.raises(LockHeld, match="bob"):
-        Lease(slow, "lock", OURS).acquire()
+        Lease(Raced(store.root, [1]), "lock", OURS).acquire()
+    assert found_in(store) == THEIRS
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"run": 1}', b"[]"])
-def test_a_holder_that_cannot_be_read_still_holds(content: bytes) -> None:
-    store = Memory(objects={"lock": (content, 7, 0.0)}, written=7)
-    with pytest.raises(LockHeld, match="somebody who wrote no name"):
-        Lease(store, "lock", OURS).acquire()
+def test_who_takes_over_gets_it_though_it_is_refreshed_meanwhile(
+    store: FolderStore, theirs: Lease
+) -> None:
+    theirs.acquire()
+    Lease(Raced(store.root, [1, 1]), "lock", OURS).acquire(take_over=True)
+    assert found_in(store) == OURS
 
 
-def test_a_lease_that_was_never_taken_is_not_ours() -> None:
+def test_who_was_taken_over_learns_by_whom(store: FolderStore, ours: Lease, theirs: Lease) -> None:
+    ours.acquire()
+    theirs.acquire(take_over=True)
+    ours.require()
+    with pytest.raises(LockHeld, match="taken over") as lost:
+        ours.confirm()
+    assert NAMES_THEM in lost.value.message
     with pytest.raises(LockHeld, match="lost"):
-        Lease(Memory(), "lock", OURS, _confirmed=float("-inf")).require()
+        ours.require()
+    ours.release()
+    assert found_in(store) == THEIRS
+    theirs.confirm()
 
 
-def test_a_kept_lease_is_given_back_also_after_an_error() -> None:
-    store = Memory()
-    lease = Lease(store, "lock", OURS)
-    lease.acquire()
-    with pytest.raises(ZeroDivisionError), kept(lease):
+def test_who_was_taken_over_learns_it_also_when_the_other_has_finished(
+    ours: Lease, theirs: Lease
+) -> None:
+    ours.acquire()
+    theirs.acquire(take_over=True)
+    theirs.release()
+    with pytest.raises(LockHeld, match="given it back"):
+        ours.confirm()
+
+
+def test_a_refresh_is_confirmed_whoever_learns_of_it_first(store: FolderStore, ours: Lease) -> None:
+    ours.acquire()
+    found = store.read("lock")
+    assert found
+    store.write("lock", bytes(OURS), found.generation)
+    ours.confirm()
+
+
+def test_a_lease_that_was_not_refreshed_for_half_its_time_is_not_confirmed(
+    store: FolderStore, ours: Lease
+) -> None:
+    ours.acquire()
+    ours._confirmed = float("-inf")
+    let_pass(store, TTL / 2 + 1)
+    with pytest.raises(LockHeld, match="could not be refreshed in time"):
+        ours.confirm()
+    let_pass(store, TTL / 2 - 10)
+    ours.confirm()
+
+
+def test_a_lease_of_a_process_that_is_gone_is_free_at_once(store: FolderStore, ours: Lease) -> None:
+    this = Process.this()
+    if this is None:
+        pytest.skip("no /proc of this PID namespace")
+    Lease(store, "lock", replace(THEIRS, process=this)).acquire()
+    with pytest.raises(LockHeld):
+        ours.acquire()
+    gone = replace(THEIRS, process=replace(this, started=this.started - 1))
+    Lease(store, "lock", gone).acquire(take_over=True)
+    ours.acquire()
+
+
+def test_a_holder_of_this_process_says_so() -> None:
+    holder = Holder.here("run-1", "ada", "flowdeploy run master")
+    assert holder.process == Process.this()
+    assert holder.since.endswith("+00:00")
+
+
+@given(st.builds(Holder, *[st.text()] * 5, st.none() | st.builds(Process)))
+def test_a_holder_is_read_as_it_was_written(holder: Holder) -> None:
+    assert Holder.of_bytes(bytes(holder)) == holder
+
+
+def test_records_of_earlier_and_later_versions_are_read() -> None:
+    record = asdict(THEIRS)
+    del record["process"]
+    assert Holder.of_bytes(json.dumps(record).encode()) == THEIRS
+    assert Holder.of_bytes(json.dumps(record | {"process": {"id": 7}, "x": 1}).encode()) == THEIRS
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"run": 1}', b"[]", b"null"])
+def test_a_holder_that_cannot_be_read_still_holds(
+    store: FolderStore, ours: Lease, content: bytes
+) -> None:
+    store.write("lock", content, 0)
+    with pytest.raises(LockHeld, match="somebody who wrote no name"):
+        ours.acquire()
+
+
+def test_a_lease_that_was_never_taken_is_not_ours(ours: Lease) -> None:
+    with pytest.raises(LockHeld, match="taken over"):
+        ours.confirm()
+    with pytest.raises(LockHeld, match="lost"):
+        ours.require()
+
+
+def test_a_kept_lease_is_given_back_also_after_an_error(store: FolderStore, ours: Lease) -> None:
+    ours.acquire()
+    with pytest.raises(ZeroDivisionError), kept(ours):
         _ = 1 / 0
-    assert store.objects == {}
+    assert found_in(store) is None
+
+
+def test_who_waits_gets_the_lease_once_it_is_free(
+    store: FolderStore, ours: Lease, theirs: Lease
+) -> None:
+    theirs.acquire()
+    told: list[str] = []
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            theirs.release()
+
+    with acquired(ours, 3600.0, told.append, sleep=sleep):
+        assert found_in(store) == OURS
+    assert found_in(store) is None
+    assert len(slept) == 3
+    [text] = told
+    assert NAMES_THEM in text
+
+
+def test_who_does_not_wait_is_told_at_once(ours: Lease, theirs: Lease) -> None:
+    theirs.acquire()
+    told: list[str] = []
+    with pytest.raises(LockHeld, match="bob"), acquired(ours, 0.0, told.append):
+        raise AssertionError
+    assert told == []
+
+
+def test_who_takes_over_does_not_wait(store: FolderStore, ours: Lease, theirs: Lease) -> None:
+    theirs.acquire()
+    with acquired(ours, 0.0, lambda _: None, take_over=True):
+        assert found_in(store) == OURS

@@ -8,21 +8,17 @@ records are local.
 from __future__ import annotations
 
 import fcntl
-import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from flowdeploy.endpoints import Endpoints
-from flowdeploy.errors import LockHeld
 from flowdeploy.executors.job import Job
 from flowdeploy.executors.publishing import clojars
 from flowdeploy.executors.publishing import library as local
 from flowdeploy.executors.publishing.library import Repository
-from flowdeploy.journal.lease import Holder, Lease, kept
+from flowdeploy.journal.lease import Holder, Lease, acquired
 from flowdeploy.journal.store import ObjectStore
 from flowdeploy.maven.clojars import api_of
 from flowdeploy.plan import Publish
@@ -30,7 +26,6 @@ from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Notify, Running
 
 LONGEST_WAIT = 600.0  # seconds for other publishes to end
-LOOK_AGAIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,7 @@ class Publishing:
             return
         name = f"library/{self.check(step).coordinates}/lock"
         lease = Lease(self.store, name, _holder(self.job))
-        with _patiently(lease, notify):
+        with acquired(lease, LONGEST_WAIT, notify):
             yield lease.require
 
 
@@ -96,24 +91,6 @@ def repository_of(configured: str, endpoints: Endpoints) -> Repository:
 
 
 @contextmanager
-def _patiently(lease: Lease, notify: Notify) -> Iterator[None]:
-    """The lease, once whoever has it is done. Raises LockHeld after ten minutes."""
-    deadline = time.monotonic() + LONGEST_WAIT
-    while True:
-        try:
-            lease.acquire()
-        except LockHeld as error:
-            if time.monotonic() > deadline:
-                raise
-            notify(error.message)
-            time.sleep(LOOK_AGAIN)
-        else:
-            break
-    with kept(lease):
-        yield
-
-
-@contextmanager
 def locked(path: Path, notify: Notify) -> Iterator[None]:
     """The file's lock, once whoever has it on this machine is done."""
     with path.open("w") as file:
@@ -126,10 +103,4 @@ def locked(path: Path, notify: Notify) -> Iterator[None]:
 
 
 def _holder(job: Job) -> Holder:
-    return Holder(
-        run=job.site.run_folder.name,
-        user=job.site.user,
-        host=socket.gethostname(),
-        command=f"flowdeploy run {job.plan.ref}",
-        since=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    return Holder.here(job.site.run_folder.name, job.site.user, f"flowdeploy run {job.plan.ref}")
