@@ -175,7 +175,6 @@ def _whose(found: Stored | None) -> str:
     return str(Holder.of_bytes(found.content) or "somebody who wrote no name")
 
 
-@contextmanager
 def acquired(
     lease: Lease,
     wait: float,
@@ -183,8 +182,8 @@ def acquired(
     *,
     take_over: bool = False,
     sleep: Callable[[float], object] = time.sleep,
-) -> Iterator[None]:
-    """Hold the lease, once whoever has it is done.
+) -> None:
+    """Acquire the lease, once whoever has it is done.
 
     Raises LockHeld where that is not within ``wait`` seconds; 0: where it is not free.
     ``notify`` is told who has it.
@@ -199,8 +198,6 @@ def acquired(
             told = error.message
             notify(f"waiting: {told}")
         sleep(min(LOOK_AGAIN, left))
-    with kept(lease):
-        yield
 
 
 def _refusal(lease: Lease, take_over: bool) -> LockHeld | None:

@@ -18,7 +18,7 @@ from flowdeploy.executors.job import Job
 from flowdeploy.executors.publishing import clojars
 from flowdeploy.executors.publishing import library as local
 from flowdeploy.executors.publishing.library import Repository
-from flowdeploy.journal.lease import Holder, Lease, acquired
+from flowdeploy.journal.lease import Holder, Lease, acquired, kept
 from flowdeploy.journal.store import ObjectStore
 from flowdeploy.maven.clojars import api_of
 from flowdeploy.plan import Publish
@@ -74,7 +74,8 @@ class Publishing:
             return
         name = f"library/{self.check(step).coordinates}/lock"
         lease = Lease(self.store, name, _holder(self.job))
-        with acquired(lease, LONGEST_WAIT, notify):
+        acquired(lease, LONGEST_WAIT, notify)
+        with kept(lease):
             yield lease.require
 
 
