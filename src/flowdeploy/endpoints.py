@@ -39,6 +39,10 @@ class Endpoints:
     target: str
     appengine: str
     storage: str
+    tasks: str
+    scheduler: str
+    datastore: str
+    service_usage: str
     anonymous: bool = False
     library: str | None = None
     library_api: str | None = None
@@ -50,6 +54,10 @@ def google(environ: Mapping[str, str]) -> Endpoints:
         GOOGLE,
         appengine="https://appengine.googleapis.com",
         storage="https://storage.googleapis.com",
+        tasks="https://cloudtasks.googleapis.com",
+        scheduler="https://cloudscheduler.googleapis.com",
+        datastore="https://datastore.googleapis.com",
+        service_usage="https://serviceusage.googleapis.com",
         account=_account(environ),
     )
 
@@ -71,6 +79,10 @@ def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
         url,
         appengine=url,
         storage=url,
+        tasks=url,
+        scheduler=url,
+        datastore=url,
+        service_usage=url,
         anonymous=True,
         library=f"{url}/repo",
         library_api=f"{url}/api/artifacts",

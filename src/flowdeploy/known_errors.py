@@ -8,12 +8,16 @@ because Google keeps codes stable and words nearly so.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A known error. ``transient``: the same request may succeed later."""
+    """A known error. ``transient``: the same request may succeed later.
+
+    ``hint`` may take parts of the message by the names of groups in ``words``: ``\\g<api>``.
+    """
 
     codes: frozenset[str]
     words: re.Pattern[str]
@@ -59,6 +63,17 @@ TABLE = (
         "Cloud build .* status",
         "The build log in Cloud Build says why; the build runs as the project's own service"
         " account and needs to read its staging bucket.",
+    ),
+    _known(
+        "PERMISSION_DENIED",
+        r"/apis/api/(?P<api>[\w.-]+)/overview\?project=(?P<project>[\w.:-]*\w)",
+        r"Enable the API: gcloud services enable \g<api> --project \g<project>",
+    ),
+    _known(
+        "PERMISSION_DENIED",
+        r"(cloudtasks|cloudscheduler|datastore)\.(queues|jobs|locations|indexes)\.",
+        "Grant roles/cloudtasks.queueAdmin, roles/cloudscheduler.admin and"
+        " roles/datastore.indexAdmin on this project to the identity that runs flowdeploy.",
     ),
     _known(
         "PERMISSION_DENIED",
@@ -123,7 +138,13 @@ def known(code: str, message: str) -> Known | None:
 
 def hint_for(code: str, message: str) -> str | None:
     row = known(code, message)
-    return row.hint if row else None
+    found = row.words.search(message) if row else None
+    return found.expand(row.hint) if row and found else None
+
+
+def enable_command(project: str, apis: Iterable[str]) -> str:
+    """What switches APIs (``cloudtasks.googleapis.com``) on in a project."""
+    return f"gcloud services enable {' '.join(apis)} --project {project}"
 
 
 def is_transient(code: str, message: str) -> bool:

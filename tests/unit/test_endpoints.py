@@ -15,6 +15,10 @@ def test_google_with_the_configured_repository() -> None:
         "google",
         appengine="https://appengine.googleapis.com",
         storage="https://storage.googleapis.com",
+        tasks="https://cloudtasks.googleapis.com",
+        scheduler="https://cloudscheduler.googleapis.com",
+        datastore="https://datastore.googleapis.com",
+        service_usage="https://serviceusage.googleapis.com",
         account=Account("akvo", "CLOJARS_secret"),
     )
 
@@ -25,6 +29,10 @@ def test_the_sandbox_stands_in_for_everything(url: str) -> None:
         "http://127.0.0.1:8080",
         appengine="http://127.0.0.1:8080",
         storage="http://127.0.0.1:8080",
+        tasks="http://127.0.0.1:8080",
+        scheduler="http://127.0.0.1:8080",
+        datastore="http://127.0.0.1:8080",
+        service_usage="http://127.0.0.1:8080",
         anonymous=True,
         library="http://127.0.0.1:8080/repo",
         library_api="http://127.0.0.1:8080/api/artifacts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowdeploy.known_errors import TABLE, hint_for, is_transient, known
+from flowdeploy.known_errors import TABLE, enable_command, hint_for, is_transient, known
 
 SEEN = [
     (
@@ -45,6 +45,21 @@ SEEN = [
         "FAILED_PRECONDITION",
         "Cloud build 5b1d status: FAILURE",
         "build log in Cloud Build",
+        False,
+    ),
+    (
+        "PERMISSION_DENIED",
+        "Cloud Tasks API has not been used in project 1 before or it is disabled. Enable it by"
+        " visiting https://console.developers.google.com/apis/api/cloudtasks.googleapis.com"
+        "/overview?project=1 then retry.",
+        "gcloud services enable cloudtasks.googleapis.com --project 1",
+        False,
+    ),
+    (
+        "PERMISSION_DENIED",
+        'The principal lacks IAM permission "cloudtasks.queues.list" for the resource'
+        ' "projects/p/locations/l" (or the resource may not exist).',
+        "roles/cloudtasks.queueAdmin",
         False,
     ),
     (
@@ -107,3 +122,11 @@ def test_the_unknown_has_no_hint_and_is_not_repeated(code: str, message: str) ->
     assert known(code, message) is None
     assert hint_for(code, message) is None
     assert not is_transient(code, message)
+
+
+def test_apis_are_enabled_with_one_command() -> None:
+    apis = ("cloudtasks.googleapis.com", "datastore.googleapis.com")
+    assert enable_command("akvoflow-1", apis) == (
+        "gcloud services enable cloudtasks.googleapis.com datastore.googleapis.com"
+        " --project akvoflow-1"
+    )

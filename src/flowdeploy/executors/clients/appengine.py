@@ -16,13 +16,8 @@ from google.rpc.code_pb2 import Code
 
 from flowdeploy.checks import App, Deployed
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.api import (
-    TIMEOUT,
-    JsonApi,
-    authorized_session,
-    pool_connections,
-    service_error,
-)
+from flowdeploy.executors.clients.api import JsonApi, authorized_session, service_error
+from flowdeploy.executors.clients.library import ONCE, changed, connected
 from flowdeploy.known_errors import hint_for
 from flowdeploy.traffic import Split
 
@@ -52,17 +47,8 @@ class AppEngine:
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
         self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
-        options = {"api_endpoint": root}
-        self._versions = admin.VersionsClient(
-            transport="rest", credentials=credentials, client_options=options
-        )
-        self._services = admin.ServicesClient(
-            transport="rest", credentials=credentials, client_options=options
-        )
-        for transport in (self._versions.transport, self._services.transport):
-            # The library offers no way to size its pool, and ten connections are
-            # fewer than there are workers.
-            pool_connections(getattr(transport, "_session"), connections)  # noqa: B009
+        self._versions = connected(admin.VersionsClient, root, credentials, connections)
+        self._services = connected(admin.ServicesClient, root, credentials, connections)
 
     def app(self, project: str) -> App | None:
         body = self._api.get_or_none(_path(project))
@@ -117,7 +103,7 @@ class AppEngine:
             parent=f"apps/{project}/services/{service}",
             version=admin.Version.from_json(json.dumps(body)),
         )
-        return _begun(lambda: self._versions.create_version(request, retry=None, timeout=TIMEOUT))
+        return begun(lambda: self._versions.create_version(request, **ONCE))
 
     def set_split(self, project: str, service: str, split: Split) -> Operation:
         """Begin to move traffic, at once and not gradually."""
@@ -126,7 +112,7 @@ class AppEngine:
             service=admin.Service(split=admin.TrafficSplit(split.as_json())),
             update_mask="split",
         )
-        return _begun(lambda: self._services.update_service(request, retry=None, timeout=TIMEOUT))
+        return begun(lambda: self._services.update_service(request, **ONCE))
 
 
 def version_settings(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,15 +132,13 @@ def version_settings(body: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _begun(send: Callable[[], Any]) -> Operation:
-    try:
-        # .operation is the message itself; .metadata of the wrapper raises, since the
-        # library declares another type than the API sends.
-        begun = send().operation
-    except Exception as failure:
-        raise service_error(failure) from failure
-    error = _status(begun.error.code, begun.error.message) if begun.error.code else None
-    return Operation(begun.name, begun.done, error)
+def begun(send: Callable[[], Any]) -> Operation:
+    """The operation that a change of the library begins. Raises ServiceError."""
+    # .operation is the message itself; .metadata of the wrapper raises, since the
+    # library declares another type than the API sends.
+    operation = changed(send).operation
+    error = _status(operation.error.code, operation.error.message) if operation.error.code else None
+    return Operation(operation.name, operation.done, error)
 
 
 def _path(project: str, *parts: str) -> str:

@@ -15,7 +15,12 @@ from flowdeploy.executors.clients.appengine import AppEngine
 from flowdeploy.executors.clients.records import BucketStore, place
 
 if TYPE_CHECKING:
+    from flowdeploy.executors.clients.datastore import Datastore
+    from flowdeploy.executors.clients.dispatch import Dispatch
+    from flowdeploy.executors.clients.scheduler import Scheduler
+    from flowdeploy.executors.clients.service_usage import ServiceUsage
     from flowdeploy.executors.clients.storage import Buckets
+    from flowdeploy.executors.clients.tasks import Tasks
 
 
 @dataclass
@@ -48,3 +53,35 @@ class Cloud:
         from flowdeploy.executors.clients.storage import Buckets
 
         return Buckets(self.endpoints.storage, self.credentials, self.connections)
+
+    # Each of these loads a library of its own, which only some releases need.
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        from flowdeploy.executors.clients.tasks import Tasks
+
+        return Tasks(self.endpoints.tasks, self.credentials, self.connections)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        from flowdeploy.executors.clients.scheduler import Scheduler
+
+        return Scheduler(self.endpoints.scheduler, self.credentials, self.connections)
+
+    @cached_property
+    def datastore(self) -> Datastore:
+        from flowdeploy.executors.clients.datastore import Datastore
+
+        return Datastore(self.endpoints.datastore, self.credentials, self.connections)
+
+    @cached_property
+    def dispatch(self) -> Dispatch:
+        from flowdeploy.executors.clients.dispatch import Dispatch
+
+        return Dispatch(self.endpoints.appengine, self.credentials, self.connections)
+
+    @cached_property
+    def service_usage(self) -> ServiceUsage:
+        from flowdeploy.executors.clients.service_usage import ServiceUsage
+
+        return ServiceUsage(self.endpoints.service_usage, self.credentials, self.connections)

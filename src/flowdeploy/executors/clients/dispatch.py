@@ -1,0 +1,38 @@
+"""The dispatch rules of an application: which requests go to which of its services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from google.auth.credentials import Credentials
+from google.cloud import appengine_admin_v1 as admin
+
+from flowdeploy.executors.clients.api import JsonApi, authorized_session
+from flowdeploy.executors.clients.appengine import Operation, begun
+from flowdeploy.executors.clients.library import ONCE, connected, mask, message
+
+
+class Dispatch:
+    """Part of the App Engine Admin API v1; its operations are looked up with `AppEngine`.
+
+    Every method raises ServiceError, and may be called from any thread. Reads are repeated
+    where that may help; changes are sent once.
+    """
+
+    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
+        self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
+        self._apps = connected(admin.ApplicationsClient, root, credentials, connections)
+
+    def rules(self, project: str) -> tuple[dict[str, str], ...]:
+        """``{"domain": …, "path": …, "service": …}`` in the order in which they are tried."""
+        body = self._api.get(f"apps/{project}", fields="dispatchRules")
+        return tuple(body.get("dispatchRules", ()))
+
+    def set_rules(self, project: str, rules: Iterable[Mapping[str, str]]) -> Operation:
+        """Begin to replace all rules at once; the services that they name exist already."""
+        request = admin.UpdateApplicationRequest(
+            name=f"apps/{project}",
+            application=message(admin.Application, {"dispatchRules": list(map(dict, rules))}),
+            update_mask=mask(["dispatchRules"]),
+        )
+        return begun(lambda: self._apps.update_application(request, **ONCE))
