@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
+
+# API reference, TrafficSplit.allocations: two decimals by IP, three by cookie.
+UNITS = {"COOKIE": 1000}
+FEWEST_UNITS = 100
+SAME = 1e-6  # shares that differ by less are equal; floating-point numbers add up to less
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,16 @@ class Split:
         """The immediate, complete switch; gcloud's promote sends it with no shardBy too."""
         return cls({version: 1.0})
 
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> Split:
+        """The split that `as_json` has written down."""
+        return cls(dict(document["allocations"]), document["shard_by"])
+
+    @property
+    def only(self) -> str | None:
+        """The version that has all traffic, if one has."""
+        return next((version for version in self.live if self.serves_only(version)), None)
+
     @property
     def live(self) -> tuple[str, ...]:
         """The versions that get traffic, in alphabetical order."""
@@ -35,5 +51,57 @@ class Split:
         """Whether all traffic goes to ``version``. How it is sharded then makes no difference."""
         return math.isclose(self.allocations.get(version, 0), 1.0)
 
+    def same_as(self, other: Split) -> bool:
+        """Whether users see no difference: equal shares, sharded by the same means.
+
+        How the traffic of one version is sharded says nothing. UNSPECIFIED is only
+        there with one version, for the Admin API takes no other split without a shardBy.
+        """
+        versions = {*self.live, *other.live}
+        if any(abs(self._share(v) - other._share(v)) > SAME for v in versions):
+            return False
+        return self.shard_by == other.shard_by or len(versions) < 2
+
+    def towards(self, version: str, percent: float, shard_by: str) -> Split:
+        """The split that gives ``version`` so many percent, and the others what they have of
+        the rest now, in proportion. ``percent`` is over 0 and at most 100.
+
+        Shares are multiples of what the API can express, a thousandth by COOKIE and a
+        hundredth by IP; ``percent`` is rounded to that, but neither to nothing nor to all.
+        What the version has already makes no difference: it may lose traffic. Another
+        version whose part rounds to zero gets none. Where there is no other, or for
+        100 percent, the version gets everything, with no shardBy.
+        """
+        others = {v: Fraction(self._share(v)) for v in self.live if v != version}
+        if percent >= 100 or not others:
+            return Split.all_to(version)
+        units = UNITS.get(shard_by, FEWEST_UNITS)
+        given = min(max(round(Fraction(str(percent)) * units / 100), 1), units - 1)
+        parts = {version: given, **_divided(units - given, others)}
+        return Split({v: part / units for v, part in parts.items() if part}, shard_by)
+
+    def _share(self, version: str) -> float:
+        return self.allocations.get(version, 0.0)
+
     def as_json(self) -> dict[str, Any]:
         return {"allocations": dict(self.allocations), "shard_by": self.shard_by}
+
+    def __str__(self) -> str:
+        """``VERSION``, or ``VERSION 10 %, VERSION 90 %``."""
+        if self.only:
+            return self.only
+        return ", ".join(f"{v} {self.allocations[v] * 100:g} %" for v in self.live) or "nothing"
+
+
+def _divided(units: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
+    """Whole units in proportion to the weights, each rounded up or down, all in all ``units``.
+
+    The largest remainders are rounded up; of equal ones, the first in alphabetical order.
+    """
+    total = sum(weights.values())
+    exact = {name: units * weight / total for name, weight in weights.items()}
+    parts = {name: math.floor(part) for name, part in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: (parts[name] - exact[name], name))
+    for name in by_remainder[: units - sum(parts.values())]:
+        parts[name] += 1
+    return parts
