@@ -167,6 +167,16 @@ def test_a_job_is_created_and_kept_as_it_was_sent(cloud: Cloud) -> None:
     assert kept == {**JOB, "name": name, "state": "ENABLED", "legacyAppEngineCron": True}
 
 
+def test_what_was_read_of_a_job_can_be_sent_back(cloud: Cloud) -> None:
+    cloud.scheduler.create(APP, JOB)
+    (before,) = cloud.scheduler.jobs(APP)
+    cloud.scheduler.delete(before.pop("name"))
+    cloud.scheduler.create(APP, before)
+    (after,) = cloud.scheduler.jobs(APP)
+    del before["userUpdateTime"], after["userUpdateTime"], after["name"]
+    assert after == before
+
+
 def test_only_jobs_of_cron_yaml_are_seen_and_deleted(cloud: Cloud, remote: Remote) -> None:
     other = remote.call("POST", f"/v1beta1/{PARENT}/jobs", JOB)["name"]
     assert cloud.scheduler.jobs(APP) == ()

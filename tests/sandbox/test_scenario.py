@@ -41,6 +41,7 @@ def test_a_scenario_says_what_exists_how_it_behaves_and_what_goes_wrong() -> Non
         ("apps: [{location: us-central}]", "a mapping with a `project`"),
         ("apps: [{project: p, location: [x]}]", "unknown location"),
         ("apps: [{project: p, versions: []}]", "`versions` is a list of texts"),
+        ("apps: [{project: p, disabled_apis: 3}]", "`disabled_apis` is a list of texts"),
         ("apps: [{project: p, services: 3}]", "`services` is a list of texts"),
         ("faults: [{kind: gremlin}]", "`kind` is one of"),
         ("faults: [{kind: reset, times: 0}]", "`times` is a whole number"),

