@@ -114,9 +114,9 @@ def test_an_operation_of_a_type_that_nobody_knows_is_read_all_the_same(tmp_path:
     assert (operation.name, operation.done, operation.error) == (OPERATION, True, None)
 
 
-def test_a_change_whose_answer_cannot_be_read_may_have_happened(tmp_path: Path) -> None:
-    """The library refuses types that it does not know; the change is made by then."""
-    answers = _always(lambda: web.json_response(STRANGER), "POST")
+@pytest.mark.parametrize("text", ["", "<html>", "[]", "null", "{}", '{"done": true}'])
+def test_a_change_whose_answer_cannot_be_read_may_have_happened(tmp_path: Path, text: str) -> None:
+    answers = _always(lambda: web.Response(text=text, content_type="application/json"), "POST")
     with _engine(tmp_path, answers) as engine, pytest.raises(ServiceError) as error:
         engine.create_version("akvoflow-1", "default", V0)
     assert error.value.code == "UNKNOWN"

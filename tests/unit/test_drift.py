@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flowdeploy import drift
 from flowdeploy.drift import MASK, Difference
-from flowdeploy.executors.clients.appengine import version_settings
+from flowdeploy.executors.clients.messages import version_settings
 
 _names = st.sampled_from(["envVariables", "handlers", "instanceClass", "x", "y", "z"])
 _plain = st.none() | st.booleans() | st.integers() | st.text(max_size=5)

@@ -18,7 +18,7 @@ from pathlib import Path
 from flowdeploy.appyaml import AppYaml, parse
 from flowdeploy.appyaml.ignore import IGNORE_FILE, Ignored, included, rules
 from flowdeploy.appyaml.manifest import File, Manifest, check
-from flowdeploy.errors import Refused
+from flowdeploy.errors import FlowdeployError, Refused
 
 CONFIGS = ("queue.yaml", "cron.yaml", "index.yaml", "dispatch.yaml")
 _GENERATED = "WEB-INF/appengine-generated"
@@ -74,6 +74,14 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
     warnings = app.warnings + findings.warnings
     return Staged(app, text, manifest, configs_in(folder), warnings, contents)
+
+
+def not_as_staged(path: Path, reason: str) -> FlowdeployError:
+    """For a file that was fine when the run began, and is not when its bytes are needed."""
+    return FlowdeployError(
+        f"{path} cannot be deployed as it was when the run began: {reason}",
+        hint="Let nothing write into the staged folder during a run, and run it again.",
+    )
 
 
 def app_in(folder: Path) -> tuple[AppYaml, str]:

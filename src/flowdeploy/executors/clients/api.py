@@ -1,7 +1,10 @@
 """What all of Google's services share: who we are, how errors read, how a request is repeated.
 
 Imported only by commands that speak to Google (or to the sandbox), because
-google-auth and requests take a noticeable part of a second to load.
+google-auth and requests take a noticeable part of a second to load. The clients
+of Google's libraries and what they share, google-api-core and grpc, take twice
+that again, so nothing here is of them; but their errors are understood, for
+there are commands that need one.
 """
 
 from __future__ import annotations
@@ -10,12 +13,11 @@ import random
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import google.auth
 import requests
-from google.api_core.exceptions import GoogleAPICallError, from_http_response
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
@@ -90,12 +92,11 @@ class _Direct(HTTPAdapter):
 
 
 class JsonApi:
-    """Reads of one Google API, as plain JSON.
+    """One Google API, as plain JSON.
 
-    Not through the service's library, for reads are most of what a fleet costs:
-    a FULL view of a version with 400 files takes the library 8 ms of CPU and
-    ``json`` one, and the library's operations client fails on answers that carry
-    a type it does not know.
+    Not through the service's library: a FULL view of a version with 400 files takes
+    it 8 ms of CPU and ``json`` one, loading it costs as much as 300 requests, and
+    it fails on answers that carry a type it does not know.
     """
 
     def __init__(self, root: str, session: AuthorizedSession) -> None:
@@ -125,12 +126,39 @@ class JsonApi:
             if not token:
                 return
 
+    def change(
+        self, method: str, path: str, body: Mapping[str, Any], **params: str
+    ) -> dict[str, Any]:
+        """The answer to a change, which is sent once. Raises ServiceError; one of the code
+        UNKNOWN or CONNECTION leaves open whether it took effect."""
+        try:
+            return self._ask(method, path, params, body)
+        except Exception as failure:
+            raise service_error(failure) from failure
+
     def _get(self, path: str, params: dict[str, str]) -> dict[str, Any]:
-        response = self._session.get(f"{self._root}/{path}", params=params, timeout=TIMEOUT)
-        if response.status_code >= 400:
-            raise from_http_response(response)
-        body: dict[str, Any] = response.json()
-        return body
+        return self._ask("GET", path, params)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str],
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        url = f"{self._root}/{path}"
+        response = self._session.request(method, url, params=params, json=body, timeout=TIMEOUT)
+        answer = accepted(response).json()
+        if not isinstance(answer, dict):
+            raise ServiceError("UNKNOWN", f"the answer is no JSON object: {str(answer)[:200]}")
+        return answer
+
+
+def accepted(response: requests.Response) -> requests.Response:
+    """An answer that is no error. Raises HTTPError, of which `retried` makes a ServiceError."""
+    if response.status_code >= 400:
+        raise requests.HTTPError(response=response)
+    return response
 
 
 def retried(call: Callable[[], T]) -> T:
@@ -155,23 +183,35 @@ def backoff(attempt: int) -> float:
     return random.uniform(0.5, 1.0) * min(10.0, 0.2 * float(2**attempt))  # noqa: S311
 
 
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds, at most 60; the header may also hold a date, which no Google API sends."""
+    text = headers.get("Retry-After", "")
+    return min(float(text), 60.0) if re.fullmatch(r"[0-9]+", text) else 0.0
+
+
 def service_error(failure: Exception) -> ServiceError:
     """The failure of a request in the service's own words. What is none of these goes on up."""
+    if (answer := _answer(failure)) is not None:
+        return error_of(answer.status_code, *_words(answer))
     match failure:
         case ServiceError():
             return failure
-        case GoogleAPICallError():
-            code, message = _api_words(failure)
+        case requests.JSONDecodeError() | ParseError():
+            # Whether the request took effect is open.
+            code, message = "UNKNOWN", f"the answer could not be read: {failure}"
         case requests.RequestException():
             code, message = "CONNECTION", _connection_words(failure)
         case GoogleAuthError():
             code, message = "UNAUTHENTICATED", str(failure)
-        case ParseError():
-            # The library could not read the answer; whether the request took effect is open.
-            code, message = "UNKNOWN", f"the answer could not be read: {failure}"
         case _:
             raise failure
     return ServiceError(code, message, hint=_hint(code, message, failure))
+
+
+def error_of(http_status: int, code: str | None, message: str) -> ServiceError:
+    """The error of an answer; its ``code`` where it carries a status of google.rpc."""
+    code = code or _STATUS.get(http_status, f"HTTP_{http_status}")
+    return ServiceError(code, message, hint=hint_for(code, message))
 
 
 def is_passing(failure: Exception, error: ServiceError) -> bool:
@@ -179,14 +219,20 @@ def is_passing(failure: Exception, error: ServiceError) -> bool:
     return is_transient(error.code, error.message) and not _nobody_listens(failure)
 
 
-def _api_words(failure: GoogleAPICallError) -> tuple[str, str]:
-    response = failure.response
-    fallback = _STATUS.get(int(failure.code or 0), f"HTTP_{failure.code}")
+def _answer(failure: Exception) -> requests.Response | None:
+    """What requests' HTTPError holds, and the errors of Google's libraries do."""
+    answer = getattr(failure, "response", None)
+    return answer if isinstance(answer, requests.Response) else None
+
+
+def _words(answer: requests.Response) -> tuple[str | None, str]:
+    """Status and message of an error; the whole answer where it is none of Google's."""
     try:
-        error = response.json()["error"]
-        return error.get("status") or fallback, error["message"]
-    except (AttributeError, ValueError, KeyError, TypeError):
-        return fallback, str(failure.message)
+        error = answer.json()["error"]
+        return error.get("status"), error["message"]
+    except (AttributeError, ValueError, LookupError, TypeError):
+        asked = f"{answer.request.method} {answer.request.url}"
+        return None, f"{asked}: {answer.text or 'no reason is given'}"
 
 
 def _connection_words(failure: requests.RequestException) -> str:
@@ -222,7 +268,5 @@ def _innermost(failure: BaseException) -> BaseException:
 
 
 def _retry_after(failure: Exception) -> float:
-    """Seconds; the header may also hold a date, which no Google API sends."""
-    headers = getattr(getattr(failure, "response", None), "headers", {})
-    text = headers.get("Retry-After", "")
-    return min(float(text), 60.0) if re.fullmatch(r"[0-9]+", text) else 0.0
+    answer = _answer(failure)
+    return 0.0 if answer is None else retry_after(answer.headers)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from google.auth.credentials import Credentials
-from google.cloud import appengine_admin_v1 as admin
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.rpc.code_pb2 import Code
 
 from flowdeploy.checks import App, Deployed
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.api import JsonApi, authorized_session, service_error
-from flowdeploy.executors.clients.library import ONCE, changed, connected
+from flowdeploy.executors.clients.api import JsonApi, authorized_session
+from flowdeploy.executors.clients.messages import version_settings
 from flowdeploy.known_errors import hint_for
 from flowdeploy.traffic import Split
 
@@ -38,7 +35,7 @@ class Operation:
 
 
 class AppEngine:
-    """Reads are plain JSON (see `JsonApi`); changes go through Google's own client library.
+    """Plain JSON (see `JsonApi`); a version's settings are read with Google's own type.
 
     Every method raises ServiceError. Reads are repeated where that may help;
     changes are sent once: who asked for one looks at what is true before
@@ -47,8 +44,6 @@ class AppEngine:
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
         self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
-        self._versions = connected(admin.VersionsClient, root, credentials, connections)
-        self._services = connected(admin.ServicesClient, root, credentials, connections)
 
     def app(self, project: str) -> App | None:
         body = self._api.get_or_none(_path(project))
@@ -98,47 +93,22 @@ class AppEngine:
         return tuple(map(_operation, self._api.pages(path, "operations", filter="done:false")))
 
     def create_version(self, project: str, service: str, body: dict[str, Any]) -> Operation:
-        """Begin to create a version from the API's JSON."""
-        request = admin.CreateVersionRequest(
-            parent=f"apps/{project}/services/{service}",
-            version=admin.Version.from_json(json.dumps(body)),
-        )
-        return begun(lambda: self._versions.create_version(request, **ONCE))
+        """Begin to create a version from the API's JSON, zeros and all, as gcloud sends it."""
+        path = f"{_path(project, 'services', service)}/versions"
+        return _begun(self._api.change("POST", path, body))
 
     def set_split(self, project: str, service: str, split: Split) -> Operation:
         """Begin to move traffic, at once and not gradually."""
-        request = admin.UpdateServiceRequest(
-            name=f"apps/{project}/services/{service}",
-            service=admin.Service(split=admin.TrafficSplit(split.as_json())),
-            update_mask="split",
-        )
-        return begun(lambda: self._services.update_service(request, **ONCE))
+        path = _path(project, "services", service)
+        body = {"split": {"allocations": dict(split.allocations), "shardBy": split.shard_by}}
+        return _begun(self._api.change("PATCH", path, body, updateMask="split"))
 
 
-def version_settings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A Version without its files in protobuf's own JSON form: of several ways to write an enum,
-    a duration or a number there is one, and what is at its default is not there.
-
-    Raises ServiceError for what is no Version.
-    """
-    fields = {name: value for name, value in body.items() if name != "deployment"}
-    message = admin.Version.pb(admin.Version())
-    try:
-        plain: dict[str, Any] = MessageToDict(
-            ParseDict(fields, message, ignore_unknown_fields=True)
-        )
-    except ParseError as failure:
-        raise service_error(failure) from failure
-    return plain
-
-
-def begun(send: Callable[[], Any]) -> Operation:
-    """The operation that a change of the library begins. Raises ServiceError."""
-    # .operation is the message itself; .metadata of the wrapper raises, since the
-    # library declares another type than the API sends.
-    operation = changed(send).operation
-    error = _status(operation.error.code, operation.error.message) if operation.error.code else None
-    return Operation(operation.name, operation.done, error)
+def _begun(body: dict[str, Any]) -> Operation:
+    """The operation that a change was answered with."""
+    if not body.get("name"):
+        raise ServiceError("UNKNOWN", f"the answer names no operation: {str(body)[:200]}")
+    return _operation(body)
 
 
 def _path(project: str, *parts: str) -> str:
@@ -171,14 +141,16 @@ def _sha1(entry: dict[str, str]) -> str:
 
 def _operation(body: dict[str, Any]) -> Operation:
     error = body.get("error")
-    status = _status(error.get("code", Code.UNKNOWN), error.get("message", "")) if error else None
+    status = (
+        status_error(error.get("code", Code.UNKNOWN), error.get("message", "")) if error else None
+    )
     about = body.get("metadata", {})
     method = about.get("method", "").rpartition(".")[2]
     what = " of ".join(filter(None, (method, about.get("target"))))
     return Operation(body["name"], body.get("done", False), status, what)
 
 
-def _status(number: int, message: str) -> ServiceError:
-    """A google.rpc.Status."""
+def status_error(number: int, message: str) -> ServiceError:
+    """What a google.rpc.Status says."""
     code = Code.Name(number) if number in Code.values() else f"RPC_{number}"
     return ServiceError(code, message or "no message", hint=hint_for(code, message))

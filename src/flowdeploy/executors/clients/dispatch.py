@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from google.auth.credentials import Credentials
 from google.cloud import appengine_admin_v1 as admin
 
 from flowdeploy.executors.clients.api import JsonApi, authorized_session
-from flowdeploy.executors.clients.appengine import Operation, begun
-from flowdeploy.executors.clients.library import ONCE, connected, mask, message
+from flowdeploy.executors.clients.appengine import Operation, status_error
+from flowdeploy.executors.clients.library import ONCE, changed, connected, mask, message
 
 
 class Dispatch:
@@ -35,4 +36,14 @@ class Dispatch:
             application=message(admin.Application, {"dispatchRules": list(map(dict, rules))}),
             update_mask=mask(["dispatchRules"]),
         )
-        return begun(lambda: self._apps.update_application(request, **ONCE))
+        return _begun(lambda: self._apps.update_application(request, **ONCE))
+
+
+def _begun(send: Callable[[], Any]) -> Operation:
+    """The operation that a change of the library begins. Raises ServiceError."""
+    # .operation is the message itself; .metadata of the wrapper raises, since the
+    # library declares another type than the API sends.
+    operation = changed(send).operation
+    failed = operation.error.code
+    error = status_error(failed, operation.error.message) if failed else None
+    return Operation(operation.name, operation.done, error)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-from google.api_core.exceptions import from_http_response
 from google.auth.transport.requests import AuthorizedSession
 from requests import Response
 
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.api import TIMEOUT, JsonApi, retried
+from flowdeploy.executors.clients.api import TIMEOUT, JsonApi, accepted, retried
 from flowdeploy.fleet import Fleet, Role
 from flowdeploy.journal.store import Stored
 
@@ -120,8 +119,6 @@ class BucketStore:
             )
             if answer.status_code == 404 and method != "POST":
                 return None
-            if answer.status_code >= 400:
-                raise from_http_response(answer)
-            return answer
+            return accepted(answer)
 
         return retried(once)

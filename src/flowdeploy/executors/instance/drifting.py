@@ -10,7 +10,8 @@ from flowdeploy import drift
 from flowdeploy.appyaml import AppYaml
 from flowdeploy.checks import Deployed
 from flowdeploy.drift import FILES, Difference
-from flowdeploy.executors.clients.appengine import AppEngine, version_settings
+from flowdeploy.executors.clients.appengine import AppEngine
+from flowdeploy.executors.clients.messages import version_settings
 from flowdeploy.executors.instance.descriptors import (
     DEPLOYED_AS,
     OwnDescriptor,

@@ -12,7 +12,7 @@ from flowdeploy.appyaml import AppYaml, version_body
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.checks import Finding, Wanted
 from flowdeploy.errors import Refused
-from flowdeploy.executors.clients.appengine import version_settings
+from flowdeploy.executors.clients.messages import version_settings
 from flowdeploy.executors.instance.descriptors import (
     DEPLOYED_AS,
     OwnDescriptor,

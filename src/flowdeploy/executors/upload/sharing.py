@@ -7,7 +7,6 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flowdeploy.errors import FlowdeployError
 from flowdeploy.executors.staging import Source
 
 
@@ -115,10 +114,3 @@ class Ledger:
 
     def is_awaited(self, name: str) -> bool:
         return name in self._sending
-
-
-def unreadable(path: Path, reason: str) -> FlowdeployError:
-    return FlowdeployError(
-        f"{path} cannot be deployed as it was when the run began: {reason}",
-        hint="Let nothing write into the staged folder during a run, and run it again.",
-    )

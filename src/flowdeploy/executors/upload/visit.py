@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.clients.batch import MOST_CALLS
 from flowdeploy.executors.staging import Source
-from flowdeploy.executors.upload.sharing import Ledger, Needed, unreadable
+from flowdeploy.executors.upload.sharing import Ledger, Needed
 from flowdeploy.rollout import Notify, Pause
 
 if TYPE_CHECKING:
@@ -70,12 +70,7 @@ class Visit:
 
     def _upload(self, name: str) -> int:
         """The bytes that were sent."""
-        path = self.needed.here[name]
-        try:
-            self.buckets.upload(self.bucket, name, path, self.replacing)
-            return path.stat().st_size
-        except OSError as error:
-            raise unreadable(path, error.strerror or str(error)) from error
+        return self.buckets.upload(self.bucket, name, self.needed.here[name], self.replacing)
 
     def _copy(self, copies: Mapping[Source, Sequence[str]], notify: Notify) -> tuple[str, ...]:
         """Copy at Google, and say what is refused; that has to come another way."""

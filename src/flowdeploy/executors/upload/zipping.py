@@ -17,8 +17,9 @@ from flowdeploy import archive
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.archive import Entry, Extent
 from flowdeploy.executors.instance.package import Package
+from flowdeploy.executors.staging import not_as_staged
 from flowdeploy.executors.upload.delivery import Delivered, Delivery, FileDelivery
-from flowdeploy.executors.upload.sharing import Needed, unreadable
+from flowdeploy.executors.upload.sharing import Needed
 from flowdeploy.executors.upload.stager import Stager
 from flowdeploy.rollout import Notify, Pause
 
@@ -148,7 +149,7 @@ def _entries(files: Manifest, contents: Mapping[str, Path]) -> Iterator[Entry]:
             digest.update(chunk)
             checksum = zlib.crc32(chunk, checksum)
         if digest.hexdigest() != file.sha1:
-            raise unreadable(path, "it has changed")
+            raise not_as_staged(path, "it has changed")
         yield Entry(file.path, file.size, checksum)
 
 
@@ -158,4 +159,4 @@ def _chunks(path: Path) -> Iterator[bytes]:
             while chunk := stream.read(CHUNK):
                 yield chunk
     except OSError as error:
-        raise unreadable(path, error.strerror or str(error)) from error
+        raise not_as_staged(path, error.strerror or str(error)) from error
