@@ -33,7 +33,8 @@ class Endpoints:
     ``target`` is what people are told: ``google`` or the sandbox's URL.
     ``library`` replaces the configured repository, and ``library_api`` is where
     its existing versions are asked for; None: as configured. ``anonymous``: no
-    Google credential is read.
+    Google credential is read. ``web`` is where pages of applications are asked for,
+    by their host's name; None: at their own hosts.
     """
 
     target: str
@@ -47,6 +48,7 @@ class Endpoints:
     library: str | None = None
     library_api: str | None = None
     account: Account | None = None
+    web: str | None = None
 
 
 def google(environ: Mapping[str, str]) -> Endpoints:
@@ -87,6 +89,7 @@ def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
         library=f"{url}/repo",
         library_api=f"{url}/api/artifacts",
         account=_account(environ) or Account(DEMO_USER, DEMO_TOKEN),
+        web=url,
     )
 
 

@@ -36,6 +36,7 @@ def test_the_sandbox_stands_in_for_everything(url: str) -> None:
         anonymous=True,
         library="http://127.0.0.1:8080/repo",
         library_api="http://127.0.0.1:8080/api/artifacts",
+        web="http://127.0.0.1:8080",
         account=Account("akvo", "CLOJARS_secret"),
     )
 
