@@ -46,12 +46,13 @@ class Document:
         return self.lines.get(path, 1)
 
 
-def load(text: bytes | str) -> tuple[Document, list[Problem]]:
+def load(text: bytes | str, least: str = "runtime") -> tuple[Document, list[Problem]]:
     """Read one document whose top level is a mapping.
 
     Stricter than YAML where gcloud 528 is: no key twice, no second document, no
     anchors or references. Keys are texts as they stand, never ``on`` as a
-    boolean. A document that cannot be read comes back empty with a problem.
+    boolean. A document that cannot be read comes back empty with a problem; in one
+    that says nothing, ``least`` is what to write.
     """
     lines: dict[Path, int] = {(): 1}
     problems: list[Problem] = []
@@ -66,7 +67,7 @@ def load(text: bytes | str) -> tuple[Document, list[Problem]]:
     except (yaml.YAMLError, RecursionError) as error:
         return _unreadable(f"is no YAML: {' '.join(str(error).split())}", 1)
     if not isinstance(values, dict) or not values:
-        return _unreadable("has no `key: value` lines; write at least runtime", 1)
+        return _unreadable(f"has no `key: value` lines; write at least {least}", 1)
     return Document(values, lines), problems
 
 

@@ -1,0 +1,91 @@
+"""What a version's files change about an application, and what takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from flowdeploy.appconfig import cron_changes, dispatch, indexes, queue_changes
+from flowdeploy.appconfig.changes import Changes, LeaveQueue
+from flowdeploy.appconfig.files import AppConfig
+
+Resources = tuple[Mapping[str, Any], ...]
+
+_Wanted = TypeVar("_Wanted")
+_Change = TypeVar("_Change")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An application's configuration as the APIs gave it, in their JSON; None: not read.
+
+    ``queues`` are Cloud Tasks' Queues, ``jobs`` the legacy cron jobs of Cloud
+    Scheduler, ``dispatch`` the application's dispatch rules, ``indexes`` Datastore's.
+    """
+
+    indexes: Resources | None = None
+    queues: Resources | None = None
+    jobs: Resources | None = None
+    dispatch: Resources | None = None
+
+
+def changes(config: AppConfig, there: Snapshot, *, prune_queues: bool = False) -> Changes:
+    """What makes an application as the files say.
+
+    Raises ValueError where ``there`` lacks something that a file speaks of.
+    """
+    queues = partial(queue_changes.for_file, prune=prune_queues)
+    return Changes(
+        _part(indexes.for_file, config.indexes, there.indexes),
+        _part(queues, config.queues, there.queues),
+        _part(cron_changes.for_file, config.cron, there.jobs),
+        _part(dispatch.for_file, config.dispatch, there.dispatch),
+    )
+
+
+def restore(before: Snapshot, now: Snapshot) -> Changes:
+    """What brings an earlier state back, as far as it was read: all that it says of
+    queues, whether they were paused, cron jobs and dispatch rules.
+
+    Indexes stay: a version that needs none of them does not feel them. Queues that
+    were created since stay as they are and are named. Raises ValueError where ``now``
+    lacks what ``before`` has.
+    """
+    return Changes(
+        (),
+        _part(queue_changes.restored, before.queues, now.queues),
+        _part(cron_changes.restored, before.jobs, now.jobs),
+        _part(dispatch.for_file, before.dispatch, now.dispatch),
+    )
+
+
+def foreign(after: Snapshot, now: Snapshot) -> tuple[str, ...]:
+    """What someone else has changed since a promotion left an application at ``after``.
+
+    A line each, in the words of the change that they made; ``()`` if there is none.
+    What ``after`` does not tell is not looked at. Raises ValueError as ``restore``.
+    """
+    known = Snapshot(
+        queues=None if after.queues is None else now.queues,
+        jobs=None if after.jobs is None else now.jobs,
+        dispatch=None if after.dispatch is None else now.dispatch,
+    )
+    made = restore(known, after).all
+    return tuple(
+        f"queue {change.name}: delete" if isinstance(change, LeaveQueue) else str(change)
+        for change in made
+    )
+
+
+def _part(
+    compare: Callable[[_Wanted, Resources], tuple[_Change, ...]],
+    wanted: _Wanted | None,
+    there: Resources | None,
+) -> tuple[_Change, ...]:
+    if wanted is None:
+        return ()
+    if there is None:
+        raise ValueError("the state to compare with has not been read")
+    return compare(wanted, there)
