@@ -68,11 +68,11 @@ def directory(entries: Iterable[Entry]) -> bytes:
     return b"".join(map(_directory_entry, entries))
 
 
-def end(head: Extent, own: Extent) -> bytes:
-    """What follows the head's directory: the own files' directory, and the end record."""
+def end(common: int, size: int, own: Extent) -> bytes:
+    """What follows the directory of the ``common`` files (how many they are), which has ``size``
+    bytes: the own files' directory, and the end record."""
     ours = directory(own.entries)
-    size = len(directory(head.entries)) + len(ours)
-    return ours + _end_record(len(head.entries) + len(own.entries), size, own.stop)
+    return ours + _end_record(common + len(own.entries), size + len(ours), own.stop)
 
 
 def _directory_entry(entry: Entry) -> bytes:

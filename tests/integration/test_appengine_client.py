@@ -171,6 +171,22 @@ def test_a_read_waits_as_long_as_the_server_asks(tmp_path: Path) -> None:
     assert busy == []
 
 
+def test_credentials_of_other_tools_go_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("default login netrc password netrc\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    authorizations: list[str | None] = []
+
+    def listening(request: web.Request) -> None:
+        authorizations.append(request.headers.get("Authorization"))
+
+    with _engine(tmp_path, listening) as engine:
+        engine.app("akvoflow-1")
+    assert authorizations == [None]
+
+
 def test_nobody_there_is_told_at_once_and_not_asked_again(tmp_path: Path) -> None:
     with _engine(tmp_path, lambda _: None) as engine:
         pass

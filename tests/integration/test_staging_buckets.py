@@ -197,6 +197,44 @@ def test_a_file_that_has_gone_is_told(cloud: Cloud) -> None:
         ended(cloud.stager(files, A).bring(A, files, quiet))
 
 
+@pytest.mark.parametrize("size", [3, LARGE + 1])
+def test_a_file_that_has_changed_is_told_and_none_of_it_is_there(cloud: Cloud, size: int) -> None:
+    files = cloud.files(bytes(size))
+    (path,) = files.here.values()
+    path.write_bytes(b"x" * size)
+    with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* it has changed"):
+        ended(cloud.stager(files, A).bring(A, files, quiet))
+    assert not cloud.has(A, files)
+
+
+def test_a_large_file_that_changes_on_its_way_is_told(cloud: Cloud) -> None:
+    files = cloud.files(bytes(PIECE + LARGE))
+    (path,) = files.here.values()
+
+    def change(request: web.Request) -> None:
+        if request.method == "PUT":
+            with path.open("r+b") as stream:
+                stream.seek(-1, 2)
+                stream.write(b"x")
+
+    cloud.behaviour.answer = change
+    with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* it has changed"):
+        ended(cloud.stager(files, A).bring(A, files, quiet))
+    assert not cloud.has(A, files)
+
+
+def test_bytes_that_are_garbled_on_their_way_back_are_told(cloud: Cloud, tmp_path: Path) -> None:
+    files = cloud.files(b"one")
+    cloud.seed(A, files)
+    (name,) = files.names
+    cloud.buckets.download(A, name, tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == b"one"
+    md5 = {"X-Goog-Hash": "crc32c=AAAAAA==,md5=+XxdKZQb+xsv2rCHSQargg=="}
+    cloud.behaviour.answer = lambda _: web.Response(body=b"0ne", headers=md5)
+    with pytest.raises(ServiceError, match="not what is kept there"):
+        cloud.buckets.download(A, name, tmp_path / "got")
+
+
 def test_what_has_come_meanwhile_is_success(cloud: Cloud) -> None:
     files = cloud.files(b"one", b"two")
     stager = cloud.stager(files, A, B)

@@ -38,8 +38,9 @@ def locals_of(found: Extent, contents: Mapping[str, bytes]) -> bytes:
 def archive(common: Mapping[str, bytes], own: Mapping[str, bytes]) -> bytes:
     head = extent(common)
     ours = extent(own, head.stop)
-    pieces = (locals_of(head, common), locals_of(ours, own), directory(head.entries))
-    return b"".join((*pieces, end(head, ours)))
+    shared = directory(head.entries)
+    pieces = (locals_of(head, common), locals_of(ours, own), shared)
+    return b"".join((*pieces, end(len(common), len(shared), ours)))
 
 
 @pytest.mark.parametrize("own", [{}, OWN])
@@ -138,11 +139,12 @@ def test_more_bytes_than_32_bits_can_count() -> None:
     head = placed([large, Entry("next", 1, zlib.crc32(b"x"))])
     own = placed([Entry("own", 1, zlib.crc32(b"y"))], head.stop)
     after = head.entries[1]
+    shared = directory(head.entries)
     pieces = {
         0: local_header(large),
         after.offset: local_header(after) + b"x",
         head.stop: local_header(own.entries[0]) + b"y",
-        own.stop: directory(head.entries) + end(head, own),
+        own.stop: shared + end(len(head.entries), len(shared), own),
     }
     with zipfile.ZipFile(Sparse(pieces)) as found:
         sizes = {info.filename: info.file_size for info in found.infolist()}

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from flowdeploy.appyaml.runtimes import has_small_files
 
@@ -24,13 +25,13 @@ class File:
     sha1: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, since the digest is kept
 class Manifest:
     """All files of a deployment, sorted by path, no path twice."""
 
     files: tuple[File, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 in hex over all paths and hashes: equal for equal deployments."""
         total = hashlib.sha256()

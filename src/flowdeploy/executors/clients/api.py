@@ -70,8 +70,31 @@ def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
     return credentials, info.get("principal") or info.get("credential_type") or "unknown"
 
 
+class _Session(AuthorizedSession):
+    """Looks once for each host into the environment, for proxies and authorities to trust: that
+    is a third of a request's CPU. Into no .netrc, since it would win over the credentials."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__(credentials)
+        self.auth = _unchanged
+        self._environment: dict[str, Any] = {}
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        host = "/".join(url.split("/", 3)[:3])
+        if host not in self._environment:
+            found = super().merge_environment_settings(url, proxies, None, verify, cert)
+            self._environment[host] = found
+        return {**self._environment[host], "stream": bool(stream)}
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def authorized_session(credentials: Credentials, connections: int) -> AuthorizedSession:
-    session = AuthorizedSession(credentials)
+    session = _Session(credentials)
     pool_connections(session, connections)
     return session
 

@@ -7,6 +7,7 @@ that are local have their files in a folder beside them.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from flowdeploy.appyaml.manifest import Manifest
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.clients.batch import MOST_CALLS
-from flowdeploy.executors.staging import Source
+from flowdeploy.executors.staging import Source, not_as_staged
 from flowdeploy.executors.together import together
 
 if TYPE_CHECKING:
@@ -140,20 +141,28 @@ class FolderVault:
     def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in self.recover(files, contents):
-            _copy(contents[name], self.folder / name)
+            _copy(contents[name], self.folder, name)
 
     def fetch(self, name: str, into: Path) -> None:
         shutil.copyfile(self.folder / name, into)
 
 
-def _copy(path: Path, to: Path) -> None:
-    """Whole or not at all, and on the disk."""
-    with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=to.parent, delete=False) as new:
+def _copy(path: Path, folder: Path, sha1: str) -> None:
+    """Whole or not at all, and on the disk. Raises FlowdeployError for a file that has changed."""
+    with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=folder, delete=False) as new:
         try:
             shutil.copyfileobj(source, new)
             new.flush()
             os.fsync(new.fileno())
-            Path(new.name).replace(to)
+            _require(path, Path(new.name), sha1)
+            Path(new.name).replace(folder / sha1)
         except BaseException:
             Path(new.name).unlink(missing_ok=True)
             raise
+
+
+def _require(path: Path, copied: Path, sha1: str) -> None:
+    with copied.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False))
+    if digest.hexdigest() != sha1:
+        raise not_as_staged(path, "it has changed")

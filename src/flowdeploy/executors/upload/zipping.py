@@ -100,7 +100,7 @@ class ZipDelivery:
             head: shared.head,
             **(self._kept(content) if content else {}),
             directory: shared.directory,
-            **self._kept(archive.end(shared.extent, own)),
+            **self._kept(archive.end(len(common.files), shared.directory.stat().st_size, own)),
         }
 
     def _kept(self, content: bytes) -> dict[str, Path]:
@@ -115,6 +115,8 @@ class ZipDelivery:
 
 def _common(package: Package) -> Manifest:
     """The files that are not this instance's own."""
+    if not package.own:
+        return package.manifest
     return Manifest(tuple(f for f in package.manifest.files if f.sha1 not in package.own))
 
 
@@ -134,10 +136,15 @@ def write_shared(common: Manifest, contents: Mapping[str, Path], folder: Path) -
 
 
 def _stored(files: Manifest, extent: Extent, contents: Mapping[str, Path]) -> Iterator[bytes]:
-    """Every file after its local header."""
+    """Every file after its local header. Raises FlowdeployError for one that has changed."""
     for entry, file in zip(extent.entries, files.files, strict=True):
         yield archive.local_header(entry)
-        yield from _chunks(contents[file.sha1])
+        path, checksum = contents[file.sha1], 0
+        for chunk in _chunks(path):
+            checksum = zlib.crc32(chunk, checksum)
+            yield chunk
+        if checksum != entry.crc32:
+            raise not_as_staged(path, "it has changed")
 
 
 def _entries(files: Manifest, contents: Mapping[str, Path]) -> Iterator[Entry]:
