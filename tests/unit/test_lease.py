@@ -205,6 +205,32 @@ def test_a_kept_lease_is_given_back_also_after_an_error(store: FolderStore, ours
     assert found_in(store) is None
 
 
+def test_a_kept_lease_is_refreshed_until_it_is_given_back(
+    store: FolderStore,
+) -> None:
+    for _ in range(10):
+        lease = Lease(store, "lock", OURS)
+        lease.acquire()
+        first = lease._generation
+        with kept(lease, refresh=0.0):
+            while lease._generation == first:
+                lease.require()
+        assert found_in(store) is None
+
+
+def test_a_kept_lease_notices_that_it_was_taken_over(
+    store: FolderStore, ours: Lease, theirs: Lease
+) -> None:
+    ours.acquire()
+    theirs.acquire(take_over=True)
+    with kept(ours, refresh=0.0):
+        while not ours._lost:
+            assert found_in(store) == THEIRS
+    with pytest.raises(LockHeld, match="lost"):
+        ours.require()
+    assert found_in(store) == THEIRS
+
+
 def test_who_waits_gets_the_lease_once_it_is_free(
     store: FolderStore, ours: Lease, theirs: Lease
 ) -> None:

@@ -128,9 +128,9 @@ class Lease:
     def release(self) -> None:
         self.store.delete(self.name, self._generation)
 
-    def keep(self) -> None:
-        """Refresh until `stop` is called; for a thread of its own."""
-        while not self._ended.wait(REFRESH):
+    def keep(self, refresh: float) -> None:
+        """Refresh, every so many seconds, until `stop` is called; for a thread of its own."""
+        while not self._ended.wait(refresh):
             try:
                 self._lost = self._write(self._generation) is None
             except ServiceError:
@@ -209,9 +209,9 @@ def _refusal(lease: Lease, take_over: bool) -> LockHeld | None:
 
 
 @contextmanager
-def kept(lease: Lease) -> Iterator[None]:
+def kept(lease: Lease, refresh: float = REFRESH) -> Iterator[None]:
     """Refresh an acquired lease in the background, and give it back at the end."""
-    keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
+    keeper = threading.Thread(target=lease.keep, args=[refresh], name="lease", daemon=True)
     keeper.start()
     try:
         yield
