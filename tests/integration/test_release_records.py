@@ -245,6 +245,12 @@ def test_records_of_ones_own_keep_files_that_staging_buckets_forget(unlike: Proj
     assert again["exit_code"] == 0
 
 
+def test_the_bucket_of_the_records_is_listed_once(project: Project) -> None:
+    assert project.run("run", RELEASE).code == 0
+    listings = project.remote.requests("GET", f"/storage/v1/b/{UAT1}/o")
+    assert len([entry for entry in listings if "delimiter" not in entry.get("query", "")]) == 1
+
+
 def test_what_is_kept_travels_once(project: Project) -> None:
     """From where it is kept it is copied into staging buckets at Google."""
     project.report("run", "master")

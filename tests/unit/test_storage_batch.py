@@ -50,6 +50,13 @@ def test_answers_are_told_apart_by_their_numbers(line: bytes) -> None:
     )
 
 
+def test_an_answer_says_how_long_to_wait() -> None:
+    busy = answers((0, 429, b"{}"), (1, 200, b"{}")).replace(
+        b"429 Whatever\r\n", b"429 Whatever\r\nretry-after: 7\r\n"
+    )
+    assert [answer.retry_after for answer in decoded(TYPE, busy, 2)] == [7.0, 0.0]
+
+
 @given(st.permutations(range(5)))
 def test_answers_come_in_any_order(order: list[int]) -> None:
     body = answers(*((number, 200 + number, b"{}") for number in order))

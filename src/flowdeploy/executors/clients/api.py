@@ -14,6 +14,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import google.auth
@@ -72,12 +73,11 @@ def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
 
 class _Session(AuthorizedSession):
     """Looks once for each host into the environment, for proxies and authorities to trust: that
-    is a third of a request's CPU. Into no .netrc, since it would win over the credentials."""
+    is a third of a request's CPU."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__(credentials)
-        self.auth = _unchanged
-        self._environment: dict[str, Any] = {}
+    @cached_property
+    def _environment(self) -> dict[str, Any]:
+        return {}
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
@@ -90,11 +90,13 @@ class _Session(AuthorizedSession):
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """In the place of a .netrc, which would win over the credentials."""
     return request
 
 
 def authorized_session(credentials: Credentials, connections: int) -> AuthorizedSession:
-    session = _Session(credentials)
+    session = _Session(credentials)  # type: ignore[no-untyped-call]  # as all of google-auth
+    session.auth = _unchanged
     pool_connections(session, connections)
     return session
 

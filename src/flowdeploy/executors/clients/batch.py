@@ -13,6 +13,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from requests.structures import CaseInsensitiveDict
+
+from flowdeploy.executors.clients.api import retry_after
+
 PATH = "batch/storage/v1"
 MOST_CALLS = 100
 CONTENT_TYPE = "multipart/mixed; boundary=call"
@@ -21,14 +25,16 @@ _BOUNDARY = re.compile(r"""boundary="?([^";\s]+)""", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _NUMBER = re.compile(rb"^Content-ID:.*?(\d+)>?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _STATUS = re.compile(rb"HTTP/[0-9.]+ (\d{3})")
+_HEADER = re.compile(r"^([\w-]+):[ \t]*(.*?)\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status, and a body that is JSON where Google speaks."""
+    """An HTTP status, and a body that is JSON where Google speaks; ``retry_after`` in seconds."""
 
     status: int
     body: bytes
+    retry_after: float = 0.0
 
 
 def encoded(paths: Sequence[str]) -> bytes:
@@ -64,4 +70,6 @@ def _answers(content_type: str, body: bytes) -> Iterator[tuple[int, Answer]]:
         number, status = _NUMBER.search(head), _STATUS.match(answer)
         if number is None or status is None:
             raise ValueError(f"an answer that begins with {head[:80]!r}")
-        yield int(number[1]), Answer(int(status[1]), content.rstrip(b"\r\n"))
+        headers = CaseInsensitiveDict(_HEADER.findall(answer.decode("latin-1")))
+        content = content.rstrip(b"\r\n")
+        yield int(number[1]), Answer(int(status[1]), content, retry_after(headers))

@@ -30,6 +30,7 @@ from flowdeploy.executors.clients.api import (
     backoff,
     error_of,
     retried,
+    retry_after,
 )
 from flowdeploy.executors.clients.batch import Answer
 from flowdeploy.executors.clients.transfers import Upload, download
@@ -39,6 +40,7 @@ from flowdeploy.known_errors import is_transient
 # gcloud takes what a lifecycle rule removes within a day for absent: the build of a
 # second-generation runtime reads it some time after the deploy began.
 SAFETY = timedelta(days=1)
+KEPT = 60.0  # seconds for which a listing may stand for the bucket
 FORBIDDEN = frozenset({"PERMISSION_DENIED", "NOT_FOUND"})
 
 
@@ -63,8 +65,26 @@ class Buckets:
         self._session = authorized_session(credentials, connections)
         self._api = JsonApi(f"{root}/storage/v1", self._session)
         self._batches = True
+        self._seen: dict[str, tuple[float, Listing] | None] = {}
+
+    def keep_listing(self, bucket: str) -> None:
+        """Take what is listed of a bucket for true for a minute, unless it is written to here.
+        Not for many buckets: listings are large."""
+        self._seen.setdefault(bucket, None)
 
     def listed(self, bucket: str) -> Listing:
+        seen, now = self._seen.get(bucket), time.monotonic()
+        if seen and now - seen[0] < KEPT:
+            return seen[1]
+        listing = self._listed(bucket)
+        self._note(bucket, (now, listing))
+        return listing
+
+    def _note(self, bucket: str, seen: tuple[float, Listing] | None) -> None:
+        if bucket in self._seen:
+            self._seen[bucket] = seen
+
+    def _listed(self, bucket: str) -> Listing:
         rules = self._api.get(f"b/{bucket}", fields="lifecycle").get("lifecycle", {})
         oldest = _oldest_that_lasts(rules.get("rule", []))
         objects = self._api.pages(
@@ -80,6 +100,7 @@ class Buckets:
     def upload(self, bucket: str, name: str, path: Path, replacing: Container[str]) -> int:
         """The bytes that were sent. Raises FlowdeployError for a file that has changed."""
         url = f"{self._root}/upload/storage/v1/b/{bucket}/o"
+        self._note(bucket, None)
         query = {} if name in replacing else {"ifGenerationMatch": "0"}
         try:
             return Upload(self._session, url, name, path, query).run()
@@ -96,6 +117,7 @@ class Buckets:
         self, source: Source, bucket: str, names: Collection[str], replacing: Container[str]
     ) -> frozenset[str]:
         """Copy objects on the server's side; those that it does not give."""
+        self._note(bucket, None)
         given = tuple(names)
         forbidden: frozenset[str] = frozenset()
         for start in range(0, len(given), batch.MOST_CALLS):
@@ -112,14 +134,16 @@ class Buckets:
         failures = 0
         while left:
             paths = [_rewrite(source, bucket, n, t, n in replacing) for n, t in left.items()]
-            outcomes = dict(zip(left, map(_outcome, self._answers(paths)), strict=True))
+            answers = self._answers(paths)
+            outcomes = dict(zip(left, map(_outcome, answers), strict=True))
             errors = {n: o for n, o in outcomes.items() if isinstance(o, ServiceError)}
             forbidden |= {n for n, error in errors.items() if error.code in FORBIDDEN}
             again = {n: left[n] for n in errors.keys() - forbidden}
             failures += 1 if again else 0
             _raise_lasting((errors[name] for name in again), failures)
             left = again | {n: token for n, token in outcomes.items() if isinstance(token, str)}
-            time.sleep(backoff(failures) if again else 0)
+            asked = max(answer.retry_after for answer in answers)
+            time.sleep(max(backoff(failures), asked) if again else 0)
         return frozenset(forbidden)
 
     def compose(self, bucket: str, name: str, parts: Sequence[str]) -> None:
@@ -158,7 +182,8 @@ class Buckets:
 
     def _single(self, path: str) -> Answer:
         response = self._session.post(f"{self._root}{path}", timeout=TIMEOUT)
-        return Answer(response.status_code, response.content)
+        after = retry_after(response.headers)
+        return Answer(response.status_code, response.content, after)
 
 
 def _oldest_that_lasts(rules: Iterable[Mapping[str, Any]]) -> datetime | None:

@@ -73,6 +73,7 @@ class Archive:
         store, own = cloud.records(job.config), job.config.records is not None
         objects = f"{store.prefix}objects/" if own else ""
         others = () if own else _staging_buckets(job.config.fleet)
+        cloud.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
         files = BucketVault(cloud.buckets, Source(store.bucket, objects), others)
         archives = ZipVault(files, job.site.run_folder)
         zipped = job.config.upload == "zip"
