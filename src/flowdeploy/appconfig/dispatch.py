@@ -20,6 +20,8 @@ Rules = tuple[Mapping[str, str], ...]
 _MOST_RULES = 20
 _LONGEST = 100  # characters of domain and path together
 
+_ANYWHERE = {"domain": "*", "path": "/*"}
+
 _LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _SUFFIX = re.compile(rf"\*(?:[a-z0-9-]*[a-z0-9]|(?:[a-z0-9-]*[a-z0-9])?(?:\.{_LABEL})+)?")
@@ -33,10 +35,12 @@ def rules(values: Mapping[str, Any], place: Place) -> Rules:
     return tuple(rule for rule in given.get("dispatch", []) if rule)
 
 
-def for_file(wanted: Rules, there: Iterable[Mapping[str, str]]) -> tuple[SetDispatch, ...]:
-    """What makes an application's rules those of the file: all of them, or nothing."""
-    actual = tuple({"domain": "*", "path": "/*", "service": "default", **rule} for rule in there)
-    return () if actual == wanted else (SetDispatch(wanted, actual),)
+def for_file(
+    wanted: Iterable[Mapping[str, str]], there: Iterable[Mapping[str, str]]
+) -> tuple[SetDispatch, ...]:
+    """What makes an application's rules those that are wanted: all of them, or nothing."""
+    rules, actual = (tuple({**_ANYWHERE, **rule} for rule in given) for given in (wanted, there))
+    return () if actual == rules else (SetDispatch(rules, actual),)
 
 
 def _url(value: Any, _place: Place) -> dict[str, str]:

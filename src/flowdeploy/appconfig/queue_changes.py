@@ -154,9 +154,9 @@ def _updated(name: str, settings: Mapping[str, Any], there: Resource) -> Iterato
     mask = {*settings} | ({"type"} if there.get("type") == "PULL" else set())
     body = nested(settings) | ({"type": "PULL"} if "type" in mask else {})
     differences = (
-        Difference(name_of(path), shown(path, actual), shown(path, wanted))
-        for path, wanted in settings.items()
-        if not same(path, actual := setting(there, path), wanted)
+        Difference(name_of(path), shown(path, actual), shown(path, settings[path]))
+        for path in PATHS
+        if path in settings and not same(path, actual := setting(there, path), settings[path])
     )
     yield UpdateQueue(name, body, tuple(sorted(mask)), tuple(differences))
 

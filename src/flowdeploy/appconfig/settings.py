@@ -85,7 +85,7 @@ def name_of(path: str) -> str:
 
 def shown(path: str, value: Any) -> str:
     """A value as queue.yaml would have it."""
-    return "unset" if value is None else _SHOWN[path][1](value)
+    return "unset" if value is None and path != AGE else _SHOWN[path][1](value)
 
 
 def _rate(per_second: float) -> str:
@@ -101,8 +101,8 @@ def _retries(attempts: int) -> str:
     return "unlimited" if attempts < 1 else str(attempts - 1)
 
 
-def _limit(length: str) -> str:
-    return _length(length) if in_seconds(length) else "unlimited"
+def _limit(length: str | None) -> str:
+    return _length(length) if length and in_seconds(length) else "unlimited"
 
 
 def _length(length: str) -> str:
