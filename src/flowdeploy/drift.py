@@ -1,9 +1,12 @@
 """Where a version is not what was asked for, field by field.
 
-Both sides are the API's Version in protobuf's own JSON form (without fields at
-their defaults), so that what is equal looks equal. Only what was asked for is
-compared, since servers fill in the rest; the environment is compared as a
-whole, because nobody but its user writes one.
+Both sides are the API's Version in protobuf's own JSON form, so that what is equal
+looks equal; what is absent is at its default, as zeros are. Only what was asked
+for is compared, since servers fill in the rest. But the environment is compared
+as a whole, because nobody but its user writes one; and a way to scale or a class
+that is not asked for any more is seen where it is not what App Engine chooses
+itself (source: its reference of app.yaml). Of a limit within automatic scaling,
+or of a service account, nobody can say that.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ _GRAVE = frozenset(
         *("instance_class", "env_variables", "service_account"),
     }
 )
+# Chosen for automatic scaling, and for the other ways.
+_DEFAULT_CLASSES = ("F1", "B1", "B2")
 _NAMED = 3  # paths in a message; further ones are counted
 
 
@@ -41,8 +46,9 @@ class Difference:
 
     @property
     def grave(self) -> bool:
-        """Whether it makes another version of this one."""
-        return self.field.partition(".")[0] in _GRAVE
+        """Whether it makes another version of this one. A zero that was asked for does not: in
+        its place a server may put a default, for it looks like nothing to it."""
+        return self.field.partition(".")[0] in _GRAVE and not _is_zero(self.wanted)
 
     def __str__(self) -> str:
         if self.field == FILES:
@@ -63,7 +69,7 @@ def of_files(wanted: Mapping[str, str], actual: Mapping[str, str]) -> tuple[Diff
 def of_settings(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Compare the fields of two Versions, as far as ``wanted`` says something of them."""
     whole: dict[str, Any] = {name: {} for name in sorted(_WHOLE & actual.keys())}
-    return tuple(_compared((), {**whole, **wanted}, actual))
+    return (*_compared((), {**whole, **wanted}, actual), *_surplus(wanted, actual))
 
 
 def said(value: Any) -> str:
@@ -88,13 +94,28 @@ def _compared(path: tuple[str, ...], wanted: Any, actual: Any) -> Iterator[Diffe
     elif _are_messages(wanted) and _are_messages(actual) and len(wanted) == len(actual):
         for at, (ours, theirs) in enumerate(zip(wanted, actual, strict=True)):
             yield from _compared((*path, str(at)), ours, theirs)
-    elif _is_asked(path, wanted) and _unordered(wanted) != _unordered(actual):
+    elif _is_asked(path, wanted, actual) and _unordered(wanted) != _unordered(actual):
         yield _difference(path, wanted, actual)
 
 
-def _is_asked(path: tuple[str, ...], wanted: Any) -> bool:
-    """Google's library sends no default, but the empty command of an ``entrypoint``."""
-    return bool(wanted) or path[0] in _WHOLE
+def _is_asked(path: tuple[str, ...], wanted: Any, actual: Any) -> bool:
+    """An empty value is nothing to insist on, as the command of an ``entrypoint`` may be."""
+    return bool(wanted) or path[0] in _WHOLE or (_is_zero(wanted) and bool(actual))
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, int | float) and not value
+
+
+def _surplus(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[Difference]:
+    """What is there and would not be there by default, though nobody asks for it."""
+    for name in ("basicScaling", "manualScaling"):
+        block = {} if wanted.get(name) else actual.get(name)
+        for key, there in block.items() if isinstance(block, Mapping) else ():
+            yield _difference((name, key), None, there)
+    there = actual.get("instanceClass")
+    if there and there not in _DEFAULT_CLASSES and not wanted.get("instanceClass"):
+        yield _difference(("instanceClass",), None, there)
 
 
 def _difference(path: tuple[str, ...], wanted: Any, actual: Any) -> Difference:

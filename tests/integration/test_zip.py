@@ -114,3 +114,16 @@ def test_an_archive_that_is_there_is_not_composed_again(zipped: Project) -> None
     assert zipped.report(*RUNS)["exit_code"] == 0
     assert zipped.remote.requests("POST", COMPOSED) == []
     assert RELEASE in zipped.remote.versions("akvoflow-1")
+
+
+def test_drift_of_an_archive_is_told_by_its_name(zipped: Project) -> None:
+    assert zipped.run(*RUNS).code == 0
+    status = ("status", RELEASE, "--drift", "--format", "json")
+    assert zipped.run(*status).json == []
+    zipped.write("target/staging/index.html", "something else")
+    ended = zipped.run(*status)
+    assert ended.code == 4
+    assert {row["field"] for row in ended.json} == {"files"}
+    assert all(
+        [*row["is"]] == ["the archive"] and row["is"] != row["should_be"] for row in ended.json
+    )

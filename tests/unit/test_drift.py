@@ -72,6 +72,47 @@ def test_the_order_of_plain_values_means_nothing() -> None:
     assert drift.of_settings({"inboundServices": ["A"]}, {"inboundServices": ["A", "B"]}) != ()
 
 
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        (_scaled(minInstances=0), _scaled()),
+        (_scaled(minInstances=0), {}),
+        ({"automaticScaling": {"maxIdleInstances": 0}}, {}),
+        ({"threadsafe": False}, {"threadsafe": False}),
+    ],
+)
+def test_a_zero_is_what_is_absent(asked: dict[str, Any], there: dict[str, Any]) -> None:
+    assert drift.of_settings(version_settings(asked), version_settings(there)) == ()
+
+
+def test_a_zero_that_was_asked_for_is_compared_and_told_but_makes_no_other_version() -> None:
+    asked = {**_scaled(minInstances=0), "appEngineApis": False}
+    there = {**_scaled(minInstances=3), "appEngineApis": True}
+    found = drift.of_settings(version_settings(asked), version_settings(there))
+    assert {str(each): each.grave for each in found} == {
+        "automatic_scaling.min_instances: 3 instead of 0": False,
+        "app_engine_apis: True instead of False": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        ({"instanceClass": "F1", **_scaled(maxInstances=20)}, []),
+        ({"instanceClass": "B2"}, []),
+        ({"instanceClass": "F4"}, ["instance_class: F4 instead of unset"]),
+        ({"manualScaling": {"instances": 2}}, ["manual_scaling.instances: 2 instead of unset"]),
+        ({"serviceAccount": "p@appspot.gserviceaccount.com"}, []),
+    ],
+)
+def test_what_nobody_asks_for_any_more_and_no_server_chooses(
+    there: dict[str, Any], told: list[str]
+) -> None:
+    found = drift.of_settings({"runtime": "java21"}, {"runtime": "java21", **there})
+    assert list(map(str, found)) == told
+    assert all(each.grave for each in found)
+
+
 def test_an_empty_command_is_nothing_to_insist_on() -> None:
     assert drift.of_settings({"entrypoint": {"shell": ""}}, {}) == ()
 
@@ -82,12 +123,13 @@ def test_a_version_does_not_differ_from_itself(version: dict[str, Any]) -> None:
 
 
 @given(_versions, _versions)
-def test_what_is_only_on_the_server_is_the_environment_or_nothing(
+def test_what_is_only_on_the_server_is_the_environment_or_a_class_or_nothing(
     asked: dict[str, Any], there: dict[str, Any]
 ) -> None:
     for found in drift.of_settings(asked, there):
         first = found.field.partition(".")[0]
-        assert first == "env_variables" or first in {drift.app_yaml_name([name]) for name in asked}
+        named = {drift.app_yaml_name([name]) for name in asked}
+        assert first in {"env_variables", "instance_class", *named}
 
 
 def test_manifests_differ_in_paths() -> None:

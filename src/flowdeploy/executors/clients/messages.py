@@ -40,7 +40,8 @@ _Version = _types().Version
 
 def version_settings(body: Mapping[str, Any]) -> dict[str, Any]:
     """A Version without its files in protobuf's own JSON form: of several ways to write an enum,
-    a duration or a number there is one, and what is at its default is not there.
+    a duration or a number there is one, and of what is at its default there are the zeros that
+    ``body`` has.
 
     Raises ServiceError for what is no Version.
     """
@@ -49,5 +50,14 @@ def version_settings(body: Mapping[str, Any]) -> dict[str, Any]:
         message = ParseDict(fields, _Version.pb(_Version()), ignore_unknown_fields=True)
     except ParseError as failure:
         raise ServiceError("UNKNOWN", f"a version could not be read: {failure}") from failure
-    plain: dict[str, Any] = MessageToDict(message)
-    return plain
+    return _with_zeros(MessageToDict(message), fields)
+
+
+def _with_zeros(plain: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    zeros = {n: v for n, v in fields.items() if isinstance(v, int | float) and not v}
+    inside = {n: _with_zeros(plain[n], v) for n, v in fields.items() if _are_messages(plain, n, v)}
+    return {**zeros, **plain, **inside}
+
+
+def _are_messages(plain: Mapping[str, Any], name: str, value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(plain.get(name), dict)

@@ -19,7 +19,7 @@ from flowdeploy.executors.instance.descriptors import (
     settled,
 )
 from flowdeploy.executors.instance.effective import descriptor_source, source_of
-from flowdeploy.executors.instance.package import Common
+from flowdeploy.executors.instance.package import Common, archive_name
 from flowdeploy.executors.staging import Staged
 from flowdeploy.fleet import Instance
 
@@ -78,15 +78,25 @@ class Drifting:
                 yield Drift(version, difference, _source(difference, app, instance, own))
 
     def _files(self, own: OwnDescriptor | None, deployed: Deployed) -> tuple[Difference, ...]:
-        """Nothing where App Engine does not say which files there are."""
+        """Nothing where App Engine does not say which files there are.
+
+        An archive is told by its name, which is the digest of all files.
+        """
         if deployed.files is None:
-            return ()
+            return self._archive(own, deployed.archive)
         wanted = {own.file.path: own.file.sha1} if own else {}
         if self.version and self.staged:
             common = Common.of(self.staged, self.descriptors)
             return drift.of_files({**common.paths, **wanted}, deployed.files)
         there = {path: deployed.files[path] for path in wanted.keys() & deployed.files.keys()}
         return drift.of_files(wanted, there)
+
+    def _archive(self, own: OwnDescriptor | None, there: str | None) -> tuple[Difference, ...]:
+        if there is None or not (self.version and self.staged):
+            return ()
+        common = Common.of(self.staged, self.descriptors).manifest
+        wanted = archive_name(common.with_file(own.file) if own else common)
+        return drift.of_files({"the archive": wanted}, {"the archive": there})
 
 
 def _bare(runtime: str) -> AppYaml:

@@ -109,7 +109,7 @@ def _package(step: Deploy, common: Common, own: OwnDescriptor | None, orders: Or
         step.traffic,
         ChainMap(replaced, common.paths) if own else common.paths,
         version_settings(app.fields),
-        f"{manifest.digest}.zip",
+        archive_name(manifest),
         first_live=orders.first_live,
         replace=orders.replace,
         allow_older=orders.allow_older,
@@ -123,6 +123,11 @@ def _package(step: Deploy, common: Common, own: OwnDescriptor | None, orders: Or
         common.sources,
         app.warnings[len(common.app.warnings) :],
     )
+
+
+def archive_name(files: Manifest) -> str:
+    """The object that an instance's archive is: what has the same name has the same files."""
+    return f"{files.digest}.zip"
 
 
 def _check_service(step: Deploy, app: AppYaml) -> None:
