@@ -245,6 +245,20 @@ def test_a_rollback_brings_back_jobs_with_all_that_they_said() -> None:
     )
 
 
+def test_a_rollback_lets_jobs_run_that_ran() -> None:
+    before, now = job(1, "/a"), job(1, "/a", "PAUSED")
+    found = appconfig.restore(Snapshot(jobs=(before,)), Snapshot(jobs=(now,)))
+    assert lines(found) == ["cron job /a: resume"]
+
+
+def test_a_job_that_calls_another_host_is_brought_back_too() -> None:
+    """No cron.yaml makes one; someone may have."""
+    outside = job(1, "/a", httpTarget={"uri": "https://example.org/a", "httpMethod": "POST"})
+    del outside["appEngineHttpTarget"]
+    found = appconfig.restore(Snapshot(jobs=(outside,)), Snapshot(jobs=()))
+    assert lines(found) == ["cron job https://example.org/a: create, every 24 hours"]
+
+
 def test_what_was_not_recorded_is_left_alone() -> None:
     now = Snapshot((), (queue("a"),), (job(1, "/a"),), (rule("/a", "a"),))
     assert lines(appconfig.restore(Snapshot(), now)) == []

@@ -71,6 +71,15 @@ def test_time_zones_are_looked_up_where_they_are_known() -> None:
     assert appconfig.read({"cron.yaml": text}, zones={"Mars/Phobos"}).cron
 
 
+@pytest.mark.parametrize("description", ["x" * 500, "two\\nlines"])
+def test_a_job_is_described_in_a_line(description: str) -> None:
+    good = f"- {{url: /a, schedule: every 1 hours, description: {'x' * 499}}}"
+    bad = f'- {{url: /a, schedule: every 1 hours, description: "{description}"}}'
+    (problem,) = problems(cron=f"cron:\n{good}\n{bad}")
+    assert problem.startswith("cron.yaml:3: cron[1].description cannot be")
+    assert problem.endswith("write one line of at most 499 characters")
+
+
 def test_indexes_are_refused_where_datastore_has_none_such() -> None:
     found = problems(
         index="indexes:\n"

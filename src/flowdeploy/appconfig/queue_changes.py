@@ -35,7 +35,7 @@ from flowdeploy.appconfig.settings import (
     shown,
 )
 
-# They cannot be changed later; as long as a queue of queue.yaml has always had them.
+# As gcloud sets them when it creates a queue; they cannot be changed later.
 _TTLS: Mapping[str, Any] = {"taskTtl": "315360000s", "tombstoneTtl": "777600s"}
 _STOPPED = ("PAUSED", "DISABLED")
 
@@ -131,21 +131,21 @@ def _is_there(path: str, value: Any, there: Resource) -> bool:
 
 
 def _for_resource(name: str, wanted: Resource, there: Resource | None) -> Iterator[QueueChange]:
-    if there is None:
-        settings = {path: setting(wanted, path) for path in PATHS}
-        given = {path: value for path, value in settings.items() if value is not None}
-        given |= {path: wanted[path] for path in _TTLS if path in wanted}
-        given |= {"type": "PULL"} if wanted.get("type") == "PULL" else {}
-        yield CreateQueue(name, nested(given), tuple(sorted(given)), _paused(wanted))
-        return
     settings = {path: setting(wanted, path) for path in PATHS}
-    yield from _updated(
-        name,
-        {p: v for p, v in settings.items() if not same(p, setting(there, p), v)},
-        there,
-    )
+    if there is None:
+        yield _recreated(name, settings, wanted)
+        return
+    differing = {p: v for p, v in settings.items() if not same(p, setting(there, p), v)}
+    yield from _updated(name, differing, there)
     if _paused(wanted) != _paused(there):
         yield PauseQueue(name) if _paused(wanted) else ResumeQueue(name)
+
+
+def _recreated(name: str, settings: Mapping[str, Any], wanted: Resource) -> CreateQueue:
+    given = {path: value for path, value in settings.items() if value is not None}
+    given |= {path: wanted[path] for path in _TTLS if path in wanted}
+    given |= {"type": "PULL"} if wanted.get("type") == "PULL" else {}
+    return CreateQueue(name, nested(given), tuple(sorted(given)), _paused(wanted))
 
 
 def _updated(name: str, settings: Mapping[str, Any], there: Resource) -> Iterator[UpdateQueue]:
