@@ -141,7 +141,10 @@ class FolderVault:
     def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in self.recover(files, contents):
-            _copy(contents[name], self.folder, name)
+            try:
+                _copy(contents[name], self.folder, name)
+            except FileNotFoundError as error:
+                raise not_as_staged(contents[name], "it is gone") from error
 
     def fetch(self, name: str, into: Path) -> None:
         shutil.copyfile(self.folder / name, into)

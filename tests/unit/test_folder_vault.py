@@ -1,0 +1,36 @@
+"""Files of releases that are kept on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from flowdeploy.appyaml.manifest import File, Manifest
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.executors.release.vault import FolderVault
+
+SHA1 = hashlib.sha1(b"one", usedforsecurity=False).hexdigest()
+MANIFEST = Manifest((File("a.txt", 3, SHA1),))
+
+
+def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one")
+    vault = FolderVault(tmp_path / "kept")
+    assert vault.recover(MANIFEST, ()) == {SHA1}
+    vault.keep(MANIFEST, {SHA1: tmp_path / "a.txt"})
+    assert vault.recover(MANIFEST, ()) == frozenset()
+    assert vault.here(MANIFEST)[SHA1].read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(("now", "reason"), [(b"0ne", "it has changed"), (None, "it is gone")])
+def test_what_is_no_longer_what_it_was_is_named_and_not_kept(
+    tmp_path: Path, now: bytes | None, reason: str
+) -> None:
+    path, folder = tmp_path / "a.txt", tmp_path / "kept"
+    if now is not None:
+        path.write_bytes(now)
+    with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* {reason}"):
+        FolderVault(folder).keep(MANIFEST, {SHA1: path})
+    assert list(folder.iterdir()) == []
