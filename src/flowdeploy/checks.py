@@ -139,7 +139,7 @@ def deploy_objections(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
     if seen.app is None:
         return ("the project has no App Engine application, or may not be seen",)
     return (
-        *_disabled(seen.app),
+        *disabled(seen.app),
         *_no_room(seen),
         *_other_content(wanted, seen),
         *_live_by_being_first(wanted, seen),
@@ -147,16 +147,11 @@ def deploy_objections(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
     )
 
 
-def verify_objections(version: str, seen: Observation) -> tuple[str, ...]:
-    """All that speaks against giving ``version`` the traffic."""
-    if seen.app is None:
-        return ("the project has no App Engine application, or may not be seen",)
-    if seen.deployed is None:
-        return (*_disabled(seen.app), f"version {version} is not deployed")
-    if seen.deployed.serving_status != "SERVING":
-        status = seen.deployed.serving_status
-        return (*_disabled(seen.app), f"version {version} is {status}, not SERVING")
-    return _disabled(seen.app)
+def disabled(app: App) -> tuple[str, ...]:
+    """What speaks against any change of an application that is switched off."""
+    if app.serving_status == "SERVING":
+        return ()
+    return (f"the application is {app.serving_status}: App Engine refuses deployments to it",)
 
 
 def is_deployed(wanted: Wanted, seen: Observation) -> bool:
@@ -198,12 +193,6 @@ def grouped(findings: Iterable[Finding]) -> tuple[str, ...]:
     for finding in findings:
         instances.setdefault(finding.message, []).append(finding.instance)
     return tuple(f"{', '.join(names)}: {message}" for message, names in instances.items())
-
-
-def _disabled(app: App) -> tuple[str, ...]:
-    if app.serving_status == "SERVING":
-        return ()
-    return (f"the application is {app.serving_status}: App Engine refuses deployments to it",)
 
 
 def _no_room(seen: Observation) -> tuple[str, ...]:

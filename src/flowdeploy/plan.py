@@ -7,14 +7,18 @@ side by side, and the steps of one instance in the order listed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import assert_never
 
-from flowdeploy.errors import UsageError
+from flowdeploy.errors import Refused, UsageError
 from flowdeploy.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.refs import Commit, Kind, Ref, commit_version, library_version
+from flowdeploy.traffic import Split
+from flowdeploy.units import ALL, Portion
 from flowdeploy.urls import dark_label
+
+ROLLBACK = "rollback"  # the kind of a plan that gives instances back what they served
 
 
 class Traffic(StrEnum):
@@ -45,19 +49,36 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class Gradual:
+    """Traffic that moves in several steps: rising percentages, and ``pause`` seconds between.
+
+    ``shard_by`` is the Admin API's COOKIE or IP.
+    """
+
+    percents: tuple[float, ...]
+    shard_by: str
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Verify:
-    """Look whether the version is deployed on an instance and able to serve."""
+    """Look whether an instance can be given its traffic.
+
+    ``left`` are the splits of which it must have one until then; none: whatever it has.
+    """
 
     instance: Instance
-    version: str
+    to: Split
+    left: tuple[Split, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Move all traffic of an instance to the version."""
+    """Move an instance's traffic, at once unless it is to be ``gradual``."""
 
     instance: Instance
-    version: str
+    to: Split
+    gradual: Gradual | None = None
 
 
 Step = Build | Publish | Deploy | Verify | Promote
@@ -65,8 +86,16 @@ Step = Build | Publish | Deploy | Verify | Promote
 
 @dataclass(frozen=True, slots=True)
 class Stage:
+    """Steps that may run side by side, an instance's own in their order.
+
+    ``max`` is how many of its instances may be under way at once, whatever the
+    jobs; ``pause`` is how many seconds to wait before the next stage.
+    """
+
     name: str
     steps: tuple[Step, ...]
+    max: Portion = ALL
+    pause: float = 0.0
 
     @property
     def is_production(self) -> bool:
@@ -105,7 +134,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a plan is about: the fleet, and which of its production instances.
+    """What a plan is about: the fleet, and which of its production instances, how fast.
 
     ``publishes`` is whether there is a library; ``library`` is its
     ``group:artifact`` where the pom is there to be read before the build.
@@ -141,8 +170,20 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
     return _reachable(Plan(ref.full, ref.kind, version, stages, library, skipped, not_applied))
 
 
-def plan_promotion(version: str, names: Sequence[str], scope: Scope) -> Plan:
-    """``promote VERSION all`` or ``promote VERSION INSTANCE…``; also how one rolls back.
+def plan_promotion(
+    version: str, names: Sequence[str], scope: Scope, gradual: Gradual | None = None
+) -> Plan:
+    """``promote VERSION all`` or ``promote VERSION INSTANCE…``; also how one goes back further.
+
+    Raises UsageError for unknown or skipped instances.
+    """
+    instances, skipped = named(names, scope)
+    stages = _promotion_stages(version, instances, scope, gradual)
+    return Plan(None, "promote", version, stages, skipped=skipped)
+
+
+def named(names: Sequence[str], scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The instances that a command names, and those that it leaves out.
 
     ``all`` is every production instance that is not skipped. Raises UsageError
     for unknown or skipped instances.
@@ -150,12 +191,51 @@ def plan_promotion(version: str, names: Sequence[str], scope: Scope) -> Plan:
     if "all" in names:
         if len(names) > 1:
             raise UsageError("`all` stands alone: it is every production instance")
-        instances, skipped = _production(scope)
-    else:
-        instances, skipped = scope.fleet.select(names), ()
-        _refuse_skipped(instances)
-    stages = _promotion_stages(version, instances, scope)
-    return Plan(None, "promote", version, stages, skipped=skipped)
+        return _production(scope)
+    instances = scope.fleet.select(names)
+    _refuse_skipped(instances)
+    return instances, ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What a rollback gives an instance ``back``, provided that it serves what ``run`` left it.
+
+    A run that moved the traffic in several steps may have ended at any of them.
+    """
+
+    instance: Instance
+    back: Split
+    left: tuple[Split, ...]
+    run: str
+
+
+def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> Plan:
+    """Every instance gets its own split back, all of them at once: a rollback knows no waves.
+
+    Raises Refused where there is nothing to undo.
+    """
+    if not undos:
+        raise Refused(
+            "there is nothing to roll back",
+            details=[f"{each.instance}: {each.reason}" for each in skipped],
+            hint="`flowdeploy history` lists the runs on record; `flowdeploy promote VERSION"
+            " INSTANCE` gives an instance a version that no run has replaced.",
+        )
+    steps = {undo.instance.id: Promote(undo.instance, undo.back) for undo in undos}
+    uat, production = _by_role(tuple(undo.instance for undo in undos))
+    stages = (
+        Stage("verify", tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)),
+        *(
+            Stage(name, tuple(steps[instance.id] for instance in group))
+            for name, group in (("uat", uat), ("production", production))
+            if group
+        ),
+    )
+    versions = {undo.back.only for undo in undos}
+    return Plan(
+        None, ROLLBACK, versions.pop() if len(versions) == 1 else None, stages, skipped=skipped
+    )
 
 
 def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
@@ -182,20 +262,24 @@ def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
 
 
 def _promotion_stages(
-    version: str, instances: tuple[Instance, ...], scope: Scope
+    version: str,
+    instances: tuple[Instance, ...],
+    scope: Scope,
+    gradual: Gradual | None = None,
 ) -> tuple[Stage, ...]:
     if not instances:
         raise UsageError(
             "there is no instance to promote",
             hint="Name instances, or `all` for every production instance that is not skipped.",
         )
+    to = Split.all_to(version)
     uat, production = _by_role(instances)
-    groups = [("uat", uat), *_waves(production, scope.waves)]
+    waves = [(Wave("uat"), uat), *_waves(production, scope.waves)]
     return (
-        Stage("verify", tuple(Verify(i, version) for i in instances)),
+        Stage("verify", tuple(Verify(i, to) for i in instances)),
         *(
-            Stage(name, tuple(Promote(i, version) for i in group))
-            for name, group in groups
+            Stage(wave.name, tuple(Promote(i, to, gradual) for i in group), wave.max, wave.pause)
+            for wave, group in waves
             if group
         ),
     )
@@ -211,14 +295,17 @@ def _by_role(
 
 def _waves(
     instances: tuple[Instance, ...], waves: tuple[Wave, ...]
-) -> list[tuple[str, tuple[Instance, ...]]]:
-    """Stage names and their instances, in the waves' order; those without a wave come last."""
-    named = [
-        (f"production:{wave.name}", tuple(i for i in instances if i.wave == wave.name))
+) -> list[tuple[Wave, tuple[Instance, ...]]]:
+    """The waves by their stages' names, with their instances; those without a wave come last."""
+    found = [
+        (
+            replace(wave, name=f"production:{wave.name}"),
+            tuple(i for i in instances if i.wave == wave.name),
+        )
         for wave in waves
     ]
     names = {wave.name for wave in waves}
-    return [*named, ("production", tuple(i for i in instances if i.wave not in names))]
+    return [*found, (Wave("production"), tuple(i for i in instances if i.wave not in names))]
 
 
 def _publish_stage(kind: Kind, scope: Scope, version: str | None) -> tuple[Stage, ...]:
@@ -292,35 +379,3 @@ def instance_of(step: Step) -> Instance | None:
 def action(step: Step) -> str:
     """The step's name in plans and reports."""
     return type(step).__name__.lower()
-
-
-def step_json(step: Step) -> dict[str, Any]:
-    match step:
-        case Build():
-            return {"action": action(step)}
-        case Publish(library, version):
-            return {"action": action(step), "library": library, "version": version}
-        case Deploy(instance, _, traffic):
-            return {"action": action(step), "instance": instance.id, "traffic": str(traffic)}
-        case Verify(instance) | Promote(instance):
-            return {"action": action(step), "instance": instance.id}
-        case _:
-            assert_never(step)
-
-
-def plan_json(plan: Plan, target: str) -> dict[str, Any]:
-    """The plan in the form of the command line's contract, ``schema`` 1."""
-    return {
-        "schema": 1,
-        "target": target,
-        "ref": plan.ref,
-        "kind": str(plan.kind),
-        "version": plan.version,
-        "library_version": plan.library_version,
-        "stages": [
-            {"name": stage.name, "steps": [step_json(step) for step in stage.steps]}
-            for stage in plan.stages
-        ],
-        "skipped": [{"instance": s.instance, "reason": s.reason} for s in plan.skipped],
-        "not_applied": None if plan.not_applied is None else list(plan.not_applied),
-    }

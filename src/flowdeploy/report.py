@@ -40,6 +40,25 @@ class RunOutcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Aspect(StrEnum):
+    """What of an instance a change is about."""
+
+    VERSION = "version"
+    TRAFFIC = "traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step sets out to do to its instance: ``before`` → ``after``, as JSON.
+
+    For traffic these are splits (`Split.as_json`), for a version its id (before: None).
+    """
+
+    aspect: Aspect
+    before: Any
+    after: Any
+
+
 SUCCESS = frozenset({Outcome.DONE, Outcome.UNCHANGED})
 _EXIT_CODES = {
     RunOutcome.SUCCEEDED: 0,
@@ -71,6 +90,7 @@ class StepReport:
     ``seconds`` is the time from its start to its end, waiting included;
     ``previous`` is the traffic split that the step replaced; ``notes`` are what
     else a person should know; ``left_unchanged`` is that nothing was changed.
+    ``changes`` are those that were put on record, and could be begun from then on.
     """
 
     stage: str
@@ -84,6 +104,7 @@ class StepReport:
     error: FlowdeployError | None = None
     notes: tuple[str, ...] = ()
     left_unchanged: bool = False
+    changes: tuple[Change, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -149,6 +170,10 @@ def unplanned(command: str, target: str, error: FlowdeployError, started: dateti
     """The report of a command that ended before there was a plan."""
     plan = None if command == "run" else Plan(None, command, None, ())
     return Report("", target, plan, started, 0.0, error=error)
+
+
+def has_begun(step: StepReport) -> bool:
+    return step.outcome is not Outcome.NOT_STARTED
 
 
 def not_started(plan: Plan) -> Iterable[StepReport]:

@@ -9,8 +9,10 @@ import pytest
 
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.clients.appengine import AppEngine, Operation
-from flowdeploy.executors.instance.change import ATTEMPTS, InDoubt, change
+from flowdeploy.executors.instance.change import ATTEMPTS, InDoubt, Sending, change
+from flowdeploy.report import Aspect, Change
 
+MEANT = Change(Aspect.VERSION, None, "v2")
 DENIED = ServiceError("PERMISSION_DENIED", "no")
 LOST = ServiceError("CONNECTION", "the connection was lost")
 BEGUN = Operation("apps/p/operations/1")
@@ -44,7 +46,7 @@ class Engine:
     def run(self) -> int:
         send = cast("Callable[[], Operation]", lambda: self.ask("send"))
         happened = cast("Callable[[], bool]", lambda: self.ask("happened"))
-        running = change(cast("AppEngine", self), "p", send, happened)
+        running = change(Sending(cast("AppEngine", self), "p", MEANT, send, happened))
         while True:
             try:
                 next(running)

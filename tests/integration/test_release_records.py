@@ -39,7 +39,8 @@ def unlike(project: Project) -> Project:
 
 def objects(project: Project, bucket: str) -> set[str]:
     answer = project.remote.call("GET", f"/storage/v1/b/{bucket}/o?maxResults=1000")
-    return {item["name"] for item in answer.get("items", [])}
+    names = {item["name"] for item in answer.get("items", [])}
+    return {name for name in names if not name.startswith("flowdeploy/runs/")}
 
 
 def forget(project: Project, bucket: str, *, but: str = "flowdeploy/") -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from flowdeploy.plan import Plan, Stage, Step, action, instance_of
 from flowdeploy.report import StepReport
-from flowdeploy.rollout import Limits, Notify, Result, Running, run
+from flowdeploy.rollout import Ended, Limits, Notify, Placed, Result, Running, run
 
 Perform = Callable[[Step, Notify], Running]
 
@@ -23,6 +23,12 @@ def _label(step: Step) -> str:
 class _Crew:
     perform: Perform
     enter: Callable[[Stage], None]
+    leave: Callable[[Stage, Sequence[StepReport]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    record: Callable[[Sequence[Placed], Sequence[Ended]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,9 @@ class _Log:
 
     def stage_started(self, stage: Stage) -> None:
         self._add(f"stage {stage.name}")
+
+    def stage_paused(self, stage: Stage) -> None:
+        self._add(f"pause {stage.name}")
 
     def step_started(self, report: StepReport) -> None:
         self._add(f"start {_label(report.step)}")
@@ -49,7 +58,7 @@ class _Log:
         self.hear(event)
 
 
-def _ignore(_: object) -> None:
+def _ignore(*_: object) -> None:
     """Nothing is done about it."""
 
 
@@ -59,13 +68,16 @@ def _carry_out(
     limits: Limits,
     *,
     enter: Callable[[Stage], None] = _ignore,
+    leave: Callable[[Stage, Sequence[StepReport]], None] = _ignore,
+    record: Callable[[Sequence[Placed], Sequence[Ended]], None] = _ignore,
     hear: Callable[[str], None] = _ignore,
 ) -> tuple[Result, list[str]]:
     log = _Log(hear)
-    return run(plan, _Crew(perform, enter), log, limits), log.events
+    crew = _Crew(perform, enter, leave)
+    return run(plan, crew, _Journal(record), log, limits), log.events
 
 
 @pytest.fixture(scope="session")
 def carry_out() -> Callable[..., tuple[Result, list[str]]]:
-    """``carry_out(plan, perform, limits, enter=…, hear=…)`` → the result and the events."""
+    """``carry_out(plan, perform, limits, enter=…, …)`` → the result and the events."""
     return _carry_out

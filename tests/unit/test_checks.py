@@ -19,7 +19,6 @@ from flowdeploy.checks import (
     grouped,
     is_deployed,
     is_older,
-    verify_objections,
 )
 from flowdeploy.plan import Traffic
 from flowdeploy.traffic import Split
@@ -42,7 +41,6 @@ def test_nothing_speaks_against_an_ordinary_deploy(wanted: Wanted) -> None:
 
 def test_a_project_without_an_application() -> None:
     nothing = Observation(None)
-    assert deploy_objections(DARK, nothing) == verify_objections(TAG, nothing)
     assert "no App Engine application" in deploy_objections(DARK, nothing)[0]
 
 
@@ -51,8 +49,6 @@ def test_a_disabled_application(status: str) -> None:
     disabled = replace(READY, app=replace(APP, serving_status=status))
     [objection] = deploy_objections(DARK, disabled)
     assert status in objection
-    assert len(verify_objections(TAG, disabled)) == 2, "and the version is not there"
-    assert len(verify_objections(TAG, replace(disabled, deployed=Deployed()))) == 1
 
 
 def test_no_room_for_another_version() -> None:
@@ -125,21 +121,6 @@ def test_all_objections_are_made_at_once() -> None:
         VERSIONS_PER_APP,
     )
     assert len(deploy_objections(LIVE, seen)) == 3
-
-
-@pytest.mark.parametrize(
-    ("deployed", "why"),
-    [
-        (None, "version 20200403-073034 is not deployed"),
-        (Deployed("STOPPED"), "version 20200403-073034 is STOPPED, not SERVING"),
-    ],
-)
-def test_a_version_that_cannot_take_the_traffic(deployed: Deployed | None, why: str) -> None:
-    assert verify_objections(TAG, replace(READY, deployed=deployed)) == (why,)
-
-
-def test_a_version_that_can() -> None:
-    assert verify_objections(TAG, replace(READY, deployed=Deployed())) == ()
 
 
 @pytest.mark.parametrize(

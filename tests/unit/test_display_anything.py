@@ -20,6 +20,7 @@ from flowdeploy.errors import ServiceError
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Build, Deploy, Plan, Promote, Publish, Stage, Traffic, Verify
 from flowdeploy.report import Outcome, Report, State, StepReport, not_started
+from flowdeploy.traffic import Split
 
 
 def plan_of(ids: list[str], traffic: Traffic) -> Plan:
@@ -29,8 +30,8 @@ def plan_of(ids: list[str], traffic: Traffic) -> Plan:
         Stage("build", (Build(),)),
         Stage("publish", (Publish(None, None),)),
         Stage("uat", tuple(Deploy(i, "v1", traffic) for i in fleet)),
-        Stage("verify", tuple(Verify(i, "v1") for i in fleet)),
-        Stage("production", tuple(Promote(i, "v1") for i in fleet)),
+        Stage("verify", tuple(Verify(i, Split.all_to("v1")) for i in fleet)),
+        Stage("production", tuple(Promote(i, Split.all_to("v1")) for i in fleet)),
     )
     return Plan("refs/tags/v1", "release", "v1", stages)
 

@@ -19,6 +19,7 @@ from flowdeploy.plan import (
     Traffic,
     Verify,
 )
+from flowdeploy.traffic import Split
 
 VERSION = "20200403-073034"
 
@@ -79,9 +80,9 @@ def test_a_promotion() -> None:
         "promote",
         VERSION,
         (
-            Stage("verify", tuple(Verify(i, VERSION) for i in steps)),
-            Stage("production:internal", (Promote(steps[0], VERSION),)),
-            Stage("production", (Promote(steps[1], VERSION),)),
+            Stage("verify", tuple(Verify(i, Split.all_to(VERSION)) for i in steps)),
+            Stage("production:internal", (Promote(steps[0], Split.all_to(VERSION)),)),
+            Stage("production", (Promote(steps[1], Split.all_to(VERSION)),)),
         ),
     )
     assert (
@@ -93,8 +94,8 @@ Plan: promote 20200403-073034
 STAGE                ACTION   DETAIL
 verify               verify   deployed and serving on 2 instances: akvoflow-0,
                                 akvoflow-1
-production:internal  promote  all traffic on akvoflow-0
-production           promote  all traffic on akvoflow-1
+production:internal  promote  all traffic to 20200403-073034 on akvoflow-0
+production           promote  all traffic to 20200403-073034 on akvoflow-1
 """
     )
 
@@ -102,7 +103,10 @@ production           promote  all traffic on akvoflow-1
 def test_every_instance_of_a_large_fleet_is_named_within_the_width() -> None:
     fleet = production(1000)
     plan = Plan(
-        None, "deploy", None, (Stage("production", tuple(Promote(i, VERSION) for i in fleet)),)
+        None,
+        "deploy",
+        None,
+        (Stage("production", tuple(Promote(i, Split.all_to(VERSION)) for i in fleet)),),
     )
     text = shown(plan, width=120)
     assert max(map(len, text.splitlines())) <= 120

@@ -23,6 +23,7 @@ from flowdeploy.plan import (
     Verify,
 )
 from flowdeploy.report import Outcome, Report, State, StepReport, not_started
+from flowdeploy.traffic import Split
 
 VERSION = "20200403-073034"
 URL = "https://20200403-073034-dot-default-dot-{}.ew.r.appspot.com"
@@ -146,7 +147,7 @@ PERMISSION_DENIED on akvoflow-2, akvoflow-3
 
 Partial after 12.0s: 20200403-073034 is live on akvoflow-uat1 and dark on akvoflow-1; \
 failed on akvoflow-2 and akvoflow-3; not started on akvoflow-4
-Next: put right what failed and give the same command again; what is done stays as it is
+Next: put right what failed and go on (what is done stays): flowdeploy resume 20200403-080000-1f2e
 Run: 20200403-080000-1f2e
 Target: google
 """.format(URL.format("akvoflow-1"))
@@ -159,8 +160,11 @@ def promotion(*names: str) -> Plan:
         "promote",
         VERSION,
         (
-            Stage("verify", tuple(Verify(instance(name), VERSION) for name in names)),
-            Stage("production", tuple(Promote(instance(name), VERSION) for name in names)),
+            Stage("verify", tuple(Verify(instance(name), Split.all_to(VERSION)) for name in names)),
+            Stage(
+                "production",
+                tuple(Promote(instance(name), Split.all_to(VERSION)) for name in names),
+            ),
         ),
     )
 
@@ -209,7 +213,7 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
     report = report_of(plan, [done(first), done(second), done(moves[0]), moves[1]])
     assert shown(replace(report, interrupted=True)).endswith(f"""
 Interrupted after 12.0s: {VERSION} is live on a; not started on b
-Next: give the same command again; what is done stays as it is
+Next: go on with it (what is done stays): flowdeploy resume 20200403-080000-1f2e
 Run: 20200403-080000-1f2e
 Target: google
 """)

@@ -15,6 +15,7 @@ from flowdeploy.errors import ServiceError
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Plan, Promote, Stage, Verify
 from flowdeploy.report import Outcome, Report, State, StepReport
+from flowdeploy.traffic import Split
 
 VERSION = "20200403-073034"
 
@@ -35,7 +36,10 @@ def test_any_words_are_shown_literally(text: str) -> None:
 
 def test_a_partial_promotion() -> None:
     instance = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1")
-    verify, promote = Verify(instance, VERSION), Promote(instance, VERSION)
+    verify, promote = (
+        Verify(instance, Split.all_to(VERSION)),
+        Promote(instance, Split.all_to(VERSION)),
+    )
     stages = (Stage("verify", (verify,)), Stage("production", (promote,)))
     steps = (
         StepReport("verify", verify, Outcome.DONE),
@@ -58,7 +62,7 @@ def test_a_partial_promotion() -> None:
 ## flowdeploy: partial
 
 Partial after 12.0s: in an unknown state on akvoflow-1\\
-Next: put right what failed and give the same command again; what is done stays as it is\\
+Next: put right what failed and go on (what is done stays): flowdeploy resume 20200403-080000-1f2e\\
 Target: google\\
 Run: 20200403-080000-1f2e
 

@@ -20,11 +20,12 @@ from flowdeploy.plan import (
     Traffic,
     Verify,
     plan_deploy,
-    plan_json,
     plan_promotion,
     plan_ref,
 )
+from flowdeploy.plan_json import plan_json
 from flowdeploy.refs import Commit, Kind, Ref, parse_ref
+from flowdeploy.traffic import Split
 
 UAT1 = Instance("akvoflow-uat1", Role.UAT1, "akvoflow-uat1")
 UAT2 = Instance("akvoflow-uat2", Role.UAT2, "akvoflow-uat2")
@@ -60,11 +61,11 @@ def dark(*instances: Instance, version: str = TAG) -> Stage:
 
 
 def verify(*instances: Instance) -> Stage:
-    return Stage("verify", tuple(Verify(i, TAG) for i in instances))
+    return Stage("verify", tuple(Verify(i, Split.all_to(TAG)) for i in instances))
 
 
 def promote(*instances: Instance, stage: str = "production") -> Stage:
-    return Stage(stage, tuple(Promote(i, TAG) for i in instances))
+    return Stage(stage, tuple(Promote(i, Split.all_to(TAG)) for i in instances))
 
 
 @pytest.mark.parametrize(

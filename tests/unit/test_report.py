@@ -25,8 +25,8 @@ from flowdeploy.traffic import Split
 ONE = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1")
 BUILD = Build()
 DEPLOY = Deploy(ONE, "v2", Traffic.DARK)
-VERIFY = Verify(ONE, "v2")
-PROMOTE = Promote(ONE, "v2")
+VERIFY = Verify(ONE, Split.all_to("v2"))
+PROMOTE = Promote(ONE, Split.all_to("v2"))
 DENIED = ServiceError("PERMISSION_DENIED", "denied", hint="Grant it.")
 STARTED = datetime(2020, 4, 3, 7, 30, 34, 5600, tzinfo=UTC)
 

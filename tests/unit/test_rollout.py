@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from flowdeploy.errors import FlowdeployError, Refused, ServiceError
+from flowdeploy.errors import FlowdeployError, LockHeld, Refused, ServiceError
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Build, Deploy, Plan, Promote, Stage, Step, Traffic, Verify, instance_of
-from flowdeploy.report import Bug, Outcome, Report, State
-from flowdeploy.rollout import Done, Limits, Notify, Pause, Result, Running, StepFailed
+from flowdeploy.report import Aspect, Bug, Change, Outcome, Report, State, StepReport
+from flowdeploy.rollout import (
+    Done,
+    Ended,
+    Intent,
+    Limits,
+    Notify,
+    Pause,
+    Placed,
+    Result,
+    Running,
+    StepFailed,
+)
 from flowdeploy.traffic import Split
 from flowdeploy.units import Portion
 
+V2 = Split.all_to("v2")
+CHANGE = Change(Aspect.TRAFFIC, Split.all_to("v1").as_json(), V2.as_json())
 CarryOut = Callable[..., tuple[Result, list[str]]]
 
 A, B, C, D = (Instance(name, Role.PRODUCTION, f"project-{name}") for name in "abcd")
@@ -30,11 +45,11 @@ def plan(*stages: Stage) -> Plan:
 
 
 def verify(*instances: Instance) -> Stage:
-    return Stage("verify", tuple(Verify(i, "v2") for i in instances))
+    return Stage("verify", tuple(Verify(i, V2) for i in instances))
 
 
 def production(*instances: Instance, wave: str = "") -> Stage:
-    return Stage(f"production{wave}", tuple(Promote(i, "v2") for i in instances))
+    return Stage(f"production{wave}", tuple(Promote(i, V2) for i in instances))
 
 
 def succeed(step: Step, notify: Notify) -> Running:
@@ -96,7 +111,15 @@ def test_everything_in_order_as_the_listener_hears_it(carry_out: CarryOut) -> No
 
 
 def test_the_steps_of_one_instance_are_run_in_the_order_listed(carry_out: CarryOut) -> None:
-    mixed = Stage("uat", (Verify(A, "v2"), Verify(B, "v2"), Promote(A, "v2"), Promote(B, "v2")))
+    mixed = Stage(
+        "uat",
+        (
+            Verify(A, V2),
+            Verify(B, V2),
+            Promote(A, V2),
+            Promote(B, V2),
+        ),
+    )
 
     _, events = carry_out(plan(mixed), succeed, Limits(jobs=4))
 
@@ -110,7 +133,15 @@ def test_the_steps_of_one_instance_are_run_in_the_order_listed(carry_out: CarryO
 
 
 def test_after_a_failed_step_the_same_instance_gets_no_other(carry_out: CarryOut) -> None:
-    mixed = Stage("uat", (Verify(A, "v2"), Promote(A, "v2"), Verify(B, "v2"), Promote(B, "v2")))
+    mixed = Stage(
+        "uat",
+        (
+            Verify(A, V2),
+            Promote(A, V2),
+            Verify(B, V2),
+            Promote(B, V2),
+        ),
+    )
 
     result, _ = carry_out(plan(mixed), failing(A), Limits(jobs=4))
 
@@ -229,8 +260,136 @@ def test_a_bug_in_one_step_loses_nothing_of_the_others(
     bug = result.steps[0].error
     assert isinstance(bug, Bug)
     assert bug.__cause__ is mistake
-    assert result.steps[0].state is State.UNKNOWN
+    assert result.steps[0].state is None, "for it had not begun to change anything"
     assert exit_code(result) == 70
+
+
+def test_a_bug_after_the_intent_leaves_the_state_unknown(carry_out: CarryOut) -> None:
+    def perform(step: Step, notify: Notify) -> Running:
+        yield Intent(CHANGE)
+        raise KeyError("bug")
+
+    result, _ = carry_out(plan(production(A)), perform, ONE_JOB)
+
+    assert result.steps[0].state is State.UNKNOWN
+    assert result.steps[0].changes == (CHANGE,)
+
+
+def test_a_change_waits_until_it_is_on_record(carry_out: CarryOut) -> None:
+    told: list[str] = []
+
+    def perform(step: Step, notify: Notify) -> Running:
+        yield Intent(CHANGE)
+        told.append(f"change {getattr(instance_of(step), 'id', '')}")
+        yield Pause(0)
+        return Done()
+
+    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+        told.extend(f"record {place}" for place, _ in intents)
+        told.extend(f"ended {place}" for place, _ in ended)
+
+    carry_out(plan(production(A, B)), perform, ONE_JOB, record=record)
+
+    for place, instance in enumerate("ab"):
+        order = [f"record {place}", f"change {instance}", f"ended {place}"]
+        assert [word for word in told if word in order] == order
+
+
+def test_what_cannot_be_recorded_does_not_happen_and_nothing_more_begins(
+    carry_out: CarryOut,
+) -> None:
+    changed: list[str] = []
+
+    def perform(step: Step, notify: Notify) -> Running:
+        yield Intent(CHANGE)
+        changed.append("change")
+        return Done()
+
+    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+        if intents:
+            raise LockHeld("taken over")
+
+    one_by_one = replace(production(A, B), max=Portion(1))
+    limits = Limits(1, max_failures=ALWAYS)
+    result, _ = carry_out(plan(one_by_one), perform, limits, record=record)
+
+    assert changed == []
+    assert outcomes(result) == ["failed", "not-started"]
+    assert isinstance(result.error, LockHeld)
+    assert exit_code(result) == LockHeld.exit_code
+
+
+def test_intents_that_come_together_are_recorded_together(carry_out: CarryOut) -> None:
+    batches: list[int] = []
+    first = threading.Event()
+
+    def perform(step: Step, notify: Notify) -> Running:
+        if instance_of(step) != A:
+            assert first.wait(PATIENCE)
+        yield Intent(CHANGE)
+        return Done()
+
+    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+        if intents:
+            batches.append(len(intents))
+            first.set()
+            time.sleep(0.1)
+
+    carry_out(plan(production(A, B, C, D)), perform, Limits(jobs=4), record=record)
+
+    assert sum(batches) == 4
+    assert len(batches) < 4
+
+
+def test_a_wave_has_no_more_instances_under_way_than_it_may(carry_out: CarryOut) -> None:
+    under_way: set[str] = set()
+    most: list[int] = []
+
+    def perform(step: Step, notify: Notify) -> Running:
+        under_way.add(str(step))
+        most.append(len(under_way))
+        yield Pause(0.01)
+        under_way.remove(str(step))
+        return Done()
+
+    wave = replace(production(A, B, C, D), max=Portion(50, percent=True))
+    carry_out(plan(wave), perform, Limits(jobs=4))
+
+    assert max(most) == 2
+
+
+def test_a_pause_follows_a_wave_unless_it_is_the_last(carry_out: CarryOut) -> None:
+    waves = [replace(production(i, wave=f":{i.id}"), pause=0.01) for i in (A, B)]
+    _, events = carry_out(plan(*waves), succeed, ONE_JOB)
+    assert [event for event in events if event.startswith("pause")] == ["pause production:a"]
+
+
+def test_a_wave_that_is_not_well_is_the_last(carry_out: CarryOut) -> None:
+    def leave(stage: Stage, steps: Sequence[StepReport]) -> None:
+        raise ServiceError("UNHEALTHY", f"{len(steps)} of {stage.name}")
+
+    waves = [production(i, wave=f":{i.id}") for i in (A, B)]
+    result, _ = carry_out(plan(*waves), succeed, ONE_JOB, leave=leave)
+
+    assert outcomes(result) == ["done", "not-started"]
+    assert result.error is not None
+    assert result.error.message == "1 of production:a"
+    assert exit_code(result) == 3
+
+
+def test_the_unready_are_left_out_where_that_is_wanted(carry_out: CarryOut) -> None:
+    limits = Limits(1, skip_unready=True)
+    result, _ = carry_out(plan(verify(A, B), production(A, B)), failing(A), limits)
+    assert outcomes(result) == ["failed", "done", "skipped", "done"]
+    assert exit_code(result) == 3
+
+
+def test_with_none_that_is_ready_nothing_is_changed(carry_out: CarryOut) -> None:
+    limits = Limits(1, skip_unready=True)
+    refused = failing(A, B, error=Refused("no"))
+    result, _ = carry_out(plan(verify(A, B), production(A, B)), refused, limits)
+    assert outcomes(result) == ["failed", "failed", "skipped", "skipped"]
+    assert exit_code(result) == 4
 
 
 def test_a_crew_that_cannot_even_begin_a_step_is_a_bug_too(carry_out: CarryOut) -> None:
@@ -239,7 +398,10 @@ def test_a_crew_that_cannot_even_begin_a_step_is_a_bug_too(carry_out: CarryOut) 
             raise TypeError("no such step")
         return succeed(step, notify)
 
-    stages = plan(Stage("build", (Build(),)), Stage("uat", (Promote(A, "v2"), Promote(B, "v2"))))
+    stages = plan(
+        Stage("build", (Build(),)),
+        Stage("uat", (Promote(A, V2), Promote(B, V2))),
+    )
     result, _ = carry_out(stages, perform, ONE_JOB)
 
     assert outcomes(result) == ["done", "failed", "done"]
@@ -312,7 +474,7 @@ def test_a_note_that_comes_late_goes_to_its_own_step(carry_out: CarryOut) -> Non
         yield from ()
         return Done()
 
-    both = Stage("uat", (Verify(A, "v2"), Promote(A, "v2")))
+    both = Stage("uat", (Verify(A, V2), Promote(A, V2)))
     _, events = carry_out(plan(both), perform, ONE_JOB)
 
     assert [event for event in events if event.startswith("note")] == [

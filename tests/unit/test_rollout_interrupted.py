@@ -13,9 +13,12 @@ import pytest
 
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Build, Plan, Promote, Stage, Step, Verify, instance_of
-from flowdeploy.report import State
-from flowdeploy.rollout import Done, Limits, Notify, Pause, Result, Running
+from flowdeploy.report import Aspect, Change, State
+from flowdeploy.rollout import Done, Intent, Limits, Notify, Pause, Result, Running
+from flowdeploy.traffic import Split
 
+V2 = Split.all_to("v2")
+CHANGE = Change(Aspect.TRAFFIC, Split.all_to("v1").as_json(), V2.as_json())
 CarryOut = Callable[..., tuple[Result, list[str]]]
 
 A, B, C, D = (Instance(name, Role.PRODUCTION, f"project-{name}") for name in "abcd")
@@ -33,7 +36,7 @@ def _signals_interrupt() -> Iterator[None]:
 
 
 def production(*instances: Instance) -> Stage:
-    return Stage("production", tuple(Promote(i, "v2") for i in instances))
+    return Stage("production", tuple(Promote(i, V2) for i in instances))
 
 
 def plan(*stages: Stage) -> Plan:
@@ -94,6 +97,7 @@ def test_nothing_new_begins_and_calls_under_way_return(
 def test_what_was_waiting_is_of_unknown_state(carry_out: CarryOut) -> None:
     def perform(step: Step, notify: Notify) -> Running:
         if instance_of(step) == A:
+            yield Intent(CHANGE)
             yield AN_HOUR
         yield from ()
         return Done()
@@ -114,8 +118,25 @@ def test_what_was_waiting_is_of_unknown_state(carry_out: CarryOut) -> None:
     assert result.steps[0].error.hint
 
 
+def test_what_waited_before_its_first_change_has_changed_nothing(carry_out: CarryOut) -> None:
+    def perform(step: Step, notify: Notify) -> Running:
+        yield Pause(3600, "a long wait")
+        return Done()
+
+    result, _ = carry_out(
+        plan(production(A)),
+        perform,
+        Limits(jobs=1),
+        hear=once("note promote a: a long wait", lambda: signal.raise_signal(signal.SIGINT)),
+    )
+
+    assert outcomes(result) == ["failed"]
+    assert result.steps[0].state is None
+    assert not result.steps[0].may_have_changed
+
+
 def test_the_next_step_of_an_instance_is_not_begun(carry_out: CarryOut) -> None:
-    both = Stage("production", (Verify(A, "v2"), Promote(A, "v2")))
+    both = Stage("production", (Verify(A, V2), Promote(A, V2)))
 
     result, _ = carry_out(
         plan(both),
@@ -131,7 +152,7 @@ def test_a_signal_on_the_last_step_of_a_stage_keeps_the_next_from_beginning(
     carry_out: CarryOut,
 ) -> None:
     result, events = carry_out(
-        plan(Stage("verify", (Verify(A, "v2"),)), production(A)),
+        plan(Stage("verify", (Verify(A, V2),)), production(A)),
         succeed,
         Limits(jobs=1),
         hear=once("finish verify a: done", lambda: signal.raise_signal(signal.SIGINT)),
@@ -229,13 +250,20 @@ import os, signal, sys
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Plan, Promote, Stage
 from flowdeploy.rollout import Limits, Pause, run
+from flowdeploy.traffic import Split
 
 class Crew:
     def enter(self, stage):
         pass
+    def leave(self, stage, steps):
+        pass
     def perform(self, step, notify):
         notify("under way")
         yield Pause(3600)
+
+class Journal:
+    def record(self, intents, ended):
+        pass
 
 class Silent:
     def stage_started(self, stage):
@@ -245,8 +273,9 @@ class Silent:
         print(note, flush=True)
 
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-steps = (Promote(Instance("a", Role.PRODUCTION, "a"), "v2"),)
-result = run(Plan(None, "promote", "v2", (Stage("production", steps),)), Crew(), Silent(), Limits())
+steps = (Promote(Instance("a", Role.PRODUCTION, "a"), Split.all_to("v2")),)
+plan = Plan(None, "promote", "v2", (Stage("production", steps),))
+result = run(plan, Crew(), Journal(), Silent(), Limits())
 print(result.interrupted, result.steps[0].outcome, result.steps[0].error.code, flush=True)
 """
 

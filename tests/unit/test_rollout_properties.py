@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -24,14 +24,27 @@ from flowdeploy.plan import (
     instance_of,
 )
 from flowdeploy.report import Outcome, Report, State, StepReport
-from flowdeploy.rollout import Done, Limits, Notify, Pause, Result, Running, StepFailed, run
+from flowdeploy.rollout import (
+    Done,
+    Ended,
+    Limits,
+    Notify,
+    Pause,
+    Placed,
+    Result,
+    Running,
+    StepFailed,
+    run,
+)
+from flowdeploy.traffic import Split
 from flowdeploy.units import Portion
 
+V2 = Split.all_to("v2")
 INSTANCES = [Instance(name, Role.PRODUCTION, f"project-{name}") for name in "abcd"]
 MAKERS: list[Callable[[Instance], Step]] = [
-    lambda i: Verify(i, "v2"),
+    lambda i: Verify(i, V2),
     lambda i: Deploy(i, "v2", Traffic.DARK),
-    lambda i: Promote(i, "v2"),
+    lambda i: Promote(i, V2),
 ]
 
 
@@ -69,6 +82,8 @@ class Scripted:
     def enter(self, stage: Stage) -> None:
         self.stage = stage.name
 
+    def leave(self, stage: Stage, steps: Sequence[StepReport]) -> None: ...
+
     def perform(self, step: Step, notify: Notify) -> Running:
         fate = self.case.fates[self.stage, named(step)]
         if fate == "cannot begin":
@@ -96,7 +111,11 @@ class Log:
 
     heard: list[tuple[str, str, Step, Outcome]] = field(default_factory=list)
 
+    def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None: ...
+
     def stage_started(self, stage: Stage) -> None: ...
+
+    def stage_paused(self, stage: Stage) -> None: ...
 
     def step_started(self, report: StepReport) -> None:
         self.heard.append(("begun", report.stage, report.step, report.outcome))
@@ -125,7 +144,7 @@ def cases(draw: st.DrawFn) -> Case:
 @given(cases())
 def test_of_every_rollout(case: Case) -> None:
     log = Log()
-    result = run(case.plan, Scripted(case), log, case.limits)
+    result = run(case.plan, Scripted(case), log, log, case.limits)
 
     planned = [(stage.name, step) for stage in case.plan.stages for step in stage.steps]
     assert [(step.stage, step.step) for step in result.steps] == planned

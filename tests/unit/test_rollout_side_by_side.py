@@ -8,7 +8,9 @@ from collections.abc import Callable
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Plan, Promote, Stage, Step, instance_of
 from flowdeploy.rollout import Done, Limits, Notify, Pause, Result, Running
+from flowdeploy.traffic import Split
 
+V2 = Split.all_to("v2")
 CarryOut = Callable[..., tuple[Result, list[str]]]
 
 PATIENCE = 20  # seconds until a test that would hang fails instead
@@ -16,7 +18,7 @@ PATIENCE = 20  # seconds until a test that would hang fails instead
 
 def promotion(size: int) -> Plan:
     instances = [Instance(f"a-{n}", Role.PRODUCTION, f"a-{n}") for n in range(size)]
-    steps = tuple(Promote(instance, "v2") for instance in instances)
+    steps = tuple(Promote(instance, V2) for instance in instances)
     return Plan(None, "promote", "v2", (Stage("production", steps),))
 
 

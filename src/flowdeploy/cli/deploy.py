@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from flowdeploy.cli.checkout import Source
@@ -34,7 +36,8 @@ def command(
     dry_run: bool,
     jobs: int | None,
     max_failures: Portion | None,
-    **orders: bool,
+    wait: float,
+    **orders: Any,
 ) -> None:
     """Deploy VERSION, which `run` has released, to instances that lack it.
 
@@ -50,6 +53,6 @@ def command(
         show(plan, Source(None), here)
         return
     from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.executors.job import Orders
+    from flowdeploy.executors.job import Claim, Orders
 
-    execute(plan, here, Options(jobs, max_failures, Orders(**orders)))
+    execute(plan, here, Options(jobs, max_failures, Orders(**orders), claim=Claim(wait)))

@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,12 +23,13 @@ from flowdeploy.cli.streams import Unwritable
 from flowdeploy.display import report as report_display
 from flowdeploy.display.progress import listener
 from flowdeploy.display.terminal import console_on
-from flowdeploy.errors import FlowdeployError
+from flowdeploy.errors import FlowdeployError, LockHeld
 from flowdeploy.executors.crew import WorkCrew
-from flowdeploy.executors.job import NO_ORDERS, Job, Orders, Site
+from flowdeploy.executors.job import AT_ONCE, NO_ORDERS, Claim, Job, Orders, Site
+from flowdeploy.journal.runs import Run
 from flowdeploy.plan import Plan
-from flowdeploy.report import Report, not_started, report_json
-from flowdeploy.rollout import Limits, Result, run
+from flowdeploy.report import Report, has_begun, not_started, report_json
+from flowdeploy.rollout import Limits, Listener, Result, run
 from flowdeploy.units import Portion
 
 NOTHING_BUILT = Source(None)
@@ -35,12 +37,17 @@ NOTHING_BUILT = Source(None)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a plan is to be run, and what it is built from, if it builds."""
+    """How a plan is to be run, and what it is built from, if it builds.
+
+    ``earlier`` is the record of the run that is gone on with, if it is one.
+    """
 
     jobs: int | None = None
     max_failures: Portion | None = None
     orders: Orders = NO_ORDERS
     source: Source = NOTHING_BUILT
+    claim: Claim = AT_ONCE
+    earlier: Run | None = None
 
 
 def execute(plan: Plan, session: Session, options: Options) -> None:
@@ -68,9 +75,10 @@ def _print(report: Report, session: Session) -> None:
 
 def _run(plan: Plan, session: Session, options: Options) -> Report:
     started, clock = datetime.now(UTC), time.monotonic()
-    name = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    name = options.earlier.name if options.earlier else _new_name(started)
     with session.endpoints() as endpoints:
-        site = Site(os.environ, session.home, made(session.run_folder(name)))
+        folder = made(session.run_folder(name))
+        site = Site(os.environ, session.home, folder, session.settings.command_line)
         limits = _limits(session, options)
         job = Job(
             plan,
@@ -81,18 +89,29 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
             limits.jobs,
             options.source.commit,
             options.source.modified,
+            options.claim,
+            options.earlier,
+            options.source.require,
         )
-        result, plan = _roll_out(job, session, options.source.require, limits)
-        return Report(
-            name,
-            endpoints.target,
-            plan,
-            started,
-            time.monotonic() - clock,
-            result.steps,
-            result.error,
-            result.interrupted,
-        )
+
+        def report(result: Result, plan: Plan) -> Report:
+            return Report(
+                name,
+                endpoints.target,
+                plan,
+                started,
+                time.monotonic() - clock,
+                result.steps,
+                result.error,
+                result.interrupted,
+            )
+
+        return _roll_out(job, session, limits, report)
+
+
+def _new_name(started: datetime) -> str:
+    """Runs sort by their names as they began."""
+    return f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _limits(session: Session, options: Options) -> Limits:
@@ -102,12 +121,16 @@ def _limits(session: Session, options: Options) -> Limits:
     return Limits(
         options.jobs or configured.jobs,
         configured.max_failures if failures is None else failures,
+        options.orders.skip_unready,
     )
 
 
 def _roll_out(
-    job: Job, session: Session, before: Callable[[], None], limits: Limits
-) -> tuple[Result, Plan]:
+    job: Job,
+    session: Session,
+    limits: Limits,
+    reported: Callable[[Result, Plan], Report],
+) -> Report:
     settings = session.settings
     with listener(
         job.plan,
@@ -119,9 +142,28 @@ def _roll_out(
         for warning in session.config.warnings:
             watcher.said(warning)
         crew = WorkCrew(job, watcher)
-        try:
-            before()
-            result = run(job.plan, crew, watcher, limits)
-        except FlowdeployError as error:
-            result = Result(tuple(not_started(job.plan)), error)
-    return result, replace(job.plan, not_applied=crew.not_applied)
+        with closing(crew):
+            result = _result(job, crew, watcher, limits)
+            report = reported(result, replace(job.plan, not_applied=crew.not_applied))
+            _log(crew, report)
+    return report
+
+
+def _result(job: Job, crew: WorkCrew, watcher: Listener, limits: Limits) -> Result:
+    try:
+        if job.earlier is None:  # which may need no build any more
+            job.before_build()
+    except FlowdeployError as error:
+        return Result(tuple(not_started(job.plan)), error)
+    result = run(job.plan, crew, crew.logbook, watcher, limits)
+    if isinstance(result.error, LockHeld) and not any(map(has_begun, result.steps)):
+        return replace(result, steps=())  # as the contract has it: this run was not to be yet
+    return result
+
+
+def _log(crew: WorkCrew, report: Report) -> None:
+    """How the run has ended is told by its report all the same."""
+    try:
+        crew.logbook.end(report)
+    except FlowdeployError as error:
+        note(f"the end of run {report.run} could not be recorded: {error.message}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,10 @@ COMPLETION = "_FLOWDEPLOY_COMPLETE"
 COMMANDS = {
     "run": "Parse a git ref and run its pipeline.",
     "plan": "Print what `run` would do, changing nothing.",
-    "promote": "Move all traffic of instances to a version; also the rollback.",
+    "promote": "Move all traffic of instances to a version.",
+    "rollback": "Give instances back what they served before.",
+    "resume": "Go on with a run that was cut off, or failed in part.",
+    "history": "List past runs; show one in full.",
     "deploy": "Deploy a released version to further instances, without a build.",
     "status": "Show how every instance stands, and what has drifted.",
     "versions": "List the versions of a project, as gcloud does.",
@@ -41,7 +45,7 @@ COMMANDS = {
 }
 
 
-REPORTING = frozenset({"run", "promote", "deploy"})
+REPORTING = frozenset({"run", "promote", "rollback", "resume", "deploy"})
 
 
 class Interrupted(FlowdeployError):
@@ -82,7 +86,8 @@ def flowdeploy() -> None:
     \b
     flowdeploy run "$GITHUB_REF"             in CI: build, test, publish, deploy
     flowdeploy plan 20200403-073034          what that would do
-    flowdeploy promote 20200403-073034 all   give a version the traffic, or roll back
+    flowdeploy promote 20200403-073034 all   give a version the traffic
+    flowdeploy rollback all                  give back what was served before
     flowdeploy --sandbox run master          all of it, without a cloud
     """
 
@@ -108,7 +113,7 @@ def _interrupt(number: int, _: object) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    settings = Settings()
+    settings = Settings(command_line=shlex.join(["flowdeploy", *arguments]))
     try:
         with flowdeploy.make_context("flowdeploy", arguments, obj=settings) as ctx:
             flowdeploy.invoke(ctx)

@@ -17,9 +17,13 @@ RUNS = ("table", "json")
 
 @dataclass(slots=True)
 class Settings:
-    """What the common options say, and where the report goes. Filled while click parses."""
+    """What the common options say, and where the report goes. Filled while click parses.
+
+    ``command_line`` is what was typed, for records and locks to name.
+    """
 
     command: str = ""
+    command_line: str = "flowdeploy"
     config: Path | None = None
     sandbox: bool = False
     format: str = "table"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from flowdeploy.cli.options import Command, remember
-from flowdeploy.units import Portion
+from flowdeploy.units import Portion, parse_duration
 
 
 class PortionType(click.ParamType[Portion]):
@@ -26,6 +27,52 @@ class PortionType(click.ParamType[Portion]):
             return Portion.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class DurationType(click.ParamType[float]):
+    """``30s``, ``10m`` or ``1h30m``, in seconds."""
+
+    name = "DURATION"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return parse_duration(value) if isinstance(value, str) else float(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class PercentsType(click.ParamType[tuple[float, ...]]):
+    """``10,50,100``: rising percentages."""
+
+    name = "P,P…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        try:
+            percents = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no list of percentages, like 10,50,100.", param, ctx)
+        if list(percents) != sorted(set(percents)) or not 0 < percents[0] <= percents[-1] <= 100:
+            self.fail(f"{value!r} does not rise from above 0 to 100 at most.", param, ctx)
+        return percents
+
+
+class PathType(click.ParamType[str]):
+    """A page's path: it begins with a slash."""
+
+    name = "PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from flowdeploy.config.models import PAGE
+
+        if not re.fullmatch(PAGE, value):
+            self.fail(
+                f"{value!r} is no path of a page: it begins with /, like /_ah/health.", param, ctx
+            )
+        return str(value)
 
 
 class Ids(click.ParamType[tuple[str, ...]]):
@@ -68,7 +115,8 @@ class Id(click.ParamType[str]):
 
 def rollout_options(command: Command) -> Command:
     """Options of every command that runs a plan."""
-    for option in reversed(
+    return _with(
+        command,
         (
             click.option(
                 "--jobs",
@@ -92,7 +140,59 @@ def rollout_options(command: Command) -> Command:
                 expose_value=False,
                 help="Also write the report to DIR/report.json.",
             ),
-        )
-    ):
+            click.option(
+                "--wait",
+                type=DurationType(),
+                default=0.0,
+                metavar="DURATION",
+                help="How long to wait for the lock, if another run has it: 10m.  [default: 0s]",
+            ),
+        ),
+    )
+
+
+def health_option(command: Command) -> Command:
+    return click.option(
+        "--health-path",
+        type=PathType(),
+        metavar="PATH",
+        help="The page that must answer with a 2xx before an instance gets the traffic, and after."
+        "  [default: health.path]",
+    )(command)
+
+
+def take_over_option(command: Command) -> Command:
+    return click.option(
+        "--take-over",
+        is_flag=True,
+        help="Take the lock from whoever has it; they stop before their next change.",
+    )(command)
+
+
+def promotion_options(command: Command) -> Command:
+    """Options of every command that moves the traffic of what has been deployed before."""
+    return _with(
+        health_option(command),
+        (
+            click.option(
+                "--skip-unready",
+                is_flag=True,
+                help="Leave out instances that fail a check; the others go on.",
+            ),
+            take_over_option,
+            click.option(
+                "--force", is_flag=True, help="Move traffic that somebody else has moved meanwhile."
+            ),
+            click.option(
+                "--dry-run",
+                is_flag=True,
+                help="Print the plan and how the instances stand; change nothing.",
+            ),
+        ),
+    )
+
+
+def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command

@@ -16,7 +16,8 @@ from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import Given, planned, ref_options
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Plan, instance_of, plan_json
+from flowdeploy.plan import Plan, instance_of
+from flowdeploy.plan_json import plan_json
 
 if TYPE_CHECKING:
     from flowdeploy.display.tables import Row

@@ -1,19 +1,25 @@
-"""``flowdeploy promote VERSION all|INSTANCE…``: move the traffic; also the rollback."""
+"""``flowdeploy promote VERSION all|INSTANCE…``: move the traffic."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.parameters import Ids, rollout_options
+from flowdeploy.cli.parameters import (
+    DurationType,
+    Ids,
+    PercentsType,
+    promotion_options,
+    rollout_options,
+)
 from flowdeploy.cli.planning import scope_of
-from flowdeploy.cli.session import session
-from flowdeploy.errors import FlowdeployError, Refused
-from flowdeploy.plan import plan_promotion
+from flowdeploy.cli.session import Session, session
+from flowdeploy.errors import FlowdeployError, Refused, UsageError
+from flowdeploy.plan import Gradual, Plan, plan_promotion
 from flowdeploy.refs import parse_version
 from flowdeploy.units import Portion
 
@@ -27,45 +33,89 @@ if TYPE_CHECKING:
 Examples:
   flowdeploy promote 20200403-073034 all
   flowdeploy promote 20200402-191702 akvoflow-23 akvoflow-24
+  flowdeploy promote 20200403-073034 all --split 10,50,100 --pause 5m
   flowdeploy promote 20200402-191702 all --dry-run""",
 )
 @click.argument("version")
 @click.argument("instances", nargs=-1, required=True, type=Ids(), metavar="all|INSTANCE...")
 @click.option(
-    "--dry-run",
-    is_flag=True,
-    help="Print the plan and how the instances stand; change nothing.  [4: VERSION is missing]",
+    "--split",
+    "percents",
+    type=PercentsType(),
+    metavar="P,P…",
+    help="Move the traffic in several steps: 10,50,100.",
 )
+@click.option(
+    "--split-by",
+    type=click.Choice(("cookie", "ip")),
+    default="cookie",
+    help="By what App Engine tells users apart meanwhile.  [default: cookie]",
+)
+@click.option(
+    "--pause", type=DurationType(), default=0.0, metavar="DURATION", help="… between the steps: 5m."
+)
+@promotion_options
 @rollout_options
 @common_options()
 def command(
     version: str,
     instances: tuple[tuple[str, ...], ...],
+    percents: tuple[float, ...] | None,
+    split_by: str,
+    pause: float,
     dry_run: bool,
     jobs: int | None,
     max_failures: Portion | None,
+    **orders: Any,
 ) -> None:
     """Move all traffic of the instances to VERSION.
 
-    VERSION must be deployed on each of them; if it is missing anywhere, nothing
-    is changed. `all` is every production instance that is not skipped. Promoting
-    an older version is the rollback.
+    VERSION must be deployed on each of them, and well; if it is not anywhere, nothing
+    is changed. `all` is every production instance that is not skipped. What was
+    served before comes back with `rollback`; promoting an older version goes back
+    further.
     """
     here = session()
     names = [name for group in instances for name in group]
-    plan = plan_promotion(parse_version(version), names, scope_of(here.config))
+    gradual = _gradual(percents, split_by, pause)
+    plan = plan_promotion(parse_version(version), names, scope_of(here.config), gradual)
+    carry_out(plan, here, dry_run, jobs, max_failures, **orders)
+
+
+def _gradual(percents: tuple[float, ...] | None, split_by: str, pause: float) -> Gradual | None:
+    """Raises UsageError for shares that App Engine cannot divide so finely."""
+    if percents is None:
+        if pause:
+            raise UsageError("--pause is between the steps of --split, which is missing")
+        return None
+    return Gradual(percents, split_by.upper(), pause)
+
+
+def carry_out(
+    plan: Plan,
+    here: Session,
+    dry_run: bool,
+    jobs: int | None,
+    max_failures: Portion | None,
+    wait: float,
+    take_over: bool,
+    **orders: Any,
+) -> None:
+    """Show the plan of a promotion or a rollback with how the instances stand, or execute it."""
     if dry_run:
         from flowdeploy.cli.plan import show
 
         rows = show(plan, Source(None), here, look=True)
         click.get_current_context().exit(_foreseen(rows))
     from flowdeploy.cli.execute import Options, execute
+    from flowdeploy.executors.job import Claim, Orders
 
-    execute(plan, here, Options(jobs, max_failures))
+    claim = Claim(wait, take_over)
+    execute(plan, here, Options(jobs, max_failures, Orders(**orders), claim=claim))
 
 
 def _foreseen(rows: Sequence[Row] | None) -> int:
     """The exit code of a dry run: 4 where VERSION is missing, 1 where that cannot be known."""
     if rows is None or any(row["error"] for row in rows):
         return FlowdeployError.exit_code
-    return Refused.exit_code if any(row["state"] == "missing" for row in rows) else 0
+    return Refused.exit_code if any(row.get("state") == "missing" for row in rows) else 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.parameters import rollout_options
+from flowdeploy.cli.parameters import health_option, rollout_options
 from flowdeploy.cli.planning import Given, planned, ref_options
 from flowdeploy.cli.session import session
 from flowdeploy.errors import UsageError
@@ -31,6 +33,7 @@ Examples:
 @click.option("--replace", is_flag=True, help="Replace a dark version that has other content.")
 @click.option("--allow-older", is_flag=True, help="Let an older version go live.")
 @click.option("--first-live", is_flag=True, help="Let a service's first version be live.")
+@health_option
 @rollout_options
 @common_options()
 def command(
@@ -42,7 +45,8 @@ def command(
     dry_run: bool,
     jobs: int | None,
     max_failures: Portion | None,
-    **orders: bool,
+    wait: float,
+    **orders: Any,
 ) -> None:
     """Parse REF, plan its pipeline and carry it out.
 
@@ -66,9 +70,9 @@ def command(
             hint="Say what is built: --commit SHA --commit-time 2020-04-03T07:30:34Z",
         )
     from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.executors.job import Orders
+    from flowdeploy.executors.job import Claim, Orders
 
-    options = Options(jobs, max_failures, Orders(**orders), source)
+    options = Options(jobs, max_failures, Orders(**orders), source, Claim(wait))
     execute(plan, here, options)
 
 

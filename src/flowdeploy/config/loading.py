@@ -12,7 +12,6 @@ from flowdeploy.config.validation import validate
 from flowdeploy.config.values import Build, Config, Health, Library, Rollout
 from flowdeploy.errors import ConfigError
 from flowdeploy.fleet import Fleet, Instance, Role, Wave
-from flowdeploy.units import ALL
 
 NAME = Path("config", "instances.yaml")
 SKIP_MARKER = ".skip-deployment"
@@ -20,9 +19,6 @@ _MAX_BYTES = 4 << 20
 
 # What may be written but has no effect yet: whoever gives it one removes its row.
 _NOT_APPLIED: tuple[tuple[str, Callable[[ConfigFile], bool]], ...] = (
-    ("health", lambda file: file.health is not None),
-    ("rollout.waves: max", lambda file: any(wave.max != ALL for wave in file.rollout.waves)),
-    ("rollout.waves: pause", lambda file: any(wave.pause for wave in file.rollout.waves)),
     ("prune_queues", lambda file: file.prune_queues),
 )
 

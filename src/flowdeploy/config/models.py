@@ -18,6 +18,7 @@ _URL = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?$"
 PROJECT = r"^([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
 SERVICE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+PAGE = r"^/[^\s#]*$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _BRANCH = r"^[^-\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*$"
 _BUCKET = r"^(local|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\x00-\x1f\x7f]*)?)$"
@@ -115,7 +116,7 @@ class HealthSection(Section):
 
     path: str = Field(
         default="/",
-        pattern=r"^/[^\s#]*$",
+        pattern=PAGE,
         description="The page's path on the instance; it begins with /.",
         examples=["/"],
     )

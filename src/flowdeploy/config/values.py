@@ -38,9 +38,9 @@ class Library:
 class Health:
     """A page that tells whether an instance is well; ``timeout`` is seconds for each attempt."""
 
-    path: str
-    timeout: float
-    attempts: int
+    path: str = "/"
+    timeout: float = 30.0
+    attempts: int = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from rich.text import Text
 from flowdeploy.display.frame import Frame
 from flowdeploy.display.plain import error_line
 from flowdeploy.display.terminal import literal
-from flowdeploy.display.text import output_line
+from flowdeploy.display.text import duration, output_line
 from flowdeploy.display.view import View
 from flowdeploy.display.words import result, where
 from flowdeploy.plan import Plan, Stage
@@ -56,6 +56,9 @@ class LiveProgress:
 
     def stage_started(self, stage: Stage) -> None:
         self._view = self._view.entered(stage, time.monotonic())
+
+    def stage_paused(self, stage: Stage) -> None:
+        self.said(f"{stage.name}  pauses for {duration(stage.pause)}")
 
     def step_started(self, report: StepReport) -> None:
         self._view = self._view.began(report, time.monotonic())

@@ -16,8 +16,8 @@ _STANDING = {
     State.UNKNOWN: "in an unknown state",
 }
 _NEXT = {
-    RunOutcome.PARTIAL: "put right what failed and give the same command again",
-    RunOutcome.INTERRUPTED: "give the same command again",
+    RunOutcome.PARTIAL: "put right what failed and go on (what is done stays):",
+    RunOutcome.INTERRUPTED: "go on with it (what is done stays):",
 }
 
 
@@ -71,7 +71,7 @@ def closing(report: Report) -> str:
 def next_step(report: Report) -> str | None:
     """What to do about a run that stands half-way."""
     what = _NEXT.get(report.outcome)
-    return f"Next: {what}; what is done stays as it is" if what else None
+    return f"Next: {what} flowdeploy resume {report.run}" if what else None
 
 
 def _now(report: Report) -> str:

@@ -24,6 +24,9 @@ class PlainProgress:
     def stage_started(self, stage: Stage) -> None:
         self._say(stage.name, "", _beginning(stage))
 
+    def stage_paused(self, stage: Stage) -> None:
+        self._say(stage.name, "", f"pauses for {duration(stage.pause)}")
+
     def step_started(self, report: StepReport) -> None:
         if self._verbose:
             self._say_of(report, f"{action(report.step)} begins")

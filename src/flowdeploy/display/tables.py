@@ -44,11 +44,14 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(column.header.lower() for column in columns)
             writer.writerows(_cells(rows, columns))
-        case Format.JSON:
-            stream.write(json.dumps(rows, indent=2) + "\n")
-        case Format.YAML:
-            stream.write(_yaml(rows))
+        case Format.JSON | Format.YAML:
+            stream.write(dumped(rows, form))
     stream.flush()
+
+
+def dumped(document: Any, form: Format) -> str:
+    """Any document in one of the forms that hold it whole."""
+    return _yaml(document) if form is Format.YAML else json.dumps(document, indent=2) + "\n"
 
 
 def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -71,9 +74,9 @@ def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
     return [[clean(column.text(row)) for column in columns] for row in rows]
 
 
-def _yaml(rows: Sequence[Row]) -> str:
+def _yaml(document: Any) -> str:
     import yaml  # only this form needs it
 
     # By way of JSON, because the safe dumper knows no subclass of str, as enums are.
-    text: str = yaml.safe_dump(json.loads(json.dumps(rows)), sort_keys=False)
+    text: str = yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False)
     return text

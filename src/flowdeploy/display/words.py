@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import assert_never
 
 from flowdeploy.display.text import gathered
-from flowdeploy.plan import Build, Deploy, Plan, Promote, Publish, Step, Verify, instance_of
+from flowdeploy.plan import (
+    Build,
+    Deploy,
+    Gradual,
+    Plan,
+    Promote,
+    Publish,
+    Step,
+    Verify,
+    instance_of,
+)
 from flowdeploy.report import Outcome, State, StepReport
+from flowdeploy.traffic import Split
 
 UNKNOWN_YET = "known after build"
 
@@ -48,10 +59,18 @@ def detail(step: Step) -> str:
             return str(traffic)
         case Verify():
             return "deployed and serving"
-        case Promote():
-            return "all traffic"
+        case Promote(_, to, gradual):
+            return _traffic(to, gradual)
         case _:
             assert_never(step)
+
+
+def _traffic(to: Split, gradual: Gradual | None) -> str:
+    """``all traffic``, ``10, 50, 100 % of the traffic, by cookie``, or the versions' shares."""
+    if gradual:
+        shares = ", ".join(f"{percent:g}" for percent in gradual.percents)
+        return f"{shares} % of the traffic, by {gradual.shard_by.lower()}"
+    return f"all traffic to {to}" if to.only else f"traffic to {to}"
 
 
 def result(report: StepReport) -> str:

@@ -6,24 +6,27 @@ and publishes without Google's libraries, and without an identity there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
+from flowdeploy.config import Health
 from flowdeploy.errors import Refused
 from flowdeploy.executors import build, staging
 from flowdeploy.executors.job import Job, Watcher
+from flowdeploy.executors.logbook import Logbook
 from flowdeploy.executors.publishing.library import Library, Release
 from flowdeploy.executors.staging import Staged
 from flowdeploy.plan import Build, Deploy, Promote, Publish, Stage, Step, Verify, instance_of
 from flowdeploy.refs import Kind
-from flowdeploy.report import Outcome
+from flowdeploy.report import Outcome, StepReport
 from flowdeploy.rollout import Done, Notify, Running
 
 if TYPE_CHECKING:
     from flowdeploy.executors.clients.cloud import Cloud
     from flowdeploy.executors.instance.instances import Instances
+    from flowdeploy.executors.instance.verify import Gate
     from flowdeploy.executors.publishing.publish import Publishing
     from flowdeploy.executors.release.releases import Archive, Recalled
 
@@ -38,26 +41,42 @@ class WorkCrew:
         self._recalled: Recalled | None = None
         self._kept = False
         self._changing = False
+        self.logbook = Logbook(job, lambda: self._cloud)
 
     @property
     def not_applied(self) -> tuple[str, ...]:
         """Files of what was to be deployed that take no effect; none before it was built."""
         return self._staged.configs if self._staged else ()
 
+    def close(self) -> None:
+        """Let others have the instances again."""
+        self.logbook.release()
+
     def enter(self, stage: Stage) -> None:
         """Before the first stage: there is an identity to work with, and what was released
         before is known. Before the library is published, and once more before the first
         instance is changed: nothing speaks against publishing it, nor against any deploy
-        of any stage, and what was built is kept."""
+        of any stage, and what was built is kept. From the first look at an instance on that
+        leads to a change, nobody else changes any of the same role."""
         if stage is self._job.plan.stages[0]:
             self._begin()
+        if any(map(instance_of, stage.steps)):
+            self.logbook.lock(self._watcher.said)
         if stage.name == "publish":
             _all_of(self._check_library, self._check_deploys)
             self._keep()
         elif stage.changes_instances and not self._changing:
             self._check_deploys()
             self._keep()
+        if checks := [step for step in stage.steps if isinstance(step, Verify)]:
+            self._gate.look(checks, self._watcher.checking)
         self._changing = self._changing or stage.changes_instances
+
+    def leave(self, stage: Stage, steps: Sequence[StepReport]) -> None:
+        """After a promotion: the instances are well with their traffic."""
+        if any(isinstance(step, Promote) for step in stage.steps):
+            promoted = [instance_of(each.step) for each in steps if each.succeeded]
+            self._gate.require_well(list(filter(None, promoted)), self._watcher.checking)
 
     def perform(self, step: Step, notify: Notify) -> Running:
         match step:
@@ -68,9 +87,9 @@ class WorkCrew:
             case Deploy():
                 return self._instances.deploy(step, notify)
             case Verify():
-                return self._instances.verify(step)
+                return self._gate.verify(step, notify)
             case Promote():
-                return self._instances.promote(step, notify)
+                return self._gate.promote(step, notify)
             case _:
                 assert_never(step)
 
@@ -92,6 +111,17 @@ class WorkCrew:
         return Instances(self._cloud, config.descriptors, deliver)
 
     @cached_property
+    def _gate(self) -> Gate:
+        from flowdeploy.executors.instance.verify import Gate
+
+        config, orders = self._job.config, self._job.orders
+        health = config.health
+        if orders.health_path:
+            health = replace(health or Health(), path=orders.health_path)
+        own = config.descriptors is not None
+        return Gate(self._cloud, health, own_descriptors=own, force=orders.force)
+
+    @cached_property
     def _archive(self) -> Archive:
         from flowdeploy.executors.release.releases import Archive
 
@@ -107,13 +137,15 @@ class WorkCrew:
         return any(isinstance(step, kind) for step in self._steps)
 
     def _needs_google(self) -> bool:
-        """For an instance, or for the lock of a publish."""
+        """For an instance, or for the record and the lock of a publish."""
         publishes = self._has(Publish) and self._job.config.records != "local"
         return publishes or any(instance_of(step) for step in self._steps)
 
     def _begin(self) -> None:
-        if self._needs_google():
+        needs_google = self._needs_google()
+        if needs_google:
             self._watcher.said(f"Identity: {self._cloud.identity}")
+        self.logbook.begin(shared=needs_google and self._job.config.records != "local")
         if self._has(Deploy):
             self._recall()
 
@@ -153,6 +185,7 @@ class WorkCrew:
             yield from ()
             return Done(Outcome.UNCHANGED, notes=(self._recalled.note,))
         config = self._job.config
+        self._job.before_build()
         if not self._job.orders.prebuilt:
             build.run(
                 config.build,

@@ -2,17 +2,23 @@
 
 It knows no service. A step is a generator that somebody else wrote: it yields a
 `Pause` whenever it waits for something remote, and meanwhile its worker thread
-serves other instances; it returns `Done`, or raises. So ``jobs`` bounds the
-calls that are under way at once, not the instances.
+serves other instances; it yields an `Intent` before whatever it changes, and
+goes on once that is on record; it returns `Done`, or raises. So ``jobs`` bounds
+the calls that are under way at once, not the instances.
 """
 
 from flowdeploy.rollout.contract import (
     Crew,
     Done,
+    Ended,
+    Intent,
+    Journal,
     Limits,
     Listener,
     Notify,
     Pause,
+    Placed,
+    Request,
     Result,
     Running,
     StepFailed,
@@ -22,10 +28,15 @@ from flowdeploy.rollout.run import run
 __all__ = [
     "Crew",
     "Done",
+    "Ended",
+    "Intent",
+    "Journal",
     "Limits",
     "Listener",
     "Notify",
     "Pause",
+    "Placed",
+    "Request",
     "Result",
     "Running",
     "StepFailed",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Deploy, Plan, Promote, Stage, Step
-from flowdeploy.report import Bug, Outcome, State, StepReport, not_started
-from flowdeploy.rollout.contract import Done, Listener, StepFailed
-from flowdeploy.units import Portion
+from flowdeploy.fleet import Instance
+from flowdeploy.plan import Deploy, Plan, Promote, Stage, Step, instance_of
+from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_started
+from flowdeploy.rollout.contract import Done, Ended, Limits, Listener, StepFailed
 
 
 class Interrupted(FlowdeployError):
@@ -21,7 +21,7 @@ class Interrupted(FlowdeployError):
         may = "; what was asked of the service may still happen" if asked else ""
         super().__init__(
             f"interrupted while it was under way{may}",
-            hint="Run the same command again: what is done is found done.",
+            hint="`flowdeploy resume RUN` goes on with it: what is done is found done.",
         )
 
 
@@ -29,12 +29,17 @@ class Board:
     """The reports of all steps, in the plan's order, and the listener that hears of changes.
 
     Steps are named by their place in that order. Used by one thread only.
+    ``halted`` is the error after which nothing more may be begun, of whatever stage.
     """
 
-    def __init__(self, plan: Plan, max_failures: Portion, listener: Listener) -> None:
+    def __init__(self, plan: Plan, limits: Limits, listener: Listener) -> None:
         self._reports = list(not_started(plan))
-        self._allowed = max_failures.of(sum(_in_production(report) for report in self._reports))
+        failures = limits.max_failures
+        self._allowed = failures.of(sum(_in_production(report) for report in self._reports))
+        self._skips_unready = limits.skip_unready
         self._listener = listener
+        self._unrecorded: list[Ended] = []
+        self.halted: FlowdeployError | None = None
 
     @property
     def reports(self) -> tuple[StepReport, ...]:
@@ -43,8 +48,17 @@ class Board:
     def step(self, place: int) -> Step:
         return self._reports[place].step
 
+    def is_to_do(self, place: int) -> bool:
+        return self._reports[place].outcome is Outcome.NOT_STARTED
+
+    def reports_of(self, places: range) -> tuple[StepReport, ...]:
+        return tuple(self._reports[place] for place in places)
+
     def enter(self, stage: Stage) -> None:
         self._listener.stage_started(stage)
+
+    def pause(self, stage: Stage) -> None:
+        self._listener.stage_paused(stage)
 
     def start(self, place: int) -> None:
         self._listener.step_started(self._reports[place])
@@ -53,9 +67,18 @@ class Board:
         if note:
             self._listener.step_noted(self._reports[place], note)
 
+    def recorded(self, place: int, change: Change) -> None:
+        """The change is on record, and may happen from now on."""
+        report = self._reports[place]
+        self._reports[place] = replace(report, changes=(*report.changes, change))
+
     def finish(self, place: int, ending: Done | BaseException, seconds: float) -> None:
-        self._reports[place] = _finished(self._reports[place], ending, seconds)
-        self._listener.step_finished(self._reports[place])
+        self._end(place, _finished(self._reports[place], ending, seconds))
+
+    def take_ended(self) -> tuple[Ended, ...]:
+        """What has ended since the last call, of steps that change their instances."""
+        ended, self._unrecorded = tuple(self._unrecorded), []
+        return ended
 
     def may_begin(self, stage: Stage) -> bool:
         """Whether another instance of this stage may be begun.
@@ -63,13 +86,38 @@ class Board:
         Outside production always: checks are made to the end, so that all
         findings are known at once.
         """
-        return not stage.is_production or self._within_limit()
+        return not self.halted and (not stage.is_production or self._within_limit())
 
     def may_go_on(self, stage: Stage, places: Iterable[int]) -> bool:
         """Whether the stage after this one may begin."""
+        if self.halted:
+            return False
         if stage.is_production:
             return self._within_limit()
-        return all(self._reports[place].succeeded for place in places)
+        unready = [place for place in places if not self._reports[place].succeeded]
+        if not unready:
+            return True
+        if stage.changes_instances or not self._skips_unready:
+            return False
+        return self._leave_out([instance_of(self.step(place)) for place in unready])
+
+    def _leave_out(self, instances: Collection[Instance | None]) -> bool:
+        """Skip all further steps of these; whether any step is left."""
+        left = False
+        for place, report in enumerate(self._reports):
+            if report.outcome is not Outcome.NOT_STARTED:
+                continue
+            if instance_of(report.step) in instances:
+                self._end(place, replace(report, outcome=Outcome.SKIPPED))
+            else:
+                left = True
+        return left
+
+    def _end(self, place: int, report: StepReport) -> None:
+        self._reports[place] = report
+        if isinstance(report.step, Deploy | Promote):  # of others the final report is enough
+            self._unrecorded.append((place, report))
+        self._listener.step_finished(report)
 
     def _within_limit(self) -> bool:
         failed = (r for r in self._reports if r.outcome is Outcome.FAILED and _in_production(r))
@@ -83,7 +131,7 @@ def _in_production(report: StepReport) -> bool:
 
 
 def _finished(report: StepReport, ending: Done | BaseException, seconds: float) -> StepReport:
-    left, error = _read(ending, report.step)
+    left, error = _read(ending, changing=bool(report.changes))
     return replace(
         report,
         outcome=Outcome.FAILED if error else left.outcome,
@@ -98,8 +146,8 @@ def _finished(report: StepReport, ending: Done | BaseException, seconds: float) 
     )
 
 
-def _read(ending: Done | BaseException, step: Step) -> tuple[Done, FlowdeployError | None]:
-    changing = isinstance(step, Deploy | Promote)
+def _read(ending: Done | BaseException, *, changing: bool) -> tuple[Done, FlowdeployError | None]:
+    """What an ending says; ``changing`` is whether a change may have been begun by then."""
     doubt = Done(state=State.UNKNOWN) if changing else Done()
     match ending:
         case Done():

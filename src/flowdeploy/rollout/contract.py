@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.plan import Stage, Step
-from flowdeploy.report import Outcome, State, StepReport
+from flowdeploy.report import Change, Outcome, State, StepReport
 from flowdeploy.traffic import Split
 from flowdeploy.units import NONE, Portion
 
@@ -19,6 +19,19 @@ class Pause:
 
     seconds: float
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A step is about to change its instance. It goes on once that is on record.
+
+    Where it cannot be recorded, or must not happen any more, the step is thrown the error.
+    """
+
+    change: Change
+
+
+Request = Pause | Intent  # what a step may ask of the rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,9 @@ class StepFailed(Exception):
 
 
 Notify = Callable[[str], None]
-Running = Generator[Pause, None, Done]
+Running = Generator[Request, None, Done]
+Placed = tuple[int, Change]  # a change, and the place of its step among all steps of the plan
+Ended = tuple[int, StepReport]
 
 
 class Crew(Protocol):
@@ -62,11 +77,29 @@ class Crew(Protocol):
         the one that they run in, which is the listener's.
         """
 
+    def leave(self, stage: Stage, steps: Sequence[StepReport]) -> None:
+        """Called when a stage has ended well enough for the next one, and its pause is over.
+
+        Raises FlowdeployError to end the run there.
+        """
+
+
+class Journal(Protocol):
+    """Where a run is put on record while it goes on."""
+
+    def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+        """Record what is about to be changed, and what has ended since the last call.
+
+        Called by one thread at a time. What it returns from is durable. Raises
+        FlowdeployError where the changes must not happen.
+        """
+
 
 class Listener(Protocol):
     """Who is told what happens, always from the thread that called `run`. It never raises."""
 
     def stage_started(self, stage: Stage) -> None: ...
+    def stage_paused(self, stage: Stage) -> None: ...
     def step_started(self, report: StepReport) -> None: ...
     def step_noted(self, report: StepReport, note: str) -> None: ...
     def step_finished(self, report: StepReport) -> None: ...
@@ -78,11 +111,13 @@ class Limits:
 
     ``jobs``, at least 1, is how many calls are under way at once. ``max_failures`` is how many
     deploys and promotions of production instances may fail; beyond it no further
-    instance is begun.
+    instance is begun. ``skip_unready`` leaves instances that fail a check out of what follows,
+    where otherwise nothing would follow.
     """
 
     jobs: int = 32
     max_failures: Portion = NONE
+    skip_unready: bool = False
 
 
 @dataclass(frozen=True, slots=True)

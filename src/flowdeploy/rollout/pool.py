@@ -1,7 +1,8 @@
 """Instances side by side: worker threads, and a heap of the moments at which jobs go on.
 
 One thread, the caller's, decides everything. Workers only advance generators
-and post what came of it to that thread's inbox.
+and post what came of it to that thread's inbox. One more thread writes the
+journal, whatever has come together since its last write in one go.
 """
 
 from __future__ import annotations
@@ -12,13 +13,25 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from flowdeploy.errors import FlowdeployError
 from flowdeploy.plan import Stage, instance_of
+from flowdeploy.report import Bug, Change
 from flowdeploy.rollout.board import Board
-from flowdeploy.rollout.contract import Crew, Done, Pause, Running
+from flowdeploy.rollout.contract import (
+    Crew,
+    Done,
+    Ended,
+    Intent,
+    Journal,
+    Pause,
+    Placed,
+    Request,
+    Running,
+)
 from flowdeploy.rollout.interrupts import posted
 
 GRACE = 10.0  # seconds that calls under way get to return after an interruption
@@ -26,11 +39,15 @@ GRACE = 10.0  # seconds that calls under way get to return after an interruption
 
 @dataclass(slots=True)
 class Job:
-    """The steps of one instance in one stage, by place; ``running`` is the current one."""
+    """The steps of one instance in one stage, by place; ``running`` is the current one.
+
+    ``refused`` is why the change that it has asked for must not happen.
+    """
 
     places: deque[int]
     running: Running | None = None
     started: float = 0.0
+    refused: FlowdeployError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +59,15 @@ class _Noted:
 @dataclass(frozen=True, slots=True)
 class _Advanced:
     job: Job
-    reached: Pause | Done | BaseException
+    reached: Request | Done | BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """A write of the journal has ended; ``waiting`` are the jobs that asked for it."""
+
+    waiting: tuple[tuple[Job, Change], ...]
+    error: FlowdeployError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +75,25 @@ class _Woken:
     """The run is to stop: whoever waits for a message is to look again."""
 
 
+_Message = _Noted | _Advanced | _Recorded | _Woken
+
+
 class Pool:
     """At most ``size`` threads; none is waited for, and what hangs dies with the process."""
 
-    def __init__(self, size: int, crew: Crew, board: Board) -> None:
+    def __init__(self, size: int, crew: Crew, board: Board, journal: Journal) -> None:
         self._size = size
         self._crew = crew
         self._board = board
+        self._journal = journal
         self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._inbox: queue.SimpleQueue[_Noted | _Advanced | _Woken] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._intents: list[tuple[Job, Change]] = []
+        self._recording = False
         self._due: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
         self._busy: dict[int, Job] = {}
+        self._begun: dict[int, Job] = {}
         self._threads = 0
         self._stopping = False
 
@@ -72,11 +104,12 @@ class Pool:
         signal told us to stop.
         """
         waiting = _jobs(self._board, places)
+        most = max(1, stage.max.of(len(waiting)))
         with posted(self._stop):
-            self._dispatch(stage, waiting)
-            while (self._busy or self._due) and not self._stopping:
+            self._dispatch(stage, waiting, most)
+            while (self._begun or self._recording) and not self._stopping:
                 self._receive(self._until_next_due())
-                self._dispatch(stage, waiting)
+                self._dispatch(stage, waiting, most)
             if self._stopping:
                 self._wind_down()
                 raise KeyboardInterrupt
@@ -91,24 +124,39 @@ class Pool:
         self._stopping = True
         self._inbox.put(_Woken())
 
-    def _dispatch(self, stage: Stage, waiting: deque[Job]) -> None:
-        """Give free workers what is due, then what has not begun."""
+    def _dispatch(self, stage: Stage, waiting: deque[Job], most: int) -> None:
+        """Give free workers what is due, then what has not begun, if it is not too ``most``."""
+        self._record()
         if not self._board.may_begin(stage):
             waiting.clear()
         while len(self._busy) < self._size and not self._stopping:
             if self._due and self._due[0][0] <= time.monotonic():
                 self._hand_over(heapq.heappop(self._due)[2])
-            elif waiting:
+            elif waiting and len(self._begun) < most:
                 self._hand_over(waiting.popleft())
             else:
                 return
+
+    def _record(self) -> None:
+        """Begin to write down what has come together, unless a write is under way."""
+        ended = () if self._recording or self._stopping else self._board.take_ended()
+        if self._recording or self._stopping or not (ended or self._intents):
+            return
+        waiting, self._intents = tuple(self._intents), []
+        self._recording = True
+        placed = [(job.places[0], change) for job, change in waiting]
+
+        def write() -> None:
+            self._inbox.put(_Recorded(waiting, _failure(self._journal, placed, ended)))
+
+        threading.Thread(target=write, daemon=True).start()
 
     def _hand_over(self, job: Job) -> None:
         if job.running is None:
             self._board.start(job.places[0])
             job.running = self._perform(job.places[0])
             job.started = time.monotonic()
-        self._busy[id(job)] = job
+        self._busy[id(job)] = self._begun[id(job)] = job
         if self._threads < len(self._busy):
             self._threads += 1
             threading.Thread(target=self._worker, daemon=True).start()
@@ -124,7 +172,7 @@ class Pool:
 
     def _worker(self) -> None:
         while job := self._work.get():
-            self._inbox.put(_Advanced(job, _advance(job.running)))
+            self._inbox.put(_Advanced(job, _advance(job)))
 
     def _until_next_due(self) -> float | None:
         if not self._due or len(self._busy) >= self._size:
@@ -142,16 +190,33 @@ class Pool:
             case _Advanced(job, reached):
                 del self._busy[id(job)]
                 self._advanced(job, reached)
+            case _Recorded(waiting, error):
+                self._recording = False
+                self._recorded(waiting, error)
             case _Woken():
                 pass
 
-    def _advanced(self, job: Job, reached: Pause | Done | BaseException) -> None:
-        if isinstance(reached, Pause):
-            self._go_on_in(reached.seconds, job)
-            self._board.note(job.places[0], reached.note)
-            return
-        self._finish(job, reached)
-        if isinstance(reached, Done) and job.places:
+    def _advanced(self, job: Job, reached: Request | Done | BaseException) -> None:
+        match reached:
+            case Pause(seconds, note):
+                self._go_on_in(seconds, job)
+                self._board.note(job.places[0], note)
+            case Intent(change):
+                self._intents.append((job, change))
+            case _:
+                self._finish(job, reached)
+                if isinstance(reached, Done) and job.places:
+                    self._begun[id(job)] = job
+                    self._go_on_in(0, job)
+
+    def _recorded(
+        self, waiting: tuple[tuple[Job, Change], ...], error: FlowdeployError | None
+    ) -> None:
+        self._board.halted = self._board.halted or error
+        for job, change in waiting:
+            job.refused = error
+            if error is None:
+                self._board.recorded(job.places[0], change)
             self._go_on_in(0, job)
 
     def _go_on_in(self, seconds: float, job: Job) -> None:
@@ -160,6 +225,7 @@ class Pool:
     def _finish(self, job: Job, ending: Done | BaseException) -> None:
         self._board.finish(job.places.popleft(), ending, time.monotonic() - job.started)
         job.running = None
+        del self._begun[id(job)]
 
     def _wind_down(self) -> None:
         """Let calls under way return, for a while; whatever has begun then ends as interrupted.
@@ -170,16 +236,18 @@ class Pool:
         with suppress(KeyboardInterrupt):
             while self._busy and (left := deadline - time.monotonic()) > 0:
                 self._receive(left)
-        for job in [*self._busy.values(), *(job for _, _, job in self._due)]:
+        for job in list(self._begun.values()):
             if job.running:
                 self._finish(job, KeyboardInterrupt())
 
 
-def _advance(running: Running | None) -> Pause | Done | BaseException:
-    """Let a step go on until it pauses or ends."""
+def _advance(job: Job) -> Request | Done | BaseException:
+    """Let a step go on until it asks for something, or ends."""
+    running, refused = job.running, job.refused
     assert running is not None  # noqa: S101  (a job is handed over with its step begun)
+    job.refused = None
     try:
-        return next(running)
+        return running.throw(refused) if refused else next(running)
     except StopIteration as end:
         done: Done = end.value
         return done
@@ -187,10 +255,23 @@ def _advance(running: Running | None) -> Pause | Done | BaseException:
         return error
 
 
+def _failure(
+    journal: Journal, intents: Sequence[Placed], ended: Sequence[Ended]
+) -> FlowdeployError | None:
+    """Why the journal could not be written, if it could not."""
+    try:
+        journal.record(intents, ended)
+    except FlowdeployError as error:
+        return error
+    except Exception as error:  # a change whose intent is not on record must not happen
+        return Bug.met(error)
+    return None
+
+
 def _jobs(board: Board, places: Iterable[int]) -> deque[Job]:
     """The steps of a stage, gathered by instance."""
     jobs: dict[str, Job] = {}
-    for place in places:
+    for place in filter(board.is_to_do, places):
         instance = instance_of(board.step(place))
         assert instance is not None  # noqa: S101  (`run` gives the pool no others)
         jobs.setdefault(instance.id, Job(deque())).places.append(place)

@@ -10,11 +10,21 @@ from flowdeploy.errors import FlowdeployError
 from flowdeploy.plan import Plan, Stage, instance_of
 from flowdeploy.report import Bug
 from flowdeploy.rollout.board import Board
-from flowdeploy.rollout.contract import Crew, Done, Limits, Listener, Notify, Result, Running
+from flowdeploy.rollout.contract import (
+    Crew,
+    Done,
+    Journal,
+    Limits,
+    Listener,
+    Notify,
+    Pause,
+    Result,
+    Running,
+)
 from flowdeploy.rollout.pool import Pool
 
 
-def run(plan: Plan, crew: Crew, listener: Listener, limits: Limits) -> Result:
+def run(plan: Plan, crew: Crew, journal: Journal, listener: Listener, limits: Limits) -> Result:
     """Carry out ``plan`` and say what became of every step.
 
     Never raises for what a step or a stage's entrance does. A SIGINT, SIGTERM or
@@ -22,9 +32,9 @@ def run(plan: Plan, crew: Crew, listener: Listener, limits: Limits) -> Result:
     way: nothing new begins, and calls under way get a moment to return. A
     second one cuts that moment short.
     """
-    board = Board(plan, limits.max_failures, listener)
+    board = Board(plan, limits, listener)
     try:
-        with closing(Pool(limits.jobs, crew, board)) as pool:
+        with closing(Pool(limits.jobs, crew, board, journal)) as pool:
             _run_stages(plan, crew, board, pool)
     except FlowdeployError as error:
         return Result(board.reports, error)
@@ -32,7 +42,7 @@ def run(plan: Plan, crew: Crew, listener: Listener, limits: Limits) -> Result:
         return Result(board.reports, interrupted=True)
     except Exception as error:  # what was done until here must not be lost
         return Result(board.reports, Bug.met(error))
-    return Result(board.reports)
+    return Result(board.reports, board.halted)
 
 
 def _run_stages(plan: Plan, crew: Crew, board: Board, pool: Pool) -> None:
@@ -42,6 +52,10 @@ def _run_stages(plan: Plan, crew: Crew, board: Board, pool: Pool) -> None:
         _run_stage(stage, places, crew, board, pool)
         if not board.may_go_on(stage, places):
             return
+        if stage.pause and stage is not plan.stages[-1]:
+            board.pause(stage)
+            time.sleep(stage.pause)
+        crew.leave(stage, board.reports_of(places))
 
 
 def _stages_with_places(plan: Plan) -> Iterator[tuple[Stage, range]]:
@@ -86,5 +100,6 @@ def _exhaust(running: Running, notify: Notify) -> Done:
         except StopIteration as end:
             done: Done = end.value
             return done
+        assert isinstance(pause, Pause)  # noqa: S101  (only steps of instances change anything)
         notify(pause.note)
         time.sleep(pause.seconds)

@@ -2,7 +2,9 @@
 
 The Admin API has no request ids and no preconditions, so an answer that did not
 arrive says nothing about the request. Before anything is sent a second time,
-the app's unfinished operations and the thing itself are looked at.
+the app's unfinished operations and the thing itself are looked at. Every time it
+is sent, the rollout is asked first: the intent is on record, and nobody has
+taken our lock.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.executors.clients.api import backoff
 from flowdeploy.executors.clients.appengine import AppEngine, Operation
 from flowdeploy.known_errors import is_transient
-from flowdeploy.rollout import Pause
+from flowdeploy.report import Change
+from flowdeploy.rollout import Intent, Pause, Request
 
 ATTEMPTS = 6
 FIRST_POLL = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
@@ -28,58 +32,67 @@ _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
 class InDoubt(Exception):
     """A change was sent, and whether it is there could not be found out; ``error`` says why."""
 
-    def __init__(self, error: ServiceError) -> None:
+    def __init__(self, error: FlowdeployError) -> None:
         super().__init__(error.message)
         self.error = error
 
 
-def change(
-    engine: AppEngine, project: str, send: Callable[[], Operation], happened: Callable[[], bool]
-) -> Generator[Pause, None, int]:
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One change: ``send`` begins an operation, ``happened`` looks whether the change is there."""
+
+    engine: AppEngine
+    project: str
+    change: Change
+    send: Callable[[], Operation]
+    happened: Callable[[], bool]
+
+
+def change(sending: Sending) -> Generator[Request, None, int]:
     """Make a change and read it back; how many times it was sent.
 
-    ``send`` begins an operation; ``happened`` looks whether the change is there.
-    Raises ServiceError where nothing was changed, InDoubt where something may be.
+    Raises FlowdeployError where nothing was changed, InDoubt where something may be.
     """
-    attempts = yield from sent(engine, project, send, happened)
+    attempts = yield from sent(sending)
     with _doubting():
-        if not happened():
+        if not sending.happened():
             raise _undone()
     return attempts
 
 
-def sent(
-    engine: AppEngine, project: str, send: Callable[[], Operation], happened: Callable[[], bool]
-) -> Generator[Pause, None, int]:
+def sent(sending: Sending) -> Generator[Request, None, int]:
     """As `change`, for whoever reads the change back himself."""
+    yield Intent(sending.change)
     for attempt in range(1, ATTEMPTS + 1):
-        error = yield from _sent_once(engine, send)
+        ended, error = yield from _sent_once(sending)
         if error is None:
             return attempt
         with _doubting():
-            yield from _others_finished(engine, project, error)
-            if happened():
+            yield from _others_finished(sending.engine, sending.project, error)
+            if sending.happened():
                 return attempt
+            if attempt < ATTEMPTS:
+                yield Pause(backoff(attempt), f"sending again after {error.code}")
+                yield Intent(sending.change)
         if attempt == ATTEMPTS:
-            raise InDoubt(error)
-        yield Pause(backoff(attempt), f"sending again after {error.code}")
+            raise error if ended else InDoubt(error)
     raise AssertionError
 
 
 def _sent_once(
-    engine: AppEngine, send: Callable[[], Operation]
-) -> Generator[Pause, None, ServiceError | None]:
-    """None once the operation has ended well, or the error after which sending again may help.
+    sending: Sending,
+) -> Generator[Pause, None, tuple[bool, ServiceError | None]]:
+    """Whether an operation has ended, and None for well, or why sending again may help.
 
-    Raises ServiceError for a refusal, and for an operation that ended in error.
+    Raises ServiceError for a refusal, and for an operation that ended in error for good.
     """
     try:
-        operation = send()
+        operation = sending.send()
     except ServiceError as error:
-        return _passing(error)
+        return False, _passing(error)
     with _doubting():
-        operation = yield from finished(engine, operation)
-    return _passing(operation.error) if operation.error else None
+        operation = yield from finished(sending.engine, operation)
+    return True, _passing(operation.error) if operation.error else None
 
 
 def _passing(error: ServiceError) -> ServiceError:
@@ -93,7 +106,7 @@ def _doubting() -> Iterator[None]:
     """What goes wrong in here says nothing of whether the change is there."""
     try:
         yield
-    except ServiceError as error:
+    except FlowdeployError as error:
         raise InDoubt(error) from error
 
 

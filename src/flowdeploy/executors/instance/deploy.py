@@ -15,14 +15,15 @@ from flowdeploy.checks import (
 )
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.executors.clients.appengine import AppEngine, Operation
-from flowdeploy.executors.instance.change import InDoubt, sent
+from flowdeploy.executors.instance.change import InDoubt, Sending, sent
 from flowdeploy.executors.instance.package import Package
-from flowdeploy.executors.instance.promote import promote
+from flowdeploy.executors.instance.promote import Move, promote
 from flowdeploy.executors.upload.delivery import Delivery
 from flowdeploy.fleet import Instance
 from flowdeploy.plan import Promote, Traffic
-from flowdeploy.report import Outcome, State
+from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout import Done, Notify, Running, StepFailed
+from flowdeploy.traffic import Split
 from flowdeploy.urls import dark_url
 
 
@@ -53,8 +54,8 @@ def deploy(means: Means, instance: Instance, app: App, package: Package, notify:
     notes = (*package.notes, *created.notes, *_remarks(wanted, seen))
     created = replace(created, notes=notes)
     if wanted.traffic is Traffic.LIVE:
-        step = Promote(instance, wanted.version)
-        return (yield from _promoted(means.engine, step, app, created, notify))
+        step = Promote(instance, Split.all_to(wanted.version))
+        return (yield from _promoted(Move(means.engine, app), step, created, notify))
     url = dark_url(wanted.version, instance.service, app.default_hostname)
     return replace(created, state=_state(wanted, seen), url=url)
 
@@ -77,16 +78,18 @@ def _create(
     means: Means, instance: Instance, app: App, package: Package, notify: Notify
 ) -> Running:
     delivered = yield from means.delivery.bring(app.code_bucket, package, notify)
-    notify("creating the version")
 
     def send() -> Operation:
+        notify("creating the version")
         return means.engine.create_version(instance.project, instance.service, delivered.body)
 
     def happened() -> bool:
         return is_deployed(package.wanted, _look(means.engine, instance, app, package.wanted))
 
+    meant = Change(Aspect.VERSION, None, package.wanted.version)
+    sending = Sending(means.engine, instance.project, meant, send, happened)
     try:
-        attempts = yield from sent(means.engine, instance.project, send, happened)
+        attempts = yield from sent(sending)
         return Done(attempts=attempts, notes=delivered.remarks)
     except InDoubt as doubt:
         raise StepFailed(doubt.error, Done(state=State.UNKNOWN)) from doubt
@@ -131,10 +134,10 @@ def _remarks(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
     )
 
 
-def _promoted(engine: AppEngine, step: Promote, app: App, created: Done, notify: Notify) -> Running:
+def _promoted(move: Move, step: Promote, created: Done, notify: Notify) -> Running:
     """Move the traffic to the version that is there now; failing that, say that it is there."""
     try:
-        moved = yield from promote(engine, step, app, notify)
+        moved = yield from promote(move, step, notify)
     except StepFailed as failed:
         unmoved = failed.left.state is State.DARK
         state = State.DEPLOYED_NOT_PROMOTED if unmoved else State.UNKNOWN

@@ -1,4 +1,4 @@
-"""The instances of a fleet, seen and changed through Google's services."""
+"""The instances of a fleet that are deployed to, seen and changed through Google's services."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.instance import observe
 from flowdeploy.executors.instance.deploy import Means, deploy
 from flowdeploy.executors.instance.package import Package, packages
-from flowdeploy.executors.instance.promote import promote, verify
 from flowdeploy.executors.job import Orders
 from flowdeploy.executors.staging import Staged
 from flowdeploy.executors.together import together
 from flowdeploy.executors.upload.delivery import Delivery, FileDelivery
-from flowdeploy.plan import Deploy, Promote, Verify
+from flowdeploy.plan import Deploy
 from flowdeploy.rollout import Notify, Running
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Instances:
-    """What is learnt of the apps by checks and verifications serves deploys and promotions.
+    """What is learnt of the apps by the checks serves the deploys.
 
     ``descriptors`` is the folder of the instances' own appengine-web.xml, if they have any;
     ``deliver`` is how all packages will reach their buckets.
@@ -74,16 +73,6 @@ class Instances:
         assert self._delivery is not None  # noqa: S101  (made by the check)
         means = Means(self.cloud.engine, self._delivery)
         return deploy(means, step.instance, app, package, notify)
-
-    def verify(self, step: Verify) -> Running:
-        seen = observe.before_promotion(self.cloud.engine, step.instance, step.version)
-        if seen.app:
-            self._apps[step.instance.id] = seen.app
-        yield from ()
-        return verify(step, seen)
-
-    def promote(self, step: Promote, notify: Notify) -> Running:
-        return promote(self.cloud.engine, step, self._apps[step.instance.id], notify)
 
     def _look(self, step: Deploy) -> Observation | ServiceError:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from flowdeploy.checks import Observation, Standing
 from flowdeploy.executors.clients.appengine import AppEngine
 from flowdeploy.fleet import Instance
+from flowdeploy.gate import Prospect
+from flowdeploy.traffic import Split
 
 
 def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Observation:
@@ -27,15 +29,15 @@ def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Observ
     )
 
 
-def before_promotion(engine: AppEngine, instance: Instance, version: str) -> Observation:
-    """Everything that `checks.verify_objections` looks at. Raises ServiceError."""
+def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> Prospect:
+    """Everything that `gate.objections` looks at. Raises ServiceError."""
     app = engine.app(instance.project)
     if app is None:
-        return Observation(None)
-    return Observation(
+        return Prospect(None)
+    return Prospect(
         app,
-        split=engine.split(instance.project, instance.service),
-        deployed=engine.deployed(instance.project, instance.service, version, view="BASIC"),
+        engine.split(instance.project, instance.service),
+        {v: engine.deployed(instance.project, instance.service, v) for v in to.live},
     )
 
 

@@ -2,65 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from flowdeploy.checks import App, Observation, is_older, verify_objections
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.checks import App, is_older
+from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.executors.clients.appengine import AppEngine, Operation
-from flowdeploy.executors.instance.change import InDoubt, change
+from flowdeploy.executors.instance.change import InDoubt, Sending, change
 from flowdeploy.fleet import Instance
-from flowdeploy.plan import Promote, Verify
-from flowdeploy.report import Outcome, State
-from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
+from flowdeploy.plan import Promote
+from flowdeploy.report import Aspect, Change, Outcome, State
+from flowdeploy.rollout import Done, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.traffic import Split
-from flowdeploy.urls import dark_url, live_url
+from flowdeploy.urls import live_url
+
+Waiting = Generator[Pause, None, object]  # what only waits, and changes nothing
 
 
-def verify(step: Verify, seen: Observation) -> Done:
-    """Whether the version is there and able to serve. Raises Refused where it is not."""
-    instance = step.instance
-    if objections := verify_objections(step.version, seen):
-        raise Refused(
-            "; ".join(objections),
-            # The same words for every instance, so that many refusals are shown as one.
-            hint="`flowdeploy versions --project PROJECT` lists what is deployed.",
-        )
-    assert seen.app is not None  # noqa: S101  (verify_objections)
-    live = seen.split is not None and seen.split.serves(step.version)
-    url = dark_url(step.version, instance.service, seen.app.default_hostname)
-    return Done(state=State.LIVE if live else State.DARK, url=url)
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a promotion works with.
 
-
-def promote(engine: AppEngine, step: Promote, app: App, notify: Notify) -> Running:
-    """Give the version all traffic of its instance, and read back that it has it.
-
-    Raises StepFailed, whose ``left`` says whether the traffic may have moved.
+    ``seen`` is the split when the instance was checked: another one is left alone.
+    None: whatever is there may be moved. ``well`` waits until the version in
+    question answers, and raises ServiceError if it does not; it is asked between
+    the steps of a gradual promotion.
     """
-    instance, version = step.instance, step.version
-    before = engine.split(instance.project, instance.service)
-    if before is None:
-        raise Refused(f"{instance.project} has no service {instance.service} any more")
-    url = instance.url or live_url(instance.service, app.default_hostname)
-    if before.serves_only(version):
+
+    engine: AppEngine
+    app: App
+    seen: Split | None = None
+    well: Callable[[], Waiting] | None = None
+
+
+def promote(move: Move, step: Promote, notify: Notify) -> Running:
+    """Move the traffic of an instance to what it is to be, and read back that it is.
+
+    Raises Refused where the traffic is not what it was when it was checked, and
+    StepFailed, whose ``left`` says whether the traffic may have moved.
+    """
+    instance = step.instance
+    before = _present(move.engine, instance)
+    url = instance.url or live_url(instance.service, move.app.default_hostname)
+    way = tuple(_way(step, before))
+    if not way:
         return Done(Outcome.UNCHANGED, State.LIVE, url, previous=before)
-    notify(f"moving traffic from {', '.join(before.live)}")
-    notes = tuple(f"goes back from {live}" for live in before.live if is_older(version, live))
+    _require_as_seen(before, move.seen)
+    done = Done(Outcome.DONE, State.DARK, url, before, notes=_backwards(step, before))
     try:
-        attempts = yield from _move(engine, instance, version)
-    except ServiceError as error:
-        raise StepFailed(error, Done(state=State.DARK, url=url, previous=before)) from error
+        for present, split in pairwise((before, *way)):
+            if done.state is State.LIVE:
+                yield from _between(move, step, present, notify)
+            attempts = yield from _move(move.engine, instance, present, split, notify)
+            done = replace(done, state=State.LIVE, attempts=max(done.attempts, attempts))
+    except FlowdeployError as error:
+        raise StepFailed(error, done) from error
     except InDoubt as doubt:
-        left = Done(state=State.UNKNOWN, url=url, previous=before)
-        raise StepFailed(doubt.error, left) from doubt
-    return Done(Outcome.DONE, State.LIVE, url, before, attempts, notes)
+        raise StepFailed(doubt.error, replace(done, state=State.UNKNOWN)) from doubt
+    return done
 
 
-def _move(engine: AppEngine, instance: Instance, version: str) -> Generator[Pause, None, int]:
+def _present(engine: AppEngine, instance: Instance) -> Split:
+    split = engine.split(instance.project, instance.service)
+    if split is None:
+        raise Refused(f"{instance.project} has no service {instance.service} any more")
+    return split
+
+
+def _way(step: Promote, before: Split) -> Iterator[Split]:
+    """The splits that are left to go through; none where the traffic is as it is to be."""
+    version = step.to.only
+    if version is None or step.gradual is None:
+        if not before.same_as(step.to):
+            yield step.to
+        return
+    present = before.allocations.get(version, 0.0) * 100
+    for percent in step.gradual.percents:
+        if percent > present:
+            yield before.towards(version, percent, step.gradual.shard_by)
+
+
+def _require_as_seen(before: Split, seen: Split | None) -> None:
+    if seen is not None and not before.same_as(seen):
+        raise Refused(
+            f"it serves {before} by now, and served {seen} when it was checked: somebody else has"
+            " moved its traffic",
+            hint="Look who, then run the same command again; --force moves it all the same.",
+        )
+
+
+def _backwards(step: Promote, before: Split) -> tuple[str, ...]:
+    version = step.to.only
+    older = (live for live in before.live if version and is_older(version, live))
+    return tuple(f"goes back from {live}" for live in older)
+
+
+def _between(
+    move: Move, step: Promote, present: Split, notify: Notify
+) -> Generator[Pause, None, None]:
+    """The pause of a gradual promotion, after which all must be well and untouched by others."""
+    if step.gradual and step.gradual.pause:
+        yield Pause(step.gradual.pause, f"{present} for {step.gradual.pause:g} s")
+    if move.well:
+        notify("asking whether the version is well")
+        yield from move.well()
+    _require_as_seen(_present(move.engine, step.instance), present)
+
+
+def _move(
+    engine: AppEngine, instance: Instance, before: Split, split: Split, notify: Notify
+) -> Generator[Request, None, int]:
+    """Make one move of the traffic; how many attempts it has needed."""
+
     def send() -> Operation:
-        return engine.set_split(instance.project, instance.service, Split.all_to(version))
+        notify(f"moving traffic from {before} to {split}")
+        return engine.set_split(instance.project, instance.service, split)
 
     def happened() -> bool:
-        split = engine.split(instance.project, instance.service)
-        return split is not None and split.serves_only(version)
+        present = engine.split(instance.project, instance.service)
+        return present is not None and present.same_as(split)
 
-    return (yield from change(engine, instance.project, send, happened))
+    meant = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
+    return (yield from change(Sending(engine, instance.project, meant, send, happened)))

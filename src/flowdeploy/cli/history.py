@@ -1,0 +1,73 @@
+"""``flowdeploy history [RUN]``: past runs, or one of them in full. Changes nothing."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flowdeploy.cli.options import LISTS, common_options
+from flowdeploy.cli.past import found, past
+from flowdeploy.cli.session import Session, session
+
+
+@click.command(
+    "history",
+    epilog="""\b
+Examples:
+  flowdeploy history
+  flowdeploy history --limit 100 --format csv
+  flowdeploy history 20200403-081502-a1b2
+  flowdeploy history 20200403-081502-a1b2 --format json""",
+)
+@click.argument("run", required=False)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    metavar="N",
+    help="How many runs are listed, the newest first.  [default: 20]",
+)
+@common_options(LISTS)
+def command(run: str | None, limit: int) -> None:
+    """List past runs, of this machine and of others: who, when, what, and how it ended.
+
+    With RUN, show one in full: every step with its outcome, and what was there before.
+    """
+    here = session()
+    if run:
+        _show_one(here, run)
+    else:
+        _show_all(here, limit)
+
+
+def _show_all(here: Session, limit: int) -> None:
+    from flowdeploy.display.history import RUN_COLUMNS, run_row, unreadable_row
+    from flowdeploy.display.tables import Format, show
+    from flowdeploy.journal.runs import Run
+
+    with past(here) as records:
+        rows = [
+            run_row(run) if isinstance(run, Run) else unreadable_row(name, run)
+            for name, run in records.newest(limit)
+        ]
+    show(rows, RUN_COLUMNS, Format(here.settings.format), sys.stdout)
+
+
+def _show_one(here: Session, name: str) -> None:
+    from flowdeploy.display.history import RUN_COLUMNS, STEP_COLUMNS, run_row, step_rows
+    from flowdeploy.display.tables import Format, dumped, show
+    from flowdeploy.journal.runs import run_json
+
+    with past(here) as records:
+        run = found(records, name)
+    form = Format(here.settings.format)
+    match form:
+        case Format.JSON | Format.YAML:
+            click.echo(dumped(run_json(run), form), nl=False)
+        case Format.CSV:
+            show(step_rows(run), STEP_COLUMNS, form, sys.stdout)
+        case Format.TABLE:
+            show([run_row(run)], RUN_COLUMNS, form, sys.stdout)
+            click.echo()
+            show(step_rows(run), STEP_COLUMNS, form, sys.stdout)

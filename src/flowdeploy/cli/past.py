@@ -1,0 +1,33 @@
+"""The records of runs, for commands that look back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from flowdeploy.cli.session import Session
+from flowdeploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from flowdeploy.executors.past import Past
+    from flowdeploy.journal.runs import Run
+
+
+@contextmanager
+def past(here: Session) -> Iterator[Past]:
+    """Raises ServiceError where the records cannot be read."""
+    from flowdeploy.executors.past import Past
+
+    with here.endpoints() as endpoints:
+        yield Past.of(here.config, endpoints, here.home)
+
+
+def found(records: Past, run: str) -> Run:
+    """Raises UsageError for a run that is not on record."""
+    record = records.find(run)
+    if record is None:
+        raise UsageError(
+            f"no run {run} is on record", hint="`flowdeploy history` lists the runs that are."
+        )
+    return record

@@ -1,0 +1,112 @@
+"""``flowdeploy resume RUN``: go on with a run that was cut off, or failed in part."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import click
+
+from flowdeploy.cli.checkout import Source
+from flowdeploy.cli.options import common_options
+from flowdeploy.cli.parameters import rollout_options, take_over_option
+from flowdeploy.cli.past import found, past
+from flowdeploy.cli.session import Session, session
+from flowdeploy.errors import Refused
+from flowdeploy.plan import Build, Plan
+from flowdeploy.units import Portion
+
+if TYPE_CHECKING:
+    from flowdeploy.executors.job import Orders
+    from flowdeploy.journal.runs import Header, Run
+
+
+@click.command(
+    "resume",
+    epilog="""\b
+Examples:
+  flowdeploy history
+  flowdeploy resume 20200403-081502-a1b2""",
+)
+@click.argument("run")
+@take_over_option
+@rollout_options
+@common_options()
+def command(
+    run: str,
+    jobs: int | None,
+    max_failures: Portion | None,
+    wait: float,
+    take_over: bool,
+) -> None:
+    """Go on with RUN, here or on another machine: do what is missing of its plan.
+
+    What is true is asked of App Engine; what is done is found done. Refused where a later
+    run has changed one of the instances, for then nobody can say what is meant.
+    """
+    here = session()
+    record = _resumable(here, run)
+    plan = _plan(record, here)
+    from flowdeploy.cli.execute import Options, execute
+    from flowdeploy.executors.job import Claim
+
+    source = _source(record.header, plan, here)
+    claim = Claim(wait, take_over)
+    execute(plan, here, Options(jobs, max_failures, _orders(record.header), source, claim, record))
+
+
+def _resumable(here: Session, name: str) -> Run:
+    """Raises UsageError for a run that is not on record, Refused for one that is overtaken."""
+    with past(here) as records:
+        run = found(records, name)
+        if later := records.changed_since(run):
+            raise Refused(
+                f"run {name} is overtaken: later runs have changed instances of its plan",
+                details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
+                hint="Say anew what is meant: run, promote or rollback.",
+            )
+    return run
+
+
+def _plan(run: Run, here: Session) -> Plan:
+    """The plan as it was made. Raises Refused where the fleet is another by now."""
+    from flowdeploy.plan_json import plan_of
+
+    fleet = here.config.fleet
+    places = {each.id: (each.project, each.service) for each in fleet.instances}
+    gone = [name for name, place in run.header.places.items() if places.get(name) != place]
+    if gone:
+        raise Refused(
+            f"the configuration has changed since run {run.name}",
+            details=[f"{name}: was {'/'.join(run.header.places[name])}" for name in gone],
+            hint="Put the instances back into the configuration, or give a command of its own.",
+        )
+    return plan_of(run.header.plan, fleet)
+
+
+def _orders(header: Header) -> Orders:
+    """What was allowed then; of what a later flowdeploy has recorded, what this one knows."""
+    from flowdeploy.executors.job import Orders
+
+    known = {each.name for each in fields(Orders)}
+    return Orders(**{name: value for name, value in header.orders.items() if name in known})
+
+
+def _source(header: Header, plan: Plan, here: Session) -> Source:
+    """What is built, if it is not built yet: only the commit that the run was of."""
+    if not any(isinstance(step, Build) for stage in plan.stages for step in stage.steps):
+        return Source(None)
+    return Source(header.commit, _objections(header, here), header.modified)
+
+
+def _objections(header: Header, here: Session) -> tuple[str, ...]:
+    from flowdeploy.executors import git
+
+    checkout = git.Checkout.find(here.config.root)
+    if checkout is None or header.commit is None:
+        return ()
+    if checkout.head.sha != header.commit.sha:
+        return (f"the run is of {header.commit.sha[:8]}, and HEAD is {checkout.head.sha[:8]}",)
+    if checkout.modified() and not header.modified:
+        return ("tracked files differ from HEAD by now",)
+    return ()

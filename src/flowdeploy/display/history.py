@@ -1,0 +1,102 @@
+"""Past runs, and one of them in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowdeploy.display.tables import Column, Row
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.journal.runs import Run, run_json
+from flowdeploy.report import error_json
+
+UNFINISHED = "unfinished"  # cut off, or still under way
+
+
+def _error(row: Row) -> str:
+    return f"{row['error']['code']}: {row['error']['message']}" if row["error"] else "-"
+
+
+def _who(row: Row) -> str:
+    return f"{row['user']}@{row['host']}" if row["user"] else "-"
+
+
+RUN_COLUMNS = (
+    Column("RUN", lambda row: row["run"]),
+    Column("STARTED", lambda row: _or_dash(row["started"])),
+    Column("WHO", _who),
+    Column("KIND", lambda row: _or_dash(row["kind"])),
+    Column("REF", lambda row: _or_dash(row["ref"])),
+    Column("VERSION", lambda row: _or_dash(row["version"])),
+    Column("OUTCOME", lambda row: _or_dash(row["outcome"])),
+    Column("CHANGED", lambda row: _or_dash(row["changed"])),
+    Column("NOTE", _error),
+)
+STEP_COLUMNS = (
+    Column("STAGE", lambda row: row["stage"]),
+    Column("ACTION", lambda row: row["action"]),
+    Column("INSTANCE", lambda row: _or_dash(row["instance"])),
+    Column("OUTCOME", lambda row: row["outcome"]),
+    Column("STATE", lambda row: _or_dash(row["state"])),
+    Column("BEFORE", lambda row: _changed(row["changes"][:1], "before")),
+    Column("AFTER", lambda row: _changed(row["changes"][-1:], "after")),
+)
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    """A run in one row; ``changed`` is how many instances it has changed, or may have."""
+    header = run.header
+    return {
+        "run": run.name,
+        "started": header.started,
+        "user": header.user,
+        "host": header.host,
+        "command": header.command,
+        "target": header.target,
+        "kind": run.kind,
+        "ref": header.plan["ref"],
+        "version": header.plan["version"],
+        "outcome": run.report["outcome"] if run.report else UNFINISHED,
+        "exit_code": run.report["exit_code"] if run.report else None,
+        "changed": len({each.instance for each in run.changes if each.happened is not False}),
+        "sessions": run.sessions,
+        "error": None,
+    }
+
+
+def unreadable_row(name: str, error: FlowdeployError) -> dict[str, Any]:
+    """The row of a run whose record cannot be read."""
+    keys = ("started", "user", "host", "command", "target", "kind", "ref", "version")
+    nothing = dict.fromkeys((*keys, "outcome", "exit_code", "changed", "sessions"))
+    return {"run": name, **nothing, "error": error_json(error)}
+
+
+def step_rows(run: Run) -> list[dict[str, Any]]:
+    """Every step of the run with what became of it, and what it was to change."""
+    endings = run.endings or {}
+    return [
+        {
+            "stage": stage,
+            "action": step["action"],
+            "instance": step.get("instance"),
+            "outcome": str(endings[place].outcome) if place in endings else UNFINISHED,
+            "state": endings[place].state if place in endings else None,
+            "changes": [each for each in run_json(run)["changes"] if each["place"] == place],
+        }
+        for place, (stage, step) in enumerate(run.steps)
+    ]
+
+
+def _changed(changes: list[Mapping[str, Any]], side: str) -> str:
+    """A split in few words; of other aspects the value itself."""
+    if not changes:
+        return "-"
+    value = changes[0]["change"][side]
+    shares = value.get("allocations") if isinstance(value, Mapping) else None
+    if shares is None:
+        return _or_dash(value)
+    return ", ".join(f"{v} {100 * share:.3g}%" for v, share in shares.items())
+
+
+def _or_dash(value: Any) -> str:
+    return "-" if value is None else str(value)

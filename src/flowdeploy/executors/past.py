@@ -1,0 +1,103 @@
+"""The records of all runs, read from where this machine and others have kept them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from flowdeploy.config import Config
+from flowdeploy.endpoints import GOOGLE, Endpoints
+from flowdeploy.errors import Refused
+from flowdeploy.executors.clients.folder_store import FolderStore
+from flowdeploy.executors.together import together
+from flowdeploy.fleet import Instance
+from flowdeploy.journal.runs import Run, Runs
+from flowdeploy.journal.undo import Undoing, changed_later, given_up, undoing
+
+AT_ONCE = 32  # records that are read side by side
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """``shared`` are the records that other machines see as well; without any they are all here.
+
+    What only this machine knows are builds of branches that publish nothing. Its
+    records may be of several targets, and only those of Google or only those of
+    stand-ins are of interest.
+    """
+
+    here: Runs
+    shared: Runs | None
+    in_google: bool
+
+    @classmethod
+    def of(cls, config: Config, endpoints: Endpoints, home: Path) -> Past:
+        """Raises ServiceError where there are no usable credentials."""
+        here, in_google = Runs(FolderStore(home)), endpoints.target == GOOGLE
+        if config.records == "local":
+            return cls(here, None, in_google)
+        from flowdeploy.executors.clients.cloud import Cloud
+
+        cloud = Cloud.connect(endpoints, AT_ONCE)
+        return cls(here, Runs(cloud.records(config)), in_google)
+
+    def names(self) -> tuple[str, ...]:
+        """All runs, the newest first."""
+        shared = self.shared.names() if self.shared else ()
+        return tuple(sorted({*shared, *self.here.names()}, reverse=True))
+
+    def find(self, name: str) -> Run | None:
+        """None where there is no such run. Raises Refused where its record cannot be read."""
+        found = self.shared.find(name) if self.shared else None
+        found = found or self.here.find(name)
+        return found if found and self._is_ours(found) else None
+
+    def _is_ours(self, run: Run) -> bool:
+        return (run.header.target == GOOGLE) == self.in_google
+
+    def newest(self, count: int) -> Iterator[tuple[str, Run | Refused]]:
+        """So many runs, the newest first; those that cannot be read are among them."""
+        found = (each for several in self._batches(count) for each in several)
+        return islice(found, count)
+
+    def undoing(self, instances: Sequence[Instance]) -> Undoing:
+        """What a rollback of these has to do. Raises Refused where a record cannot be read."""
+        runs: list[Run] = []
+        for several in self._batches(AT_ONCE):
+            runs += _readable(several)
+            found = undoing(instances, runs)
+            if not found.open:
+                return found
+        return given_up(undoing(instances, runs))
+
+    def changed_since(self, run: Run) -> dict[str, str]:
+        """The instances of a run that later ones have changed: instance → the last of those."""
+        later = [name for name in self.names() if name > run.name]
+        return dict(changed_later(run, _readable(self._read(later))))
+
+    def _batches(self, size: int) -> Iterator[list[tuple[str, Run | Refused]]]:
+        names = self.names()
+        for begin in range(0, len(names), size):
+            yield self._read(names[begin : begin + size])
+
+    def _read(self, names: Sequence[str]) -> list[tuple[str, Run | Refused]]:
+        """Those that are there, in the order of their names as given."""
+        read = dict(together(self._found, names, AT_ONCE))
+        return [(name, run) for name in names if (run := read[name])]
+
+    def _found(self, name: str) -> Run | Refused | None:
+        try:
+            return self.find(name)
+        except Refused as refused:
+            return refused
+
+
+def _readable(found: Sequence[tuple[str, Run | Refused]]) -> list[Run]:
+    runs: list[Run] = []
+    for _, run in found:
+        if isinstance(run, Refused):
+            raise run
+        runs.append(run)
+    return runs

@@ -1,0 +1,102 @@
+"""What speaks against giving an instance its traffic, seen before any traffic is moved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from flowdeploy import drift
+from flowdeploy.checks import App, Deployed, disabled
+from flowdeploy.plan import Verify
+from flowdeploy.traffic import Split
+
+Files = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """An instance before its traffic is moved.
+
+    ``app`` is None where the project has no application, ``split`` where the
+    service has no version. ``versions`` are those that are to get traffic; None:
+    not deployed.
+    """
+
+    app: App | None
+    split: Split | None = None
+    versions: Mapping[str, Deployed | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What holds of all instances: the files of each version, but for their ``own`` paths.
+
+    ``force`` is that it does not matter what the instances serve by now.
+    """
+
+    files: Mapping[str, Files] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
+    force: bool = False
+
+
+def expected(prospects: Iterable[Prospect], own: Collection[str], *, force: bool) -> Expected:
+    """What most instances have, by version. ``own`` are the paths that each may have its own of."""
+    kept = frozenset(own)
+    manifests: dict[str, Counter[frozenset[tuple[str, str]]]] = {}
+    for prospect in prospects:
+        for version, deployed in prospect.versions.items():
+            if deployed and deployed.files is not None:
+                common = frozenset(_common(deployed.files, kept).items())
+                manifests.setdefault(version, Counter())[common] += 1
+    most = {version: dict(found.most_common(1)[0][0]) for version, found in manifests.items()}
+    return Expected(most, kept, force)
+
+
+def objections(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+    """All that speaks against it, in plain words."""
+    if seen.app is None:
+        return ("the project has no App Engine application, or may not be seen",)
+    return (
+        *disabled(seen.app),
+        *(line for version in step.to.live for line in _of_version(version, seen, wanted)),
+        *_moved(step, seen, wanted),
+    )
+
+
+def remarks(step: Verify, seen: Prospect) -> tuple[str, ...]:
+    """What cannot be known, without being an objection."""
+    return tuple(
+        f"App Engine does not say which files version {version} has"
+        for version in step.to.live
+        if (deployed := seen.versions.get(version)) and deployed.files is None
+    )
+
+
+def _of_version(version: str, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+    deployed = seen.versions.get(version)
+    if deployed is None:
+        return (f"version {version} is not deployed",)
+    if deployed.serving_status != "SERVING":
+        return (f"version {version} is {deployed.serving_status}, not SERVING",)
+    if deployed.files is None or version not in wanted.files:
+        return ()
+    found = drift.of_files(wanted.files[version], _common(deployed.files, wanted.own))
+    return tuple(f"version {version} has {each} than most instances have" for each in found)
+
+
+def _common(files: Files, own: frozenset[str]) -> dict[str, str]:
+    return {path: sha1 for path, sha1 in files.items() if path not in own}
+
+
+def _moved(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+    """Whether somebody else has moved traffic that is to be given back."""
+    if wanted.force or not step.left or seen.split is None:
+        return ()
+    if any(seen.split.same_as(split) for split in (*step.left, step.to)):
+        return ()
+    left = " or ".join(dict.fromkeys(map(str, step.left)))
+    return (
+        f"it serves {seen.split} by now, not {left}, which the run to be undone has left:"
+        " somebody else has moved its traffic; --force moves it all the same",
+    )

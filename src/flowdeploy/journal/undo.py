@@ -1,0 +1,122 @@
+"""What the records say of who has moved an instance's traffic, and what it served before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from flowdeploy.fleet import Instance
+from flowdeploy.journal.runs import Recorded, Run
+from flowdeploy.plan import ROLLBACK, Skipped, Undo
+from flowdeploy.report import Aspect, Outcome
+from flowdeploy.traffic import Split
+
+_NO_RUN = "no run on record has moved its traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What can be undone, instance by instance, and where there is nothing to undo."""
+
+    undos: tuple[Undo, ...]
+    skipped: tuple[Skipped, ...]
+    open: tuple[Instance, ...] = ()
+
+
+def undoing(instances: Sequence[Instance], runs: Iterable[Run]) -> Undoing:
+    """What the last run that changed each instance's traffic would be undone with.
+
+    What a rollback has changed is left out: what it has undone stays undone. A run
+    that has moved others, was to move an instance as well, and did not, leaves
+    nothing to undo there: going back to what an earlier run replaced would take
+    that instance past what the others are given back. ``open`` are the instances
+    of which these runs say nothing.
+    """
+    moving = [run for run in runs if run.kind != ROLLBACK and _moved(run)]
+    found = {each.id: _last(each, moving) for each in instances}
+    return Undoing(
+        tuple(last for last in found.values() if isinstance(last, Undo)),
+        tuple(Skipped(name, last) for name, last in found.items() if isinstance(last, str)),
+        tuple(each for each in instances if found[each.id] is None),
+    )
+
+
+def undoing_run(instances: Sequence[Instance], run: Run) -> Undoing:
+    """What this run, a rollback or not, would be undone with."""
+    found = {each.id: _undo(each, run) for each in instances}
+    reason = f"run {run.name} did not move its traffic"
+    return Undoing(
+        tuple(undo for undo in found.values() if undo),
+        tuple(Skipped(name, reason) for name, undo in found.items() if undo is None),
+    )
+
+
+def given_up(undoing: Undoing) -> Undoing:
+    """The same once there are no more runs to look at."""
+    untouched = tuple(Skipped(instance.id, _NO_RUN) for instance in undoing.open)
+    return Undoing(undoing.undos, undoing.skipped + untouched)
+
+
+def changed_later(run: Run, later: Iterable[Run]) -> Mapping[str, str]:
+    """Instances of the run's plan that later runs have changed: instance → the last of those."""
+    own = set(run.header.places)
+    changed: dict[str, str] = {}
+    for other in sorted(later, key=lambda each: each.name):
+        names = {each.instance for each in other.changes if each.happened is not False}
+        changed |= dict.fromkeys(own & names, other.name)
+    return changed
+
+
+def _last(instance: Instance, runs: Sequence[Run]) -> Undo | str | None:
+    """The undo, why there is nothing to undo, or None where no run has dealt with it."""
+    dealt = [run for run in runs if _was_to_move(instance, run)]
+    for run in sorted(dealt, key=lambda run: _moment(instance, run), reverse=True):
+        if undo := _undo(instance, run):
+            return undo
+        if not _found_done(instance, run):
+            return f"run {run.name} was to move its traffic, and did not"
+    return None
+
+
+def _undo(instance: Instance, run: Run) -> Undo | None:
+    moves = tuple(_moves(instance, run))
+    splits = [Split.of_json(each.change.before) for each in moves[:1] if each.change.before]
+    if not splits:
+        return None  # never moved, or live by being the service's first version
+    left = tuple(Split.of_json(each.change.after) for each in moves)
+    return Undo(instance, splits[0], left, run.name)
+
+
+def _moved(run: Run) -> bool:
+    return any(True for _ in run.changes_of(Aspect.TRAFFIC))
+
+
+def _moves(instance: Instance, run: Run) -> Iterator[Recorded]:
+    """The moves of an instance's traffic by a run, in their order."""
+    if run.header.places.get(instance.id) != (instance.project, instance.service):
+        return iter(())
+    return (each for each in run.changes_of(Aspect.TRAFFIC) if each.instance == instance.id)
+
+
+def _was_to_move(instance: Instance, run: Run) -> bool:
+    return any(
+        step.get("instance") == instance.id
+        and (step["action"] == "promote" or step.get("traffic") == "live")
+        for _, step in run.steps
+    )
+
+
+def _found_done(instance: Instance, run: Run) -> bool:
+    """Whether the run found the instance as it was to be."""
+    places = (p for p, (_, step) in enumerate(run.steps) if step.get("instance") == instance.id)
+    endings = [(run.endings or {}).get(place) for place in places]
+    return (
+        bool(endings[-1:])
+        and endings[-1] is not None
+        and (endings[-1].outcome is Outcome.UNCHANGED)
+    )
+
+
+def _moment(instance: Instance, run: Run) -> str:
+    """When the run moved the instance, by the records; when it began, if it did not."""
+    return next((each.at for each in _moves(instance, run)), run.header.started)

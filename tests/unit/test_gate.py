@@ -1,0 +1,89 @@
+"""What speaks against giving an instance its traffic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flowdeploy.checks import App, Deployed
+from flowdeploy.fleet import Instance, Role
+from flowdeploy.gate import Prospect, expected, objections, remarks
+from flowdeploy.plan import Verify
+from flowdeploy.traffic import Split
+
+NEW, OLD = "20200403-073034", "20200402-191702"
+APP = App("akvoflow-1.ew.r.appspot.com", "staging.akvoflow-1.appspot.com")
+ONE = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1")
+OWN = "WEB-INF/appengine-web.xml"
+FILES = {"app.yaml": "aa", "index.html": "bb", OWN: "of one"}
+PROMOTION = Verify(ONE, Split.all_to(NEW))
+CANARY = Split({OLD: 0.9, NEW: 0.1}, "COOKIE")
+ROLLBACK = Verify(ONE, Split.all_to(OLD), (Split.all_to(NEW), CANARY))
+
+
+def prospect(files: dict[str, str] | None = FILES, **changed: Any) -> Prospect:
+    ready = Prospect(APP, Split.all_to(OLD), {NEW: Deployed(files=files)})
+    return replace(ready, **changed)
+
+
+def found(step: Verify, seen: Prospect, *others: Prospect, force: bool = False) -> tuple[str, ...]:
+    return objections(step, seen, expected((seen, *others), {OWN}, force=force))
+
+
+def test_nothing_speaks_against_what_is_the_same_everywhere() -> None:
+    others = [prospect({**FILES, OWN: f"of {number}"}) for number in range(3)]
+    assert found(PROMOTION, prospect(), *others) == ()
+
+
+def test_a_project_without_an_application() -> None:
+    [objection] = found(PROMOTION, Prospect(None))
+    assert "no App Engine application" in objection
+
+
+def test_a_disabled_application_without_the_version() -> None:
+    app = replace(APP, serving_status="USER_DISABLED")
+    disabled, missing = found(PROMOTION, prospect(app=app, versions={NEW: None}))
+    assert "USER_DISABLED" in disabled
+    assert missing == f"version {NEW} is not deployed"
+
+
+def test_a_version_that_does_not_serve() -> None:
+    stopped = prospect(versions={NEW: Deployed("STOPPED")})
+    assert found(PROMOTION, stopped) == (f"version {NEW} is STOPPED, not SERVING",)
+
+
+def test_other_files_than_most_instances_have_are_named() -> None:
+    odd = prospect({**FILES, "index.html": "cc", "more.html": "dd"})
+    [objection] = found(PROMOTION, odd, prospect(), prospect())
+    assert "index.html, more.html" in objection
+    assert found(PROMOTION, prospect(), odd, prospect()) == ()
+
+
+def test_what_the_server_does_not_say_is_told_and_not_refused() -> None:
+    untold = prospect(None)
+    assert found(PROMOTION, untold, prospect()) == ()
+    [remark] = remarks(PROMOTION, untold)
+    assert "does not say" in remark
+    assert remarks(PROMOTION, prospect()) == ()
+
+
+@pytest.mark.parametrize("split", [*ROLLBACK.left, ROLLBACK.to])
+def test_a_rollback_finds_what_the_run_left_or_what_is_back_already(split: Split) -> None:
+    seen = prospect(split=split, versions={OLD: Deployed(files=FILES)})
+    assert found(ROLLBACK, seen) == ()
+
+
+def test_what_somebody_else_has_moved_is_given_back_only_by_force() -> None:
+    seen = prospect(split=Split.all_to("other"), versions={OLD: Deployed(files=FILES)})
+    [objection] = found(ROLLBACK, seen)
+    assert "serves other by now" in objection
+    assert "--force" in objection
+    assert found(ROLLBACK, seen, force=True) == ()
+
+
+def test_every_version_of_a_split_must_be_there() -> None:
+    back = Verify(ONE, CANARY)
+    seen = prospect(versions={OLD: None, NEW: Deployed(files=FILES)})
+    assert found(back, seen) == (f"version {OLD} is not deployed",)

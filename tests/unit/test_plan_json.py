@@ -1,0 +1,67 @@
+"""A plan that was written down is the same plan when it is read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowdeploy.errors import UsageError
+from flowdeploy.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.plan import Gradual, Plan, Scope, Undo, plan_promotion, plan_ref, plan_rollback
+from flowdeploy.plan_json import plan_json, plan_of
+from flowdeploy.refs import Commit, parse_ref
+from flowdeploy.traffic import Split
+from flowdeploy.units import Portion
+
+COMMIT = Commit("1a2b3c4d" * 5, datetime(2020, 4, 3, 7, 30, 34, tzinfo=UTC))
+FLEET = Fleet(
+    (
+        Instance("uat1", Role.UAT1, "flow-uat1"),
+        Instance("uat2", Role.UAT2, "flow-uat2"),
+        Instance("one", Role.PRODUCTION, "flow-1", wave="internal"),
+        Instance("two", Role.PRODUCTION, "flow-2", service="web"),
+        Instance("closed", Role.PRODUCTION, "flow-3", skip="closed in 2019"),
+    )
+)
+WAVES = (Wave("internal", Portion(10, percent=True), 600.0),)
+SCOPE = Scope(FLEET, waves=WAVES, publishes=True, library="org:flow")
+SPLITS = st.sampled_from(
+    [Split.all_to("v1"), Split({"v1": 0.25, "v2": 0.75}, "COOKIE"), Split({"v2": 1.0}, "IP")]
+)
+GRADUAL = st.none() | st.builds(
+    Gradual,
+    st.sampled_from([(10.0, 50.0, 100.0), (0.5,)]),
+    st.sampled_from(["COOKIE", "IP"]),
+    st.sampled_from([0.0, 300.0]),
+)
+UNDOS = st.lists(
+    st.builds(
+        Undo, st.sampled_from(FLEET.instances), SPLITS, st.lists(SPLITS).map(tuple), st.just("r")
+    ),
+    min_size=1,
+    unique_by=lambda undo: undo.instance.id,
+)
+PLANS = st.one_of(
+    st.sampled_from(["a-branch", "master", "20200403-073034", "promote-20200403-073034"]).map(
+        lambda ref: plan_ref(parse_ref(ref, "master"), COMMIT, SCOPE)
+    ),
+    GRADUAL.map(lambda gradual: plan_promotion("v1", ["all"], SCOPE, gradual)),
+    UNDOS.map(plan_rollback),
+)
+
+
+@given(PLANS)
+def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
+    document = json.loads(json.dumps(plan_json(plan, "google")))
+    assert plan_of(document, FLEET) == plan
+
+
+def test_an_instance_that_is_gone_is_named() -> None:
+    plan = plan_promotion("v1", ["two"], SCOPE)
+    document = plan_json(plan, "google")
+    with pytest.raises(UsageError, match="two"):
+        plan_of(document, Fleet(FLEET.instances[:3]))
