@@ -171,6 +171,22 @@ def test_a_read_waits_as_long_as_the_server_asks(tmp_path: Path) -> None:
     assert busy == []
 
 
+def test_zeros_are_sent(tmp_path: Path) -> None:
+    """As gcloud sends them, and its library for Python does not."""
+    scaling = {"standardSchedulerSettings": {"minInstances": 0}}
+    bodies = []
+
+    async def body(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == "POST":
+            bodies.append(await request.json())
+        return await handler(request)
+
+    with Sandbox(tmp_path, [App("akvoflow-1")], middlewares=[web.middleware(body)]) as sandbox:
+        engine = AppEngine(sandbox.url, AnonymousCredentials(), connections=2)
+        engine.create_version("akvoflow-1", "default", {**V0, "automaticScaling": scaling})
+    assert [found["automaticScaling"] for found in bodies] == [scaling]
+
+
 def test_credentials_of_other_tools_go_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

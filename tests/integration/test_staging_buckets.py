@@ -207,6 +207,14 @@ def test_a_file_that_has_changed_is_told_and_none_of_it_is_there(cloud: Cloud, s
     assert not cloud.has(A, files)
 
 
+def test_pieces_that_are_not_taken_are_sent_again(cloud: Cloud) -> None:
+    files = cloud.files(bytes(LARGE + 1))
+    lost = [web.Response(status=308)]
+    cloud.behaviour.answer = lambda r: lost.pop() if r.method == "PUT" and lost else None
+    ended(cloud.stager(files, A).bring(A, files, quiet))
+    assert cloud.has(A, files)
+
+
 def test_a_large_file_that_changes_on_its_way_is_told(cloud: Cloud) -> None:
     files = cloud.files(bytes(PIECE + LARGE))
     (path,) = files.here.values()

@@ -117,14 +117,17 @@ class _Pieces:
     at: int | None = 0
 
     def advance(self) -> None:
-        """Send a piece; after a failure, what the server lacks. Raises HTTPError."""
+        """Send a piece; after a failure, what the server lacks. Raises HTTPError, and ServiceError
+        where the server has no more of it than before."""
         at, self.at = self.at, None
         if at is None:
             at = self._put(b"", "*")
         if at < self.size:
             self.stream.seek(at)
             piece = self.stream.read(PIECE)
-            at = self._put(piece, f"{at}-{at + len(piece) - 1}")
+            before, at = at, self._put(piece, f"{at}-{at + len(piece) - 1}")
+            if at <= before:
+                raise ServiceError("UNKNOWN", "Cloud Storage has taken nothing of a piece")
         self.at = at
 
     def _put(self, content: bytes, where: str) -> int:
