@@ -74,11 +74,15 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Move an instance's traffic, at once unless it is to be ``gradual``."""
+    """Move an instance's traffic, at once unless it is to be ``gradual``.
+
+    ``undoes`` is the run before which the instance was served this way, in a rollback.
+    """
 
     instance: Instance
     to: Split
     gradual: Gradual | None = None
+    undoes: str | None = None
 
 
 Step = Build | Publish | Deploy | Verify | Promote
@@ -222,7 +226,7 @@ def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> P
             hint="`flowdeploy history` lists the runs on record; `flowdeploy promote VERSION"
             " INSTANCE` gives an instance a version that no run has replaced.",
         )
-    steps = {undo.instance.id: Promote(undo.instance, undo.back) for undo in undos}
+    steps = {undo.instance.id: Promote(undo.instance, undo.back, undoes=undo.run) for undo in undos}
     uat, production = _by_role(tuple(undo.instance for undo in undos))
     stages = (
         Stage("verify", tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)),

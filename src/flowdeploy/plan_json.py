@@ -71,12 +71,13 @@ def step_json(step: Step, version: str | None = None) -> dict[str, Any]:
         case Verify(instance, to, left):
             expected = {"left": [split.as_json() for split in left]} if left else {}
             return {**named, "instance": instance.id, **_split_json(to, version), **expected}
-        case Promote(instance, to, gradual):
+        case Promote(instance, to, gradual, undoes):
             return {
                 **named,
                 "instance": instance.id,
                 **_split_json(to, version),
                 **_gradual_json(gradual),
+                **({"undoes": undoes} if undoes else {}),
             }
         case _:
             assert_never(step)
@@ -129,7 +130,8 @@ def _step_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> 
             return Verify(fleet[document["instance"]], _split_of(document, version), left)
         case "promote":
             to = _split_of(document, version)
-            return Promote(fleet[document["instance"]], to, _gradual_of(document))
+            gradual = _gradual_of(document)
+            return Promote(fleet[document["instance"]], to, gradual, document.get("undoes"))
         case other:
             raise ValueError(f"there is no step {other!r}")
 

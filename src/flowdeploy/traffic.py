@@ -58,7 +58,7 @@ class Split:
         there with one version, for the Admin API takes no other split without a shardBy.
         """
         versions = {*self.live, *other.live}
-        if any(abs(self._share(v) - other._share(v)) > SAME for v in versions):
+        if any(abs(self.share(v) - other.share(v)) > SAME for v in versions):
             return False
         return self.shard_by == other.shard_by or len(versions) < 2
 
@@ -72,7 +72,7 @@ class Split:
         version whose part rounds to zero gets none. Where there is no other, or for
         100 percent, the version gets everything, with no shardBy.
         """
-        others = {v: Fraction(self._share(v)) for v in self.live if v != version}
+        others = {v: Fraction(self.share(v)) for v in self.live if v != version}
         if percent >= 100 or not others:
             return Split.all_to(version)
         units = UNITS.get(shard_by, FEWEST_UNITS)
@@ -80,7 +80,8 @@ class Split:
         parts = {version: given, **_divided(units - given, others)}
         return Split({v: part / units for v, part in parts.items() if part}, shard_by)
 
-    def _share(self, version: str) -> float:
+    def share(self, version: str) -> float:
+        """The version's part of the traffic, from 0 to 1."""
         return self.allocations.get(version, 0.0)
 
     def as_json(self) -> dict[str, Any]:

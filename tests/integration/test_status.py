@@ -63,6 +63,7 @@ def test_every_instance_has_a_row(project: Project) -> None:
         "wave": "internal",
         "live": {"1": 1},
         "dark": ["3", "2"],
+        "previous": None,
         "room": 207,
         "operations": [],
         "skip": None,
@@ -86,12 +87,39 @@ def test_a_version_is_live_dark_or_missing(project: Project) -> None:
     }
 
 
+def test_what_a_rollback_would_give_back_is_told(project: Project) -> None:
+    for name in ("akvoflow-1", "akvoflow-2"):
+        project.remote.put_version(name, "2")
+    project.remote.split("akvoflow-2", {"1": 0.9, "2": 0.1})
+    project.report("promote", "2", "akvoflow-1", "akvoflow-2")
+    rows = _status(project)
+    assert rows["akvoflow-1"]["previous"]["allocations"] == {"1": 1}
+    assert rows["akvoflow-2"]["previous"] == {
+        "allocations": {"1": 0.9, "2": 0.1},
+        "shard_by": "IP",
+    }
+    assert rows["akvoflow-3"]["previous"] is None
+    project.report("rollback", "akvoflow-2")
+    assert _status(project)["akvoflow-2"]["live"] == {"1": 0.9, "2": 0.1}
+
+
+def test_records_that_cannot_be_read_leave_the_rest_of_a_row(project: Project) -> None:
+    project.remote.put_version("akvoflow-1", "2")
+    project.report("promote", "2", "akvoflow-1")
+    project.remote.fault("permission", target="/storage/*")
+    ended = project.run("status", "--format", "json")
+    assert ended.code == 0
+    assert {row["previous"] for row in ended.json} == {None}
+    assert ended.json[2]["live"] == {"2": 1}
+    assert "Note: what was served before is not known: " in ended.err
+
+
 def test_the_table_is_for_people(project: Project) -> None:
     project.remote.put_version("akvoflow-2", "2")
     project.remote.split("akvoflow-2", {"1": 0.9, "2": 0.1})
     ended = project.run("status")
     header, *lines = ended.out.splitlines()
-    assert header.split() == ["INSTANCE", "LIVE", "DARK", "ROOM", "OPERATION", "NOTE"]
+    assert header.split() == ["INSTANCE", "LIVE", "DARK", "PREVIOUS", "ROOM", "OPERATION", "NOTE"]
     assert "1 90%, 2 10%" in lines[3]
     assert "skipped: closed in 2019" in lines[5]
     assert ended.err == ""

@@ -19,6 +19,12 @@ from flowdeploy.errors import ConfigError
 if TYPE_CHECKING:
     from flowdeploy.config import Config, Problem
 
+# Source: the lifecycle rule that App Engine gives a staging bucket when it makes it.
+FLEETING = (
+    "records: are kept in UAT1's staging bucket, which loses objects that are 15 days old:"
+    " `records: gs://A-BUCKET-OF-YOURS/flowdeploy` keeps releases deployable and runs undoable"
+)
+
 
 @click.group("config")
 @common_options()
@@ -60,7 +66,7 @@ def _print_json(here: Session, found: Sequence[Problem]) -> None:
         "schema": 1,
         "config": str(here.config_path),
         "problems": [asdict(problem) for problem in found],
-        "warnings": [] if found else list(here.config.warnings),
+        "warnings": [] if found else _remarks(here.config),
     }
     click.echo(json.dumps(document, indent=2))
 
@@ -78,5 +84,9 @@ def _confirm(config: Config) -> None:
     )
     for instance in skipped:
         say(console, f"  {instance.id}: {instance.skip}")
-    for warning in config.warnings:
-        note(warning)
+    for remark in _remarks(config):
+        note(remark)
+
+
+def _remarks(config: Config) -> list[str]:
+    return [*config.warnings, *([FLEETING] if config.records is None else [])]

@@ -110,8 +110,9 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
 
 
 def _new_name(started: datetime) -> str:
-    """Runs sort by their names as they began."""
-    return f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """Runs sort by their names as they began, to the millisecond: what is later undoes, and
+    keeps a run from being gone on with."""
+    return f"{started:%Y%m%d-%H%M%S}-{started.microsecond // 1000:03}{secrets.token_hex(2)}"
 
 
 def _limits(session: Session, options: Options) -> Limits:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from flowdeploy.cli.options import LISTS, common_options
+from flowdeploy.cli.parameters import RunName
 from flowdeploy.cli.past import found, past
 from flowdeploy.cli.session import Session, session
 
@@ -17,10 +18,10 @@ from flowdeploy.cli.session import Session, session
 Examples:
   flowdeploy history
   flowdeploy history --limit 100 --format csv
-  flowdeploy history 20200403-081502-a1b2
-  flowdeploy history 20200403-081502-a1b2 --format json""",
+  flowdeploy history 20200403-081502-034a1b2
+  flowdeploy history 20200403-081502-034a1b2 --format json""",
 )
-@click.argument("run", required=False)
+@click.argument("run", required=False, type=RunName())
 @click.option(
     "--limit",
     type=click.IntRange(min=1),

@@ -99,6 +99,19 @@ class Ids(click.ParamType[tuple[str, ...]]):
         return instance_ids(ctx, param, incomplete)
 
 
+class RunName(click.ParamType[str]):
+    """A run's name; completed from the records of this machine."""
+
+    name = "RUN"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from flowdeploy.cli.completion import run_names
+
+        return run_names(ctx, param, incomplete)
+
+
 class Id(click.ParamType[str]):
     """Google's id of a project or service, in the form that the configuration asks for."""
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from flowdeploy.checks import Finding, grouped
 from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.effective import Known, known_settings
 from flowdeploy.cli.notes import note
@@ -51,17 +54,23 @@ def command(
     show(plan, source, here)
 
 
-def show(plan: Plan, source: Source, here: Session, *, look: bool = False) -> list[Row] | None:
+def show(
+    plan: Plan, source: Source, here: Session, refusals: Sequence[Finding] | None = None
+) -> list[Row] | None:
     """Print a plan, and on standard error what would keep `run` from beginning it.
 
-    ``look``, as --verbose: read how the instances stand, and give that back.
+    With ``refusals``, which are what a look at the instances has found, or with --verbose:
+    read how the instances stand, and give that back.
     """
+    look = refusals is not None or here.settings.verbose
     known = known_settings(plan, here.config)
-    fleet, unread = _fleet(plan, here) if look or here.settings.verbose else (None, ())
+    fleet, unread = _fleet(plan, here) if look else (None, ())
     if here.settings.format == "json":
         document = {**plan_json(plan, here.target), "settings": known.settings}
         if fleet is not None:
             document["fleet"] = fleet
+        if refusals is not None:
+            document["refusals"] = [asdict(finding) for finding in refusals]
         click.echo(json.dumps(document, indent=2, default=str))
     else:
         _print(plan, known, fleet, here)
@@ -71,6 +80,7 @@ def show(plan: Plan, source: Source, here: Session, *, look: bool = False) -> li
             *source.objections,
             *known.objections,
             *unread,
+            *(f"would be refused: {line}" for line in grouped(refusals or ())),
         ):
             note(objection)
     return fleet

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowdeploy.cli.checkout import Source
+from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import (
     DurationType,
@@ -19,12 +20,12 @@ from flowdeploy.cli.parameters import (
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError, Refused, UsageError
-from flowdeploy.plan import Gradual, Plan, plan_promotion
+from flowdeploy.plan import Gradual, Plan, Verify, plan_promotion
 from flowdeploy.refs import parse_version
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
-    from flowdeploy.display.tables import Row
+    from flowdeploy.checks import Finding
 
 
 @click.command(
@@ -103,10 +104,7 @@ def carry_out(
 ) -> None:
     """Show the plan of a promotion or a rollback with how the instances stand, or execute it."""
     if dry_run:
-        from flowdeploy.cli.plan import show
-
-        rows = show(plan, Source(None), here, look=True)
-        click.get_current_context().exit(_foreseen(rows))
+        click.get_current_context().exit(_foresee(plan, here, orders))
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Claim, Orders
 
@@ -114,8 +112,33 @@ def carry_out(
     execute(plan, here, Options(jobs, max_failures, Orders(**orders), claim=claim))
 
 
-def _foreseen(rows: Sequence[Row] | None) -> int:
-    """The exit code of a dry run: 4 where VERSION is missing, 1 where that cannot be known."""
-    if rows is None or any(row["error"] for row in rows):
-        return FlowdeployError.exit_code
-    return Refused.exit_code if any(row.get("state") == "missing" for row in rows) else 0
+def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:
+    """Print the plan. The exit code of a dry run: 4 where the checks would refuse, by all that
+    is read, 1 where that cannot be known."""
+    from flowdeploy.cli.plan import show
+
+    try:
+        refusals = _refusals(plan, here, force=orders["force"])
+    except FlowdeployError as error:
+        show(plan, Source(None), here, ())
+        note(f"it cannot be known what would be refused: {error.message}")
+        return error.exit_code
+    show(plan, Source(None), here, refusals)
+    refused = {finding.instance for finding in refusals}
+    allowed = orders["skip_unready"] and len(refused) < len(_checks(plan))
+    return Refused.exit_code if refused and not allowed else 0
+
+
+def _refusals(plan: Plan, here: Session, *, force: bool) -> tuple[Finding, ...]:
+    from flowdeploy.executors.clients.cloud import Cloud
+    from flowdeploy.executors.instance.verify import Gate
+
+    config = here.config
+    with here.endpoints() as endpoints:
+        cloud = Cloud.connect(endpoints, config.rollout.jobs)
+        gate = Gate(cloud, own_descriptors=config.descriptors is not None, force=force)
+        return gate.foresee(_checks(plan))
+
+
+def _checks(plan: Plan) -> list[Verify]:
+    return [s for stage in plan.stages for s in stage.steps if isinstance(s, Verify)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ import click
 
 from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.parameters import rollout_options, take_over_option
+from flowdeploy.cli.parameters import RunName, rollout_options, take_over_option
 from flowdeploy.cli.past import found, past
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import Refused
 from flowdeploy.plan import Build, Plan
+from flowdeploy.report import RunOutcome
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   flowdeploy history
-  flowdeploy resume 20200403-081502-a1b2""",
+  flowdeploy resume 20200403-081502-034a1b2""",
 )
-@click.argument("run")
+@click.argument("run", type=RunName())
 @take_over_option
 @rollout_options
 @common_options()
@@ -42,10 +44,14 @@ def command(
     """Go on with RUN, here or on another machine: do what is missing of its plan.
 
     What is true is asked of App Engine; what is done is found done. Refused where a later
-    run has changed one of the instances, for then nobody can say what is meant.
+    run has changed one of the instances, for then nobody can say what is meant. Of a run
+    that has succeeded nothing is missing.
     """
     here = session()
     record = _resumable(here, run)
+    if record.report and record.report["outcome"] == RunOutcome.SUCCEEDED:
+        _confirm(record, here)
+        return
     plan = _plan(record, here)
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Claim
@@ -66,6 +72,14 @@ def _resumable(here: Session, name: str) -> Run:
                 hint="Say anew what is meant: run, promote or rollback.",
             )
     return run
+
+
+def _confirm(run: Run, here: Session) -> None:
+    """Say that nothing is missing; as JSON, the report of old says it."""
+    if here.settings.format == "json":
+        click.echo(json.dumps(run.report, indent=2))
+    else:
+        click.echo(f"Run {run.name} has succeeded: nothing is left to do.")
 
 
 def _plan(run: Run, here: Session) -> Plan:

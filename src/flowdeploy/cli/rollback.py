@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.parameters import Ids, promotion_options, rollout_options
+from flowdeploy.cli.parameters import Ids, RunName, promotion_options, rollout_options
 from flowdeploy.cli.past import found, past
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.promote import carry_out
@@ -28,10 +28,10 @@ Examples:
   flowdeploy rollback all
   flowdeploy rollback akvoflow-23 akvoflow-24
   flowdeploy rollback all --dry-run
-  flowdeploy rollback all --run 20200403-081502-a1b2""",
+  flowdeploy rollback all --run 20200403-081502-034a1b2""",
 )
 @click.argument("instances", nargs=-1, required=True, type=Ids(), metavar="all|INSTANCE...")
-@click.option("--run", metavar="RUN", help="The run to undo, a rollback or not.")
+@click.option("--run", type=RunName(), metavar="RUN", help="The run to undo, a rollback or not.")
 @promotion_options
 @rollout_options
 @common_options()

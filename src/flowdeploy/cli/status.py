@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from flowdeploy.display.tables import Column, Row
     from flowdeploy.executors.clients.appengine import AppEngine
     from flowdeploy.executors.instance.drifting import Drifting
+    from flowdeploy.traffic import Split
 
+NOTHING: Mapping[str, Split] = MappingProxyType({})
 Seen = TypeVar("Seen")
 UNREAD, DRIFT = 1, 4  # exit codes: an instance could not be read; one is not as it should be
 
@@ -69,22 +72,42 @@ def engine_for(here: Session) -> Iterator[AppEngine]:
 
 
 def standing_rows(
-    here: Session, engine: AppEngine, instances: Sequence[Instance], version: str | None
+    here: Session,
+    engine: AppEngine,
+    instances: Sequence[Instance],
+    version: str | None,
+    previous: Mapping[str, Split] = NOTHING,
 ) -> list[Row]:
     """A row for each instance, errors included."""
     from flowdeploy.display.status import status_row
     from flowdeploy.executors.instance.observe import standing
 
     seen = _looked_at(here, instances, lambda instance: standing(engine, instance))
-    return [status_row(instance, seen.get(instance.id), version) for instance in instances]
+    return [
+        status_row(each, seen.get(each.id), version, previous.get(each.id)) for each in instances
+    ]
 
 
 def _show_standing(here: Session, engine: AppEngine, version: str | None) -> int:
     from flowdeploy.display.status import columns
 
-    rows = standing_rows(here, engine, here.config.fleet.instances, version)
-    _print(rows, columns(with_state=version is not None), here)
+    instances = here.config.fleet.instances
+    rows = standing_rows(here, engine, instances, version, _previous(here, instances))
+    _print(rows, columns(with_state=version is not None, with_previous=True), here)
     return UNREAD if any(row["error"] for row in rows) else 0
+
+
+def _previous(here: Session, instances: Sequence[Instance]) -> Mapping[str, Split]:
+    """What `rollback` would give each instance back; nothing where the records cannot be read."""
+    from flowdeploy.cli.past import past
+
+    working = [instance for instance in instances if not instance.skip]
+    try:
+        with past(here) as records:
+            return {undo.instance.id: undo.back for undo in records.undoing(working).undos}
+    except FlowdeployError as error:
+        note(f"what was served before is not known: {error.message}")
+        return NOTHING
 
 
 def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:

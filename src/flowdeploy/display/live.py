@@ -80,6 +80,9 @@ class LiveProgress:
     def said(self, text: str) -> None:
         self._lines.append(literal(text))
 
+    def waiting(self, text: str) -> None:
+        self.said(text)
+
     def frame(self) -> Frame:
         """The display as it is now."""
         return Frame(self._view, time.monotonic())

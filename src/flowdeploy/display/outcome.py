@@ -38,10 +38,13 @@ def is_listed(step: StepReport) -> bool:
 def remarks(report: Report) -> list[str]:
     """What else is to be said of steps and plan; what is so of many instances is said once."""
     rowless = [step for step in report.steps if not is_listed(step)]
-    folded = gathered(((s.stage, result(s)), instance_name(s.step)) for s in rowless)
+    folded = gathered(((s.stage, s.succeeded, result(s)), instance_name(s.step)) for s in rowless)
     notes = gathered((note, where(step)) for step in report.steps for note in step.notes)
     return [
-        *(_colons(stage, said, ", ".join(names)) for (stage, said), names in folded.items()),
+        *(
+            _colons(stage, said, counted(names) if passed else ", ".join(names))
+            for (stage, passed, said), names in folded.items()
+        ),
         *(f"{', '.join(names)}: {note}" for note, names in notes.items()),
         *(left_out(report.plan) if report.plan else []),
     ]
@@ -93,6 +96,8 @@ def _by_standing(report: Report) -> dict[str, list[str]]:
 
 
 def _standing(step: StepReport) -> str:
+    if step.succeeded and isinstance(step.step, Promote) and step.step.undoes:
+        return "rolled back"
     if step.state and (step.succeeded or step.state not in _SERVING):
         return _STANDING.get(step.state, str(step.state))
     return str(step.outcome).replace("-", " ")

@@ -49,6 +49,9 @@ class PlainProgress:
     def said(self, text: str) -> None:
         say(self._console, text)
 
+    def waiting(self, text: str) -> None:
+        self.said(text)
+
     def _say_of(self, report: StepReport, text: str) -> None:
         self._say(report.stage, instance_name(report.step), text)
 

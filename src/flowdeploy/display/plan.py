@@ -13,7 +13,7 @@ from flowdeploy.display.tables import padded
 from flowdeploy.display.terminal import Line, literal, say_blocks
 from flowdeploy.display.text import clean, gathered, wrapped
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
-from flowdeploy.plan import Plan, Stage, action
+from flowdeploy.plan import ROLLBACK, Plan, Stage, action
 
 
 def render(plan: Plan, target: str, console: Console, further: Sequence[Line] = ()) -> None:
@@ -70,6 +70,8 @@ def _unless_all(names: list[str], settings: Settings) -> str:
 
 def _headline(plan: Plan) -> str:
     source = f", from {plan.ref}" if plan.ref else ""
+    if plan.kind == ROLLBACK:
+        return f"Plan: rollback to {plan.version or 'what was served before'}"
     return f"Plan: {plan.kind} {plan.version or UNKNOWN_YET}{source}"
 
 

@@ -28,19 +28,33 @@ class ProgressListener(Listener, Protocol):
     def said(self, text: str) -> None:
         """A sentence about the run as a whole."""
 
+    def waiting(self, text: str) -> None:
+        """The run stands still until somebody else is done, which nobody should have to guess."""
+
+
+class QuietProgress(PlainProgress):
+    """Says what the run waits for, and nothing else."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        super().__init__(plan, Console(quiet=True))
+        self._heard = console
+
+    def waiting(self, text: str) -> None:
+        say(self._heard, text)
+
 
 @contextmanager
 def listener(
     plan: Plan, target: str, *, console: Console, quiet: bool = False, verbose: bool = False
 ) -> Iterator[ProgressListener]:
-    """Show on ``console`` what happens meanwhile: the target first, and nothing else if ``quiet``.
+    """Show on ``console`` what happens meanwhile, after the target; if ``quiet``, only waits.
 
     ``verbose`` adds to plain lines when each step begins and what it is doing,
     which the live display shows anyway.
     """
     say(console, target_line(target))
     if quiet:
-        yield PlainProgress(plan, Console(quiet=True))
+        yield QuietProgress(plan, console)
     elif takes_live_display(console):
         with live_progress(plan, console) as progress:
             yield progress

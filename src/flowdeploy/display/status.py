@@ -11,6 +11,7 @@ from flowdeploy.drift import Difference
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.fleet import Instance
 from flowdeploy.report import error_json
+from flowdeploy.traffic import Split
 
 _NAMED = 3  # dark versions in a cell; further ones are counted
 
@@ -24,9 +25,12 @@ def _note(row: Row) -> str:
 _INSTANCE = Column("INSTANCE", lambda row: row["instance"])
 _NOTE = Column("NOTE", _note)
 _STATE = Column("STATE", lambda row: _or_dash(row["state"]))
-_STANDING = (
+_LIVE = (
     Column("LIVE", lambda row: _shares(row["live"])),
     Column("DARK", lambda row: _first(row["dark"])),
+)
+_PREVIOUS = Column("PREVIOUS", lambda row: _shares((row["previous"] or {}).get("allocations")))
+_STANDING = (
     Column("ROOM", lambda row: _or_dash(row["room"])),
     Column("OPERATION", lambda row: _first(row["operations"])),
     _NOTE,
@@ -42,15 +46,23 @@ DRIFT_COLUMNS = (
 )
 
 
-def columns(*, with_state: bool) -> tuple[Column, ...]:
+def columns(*, with_state: bool, with_previous: bool = False) -> tuple[Column, ...]:
     """The columns of `status_row`; ``with_state`` where a version is asked for."""
-    return (_INSTANCE, *([_STATE] if with_state else []), *_STANDING)
+    state = [_STATE] if with_state else []
+    previous = [_PREVIOUS] if with_previous else []
+    return (_INSTANCE, *state, *_LIVE, *previous, *_STANDING)
 
 
 def status_row(
-    instance: Instance, seen: Standing | FlowdeployError | None, version: str | None
+    instance: Instance,
+    seen: Standing | FlowdeployError | None,
+    version: str | None,
+    previous: Split | None = None,
 ) -> Row:
-    """``seen`` is the error where there is one, and None for an instance that is skipped."""
+    """``seen`` is the error where there is one, and None for an instance that is skipped.
+
+    ``previous`` is what a rollback would give back.
+    """
     standing = seen if isinstance(seen, Standing) else None
     live = standing.split.allocations if standing and standing.split else {}
     row = {
@@ -61,6 +73,7 @@ def status_row(
         "wave": instance.wave,
         "live": dict(live) if standing else None,
         "dark": list(standing.waiting) if standing else None,
+        "previous": previous.as_json() if previous else None,
         "room": standing.room if standing else None,
         "operations": list(standing.operations) if standing else None,
         "skip": instance.skip,

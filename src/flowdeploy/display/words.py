@@ -59,8 +59,8 @@ def detail(step: Step) -> str:
             return str(traffic)
         case Verify():
             return "deployed and serving"
-        case Promote(_, to, gradual):
-            return _traffic(to, gradual)
+        case Promote(_, to, gradual, undoes):
+            return _traffic(to, gradual) + (f", as before run {undoes}" if undoes else "")
         case _:
             assert_never(step)
 
@@ -99,8 +99,8 @@ def _done(report: StepReport) -> str:
             return f"deployed, {report.state or traffic}"
         case Verify():
             return "ready"
-        case Promote():
-            return "promoted"
+        case Promote(undoes=undoes):
+            return "rolled back" if undoes else "promoted"
         case _:
             assert_never(report.step)
 
@@ -115,8 +115,8 @@ def _unchanged(report: StepReport) -> str:
             return f"already {report.state or traffic}"
         case Verify():
             return "ready"
-        case Promote():
-            return "already live"
+        case Promote(undoes=undoes):
+            return "already rolled back" if undoes else "already live"
         case _:
             assert_never(report.step)
 

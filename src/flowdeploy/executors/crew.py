@@ -61,7 +61,7 @@ class WorkCrew:
         if stage is self._job.plan.stages[0]:
             self._begin()
         if any(map(instance_of, stage.steps)):
-            self.logbook.lock(self._watcher.said)
+            self.logbook.lock(self._watcher.waiting)
         if stage.name == "publish":
             _all_of(self._check_library, self._check_deploys)
             self._keep()

@@ -14,7 +14,7 @@ from flowdeploy.fleet import Instance
 from flowdeploy.plan import Promote
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout import Done, Notify, Pause, Request, Running, StepFailed
-from flowdeploy.traffic import Split
+from flowdeploy.traffic import SAME, Split
 from flowdeploy.urls import live_url
 
 Waiting = Generator[Pause, None, object]  # what only waits, and changes nothing
@@ -47,9 +47,10 @@ def promote(move: Move, step: Promote, notify: Notify) -> Running:
     url = instance.url or live_url(instance.service, move.app.default_hostname)
     way = tuple(_way(step, before))
     if not way:
-        return Done(Outcome.UNCHANGED, State.LIVE, url, previous=before)
+        return Done(Outcome.UNCHANGED, State.LIVE, url, before, notes=_shared(step, before))
     _require_as_seen(before, move.seen)
-    done = Done(Outcome.DONE, State.DARK, url, before, notes=_backwards(step, before))
+    notes = (*_backwards(step, before), *_shared(step, way[-1]))
+    done = Done(Outcome.DONE, State.DARK, url, before, notes=notes)
     try:
         for present, split in pairwise((before, *way)):
             if done.state is State.LIVE:
@@ -77,10 +78,12 @@ def _way(step: Promote, before: Split) -> Iterator[Split]:
         if not before.same_as(step.to):
             yield step.to
         return
-    present = before.allocations.get(version, 0.0) * 100
+    has = before.share(version)
     for percent in step.gradual.percents:
-        if percent > present:
-            yield before.towards(version, percent, step.gradual.shard_by)
+        split = before.towards(version, percent, step.gradual.shard_by)
+        if split.share(version) > has + SAME:  # as App Engine can express it, and has it
+            yield split
+            has = split.share(version)
 
 
 def _require_as_seen(before: Split, seen: Split | None) -> None:
@@ -96,6 +99,11 @@ def _backwards(step: Promote, before: Split) -> tuple[str, ...]:
     version = step.to.only
     older = (live for live in before.live if version and is_older(version, live))
     return tuple(f"goes back from {live}" for live in older)
+
+
+def _shared(step: Promote, last: Split) -> tuple[str, ...]:
+    """What a gradual promotion leaves where it does not go all the way."""
+    return (f"the traffic stays divided: {last}",) if step.gradual and last.only is None else ()
 
 
 def _between(
