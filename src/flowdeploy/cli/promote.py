@@ -131,13 +131,12 @@ def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:
 
 def _refusals(plan: Plan, here: Session, *, force: bool) -> tuple[Finding, ...]:
     from flowdeploy.executors.clients.cloud import Cloud
-    from flowdeploy.executors.instance.verify import Gate
+    from flowdeploy.executors.instance.foresight import foreseen
 
-    config = here.config
+    own = here.config.descriptors is not None
     with here.endpoints() as endpoints:
-        cloud = Cloud.connect(endpoints, config.rollout.jobs)
-        gate = Gate(cloud, own_descriptors=config.descriptors is not None, force=force)
-        return gate.foresee(_checks(plan))
+        cloud = Cloud.connect(endpoints, here.config.rollout.jobs)
+        return foreseen(cloud, _checks(plan), own_descriptors=own, force=force)
 
 
 def _checks(plan: Plan) -> list[Verify]:

@@ -54,21 +54,14 @@ class Gate:
         own = (DEPLOYED_AS,) if self.own_descriptors else ()
         self._expected = expected(prospects, own, force=self.force)
 
-    def foresee(self, steps: Sequence[Verify]) -> tuple[Finding, ...]:
-        """What would be refused, by all that is read; no page is asked for. Raises ServiceError."""
-        self.look(steps, lambda _done, _total: None)
-        return tuple(
-            Finding(step.instance.id, message)
-            for step in steps
-            for message in objections(step, self._read(step), self._expected)
-        )
-
     def verify(self, step: Verify, notify: Notify) -> Running:
         """Whether the versions are there, as on the other instances, serving and well.
 
         Raises Refused where they are not, and ServiceError.
         """
-        seen = self._read(step)
+        seen = self._seen[step.instance.id]
+        if isinstance(seen, ServiceError):
+            raise seen
         if found := objections(step, seen, self._expected):
             raise Refused(
                 "; ".join(found),
@@ -107,12 +100,6 @@ class Gate:
                 details=grouped(sorted(findings, key=lambda finding: finding.instance)),
                 hint="`flowdeploy rollback` gives instances back what they served before.",
             )
-
-    def _read(self, step: Verify) -> Prospect:
-        seen = self._seen[step.instance.id]
-        if isinstance(seen, ServiceError):
-            raise seen
-        return seen
 
     def _move(self, step: Promote, notify: Notify) -> Move:
         seen = self._seen[step.instance.id]

@@ -1,0 +1,34 @@
+"""What the gate would refuse, by all that can be read before anything is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowdeploy.checks import Finding
+from flowdeploy.executors.clients.cloud import Cloud
+from flowdeploy.executors.instance import observe
+from flowdeploy.executors.instance.descriptors import DEPLOYED_AS
+from flowdeploy.executors.together import together
+from flowdeploy.gate import Prospect, expected, objections
+from flowdeploy.plan import Verify
+
+
+def foreseen(
+    cloud: Cloud, steps: Sequence[Verify], *, own_descriptors: bool, force: bool
+) -> tuple[Finding, ...]:
+    """The objections to these steps; no page of an instance is asked for. Raises ServiceError.
+
+    ``own_descriptors`` and ``force`` are as for `verify.Gate`.
+    """
+
+    def look(step: Verify) -> Prospect:
+        return observe.before_promotion(cloud.engine, step.instance, step.to)
+
+    seen = {step.instance.id: found for step, found in together(look, steps, cloud.connections)}
+    own = (DEPLOYED_AS,) if own_descriptors else ()
+    wanted = expected(seen.values(), own, force=force)
+    return tuple(
+        Finding(step.instance.id, message)
+        for step in steps
+        for message in objections(step, seen[step.instance.id], wanted)
+    )
