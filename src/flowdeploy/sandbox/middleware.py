@@ -81,6 +81,8 @@ async def _in_googles_form(request: web.Request, handler: Handler) -> web.Stream
         return error_response(error)
     except web.RequestPayloadError:
         return error_response(invalid("The request's body does not have its Content-Encoding."))
+    except ConnectionResetError:
+        return ConnectionDropped()  # whoever sent the request has died over it
     except web.HTTPException:
         if request.match_info.http_exception is None:
             raise
