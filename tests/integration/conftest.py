@@ -120,6 +120,13 @@ class Remote:
         metadata = sorted((o["metadata"] for o in operations), key=lambda m: m["insertTime"])
         return [m["method"].rpartition(".")[2] for m in metadata]
 
+    def moves(self, project: str) -> list[dict[str, Any]]:
+        """The splits that all changes of an app's traffic have led to, oldest first."""
+        operations = self.call("GET", f"/v1/apps/{project}/operations").get("operations", [])
+        moved = [o for o in operations if o["metadata"]["method"].endswith("UpdateService")]
+        moved.sort(key=lambda o: o["metadata"]["insertTime"])
+        return [o["response"]["split"] for o in moved]
+
     def live(self, project: str, service: str = "default") -> dict[str, float]:
         split = self.call("GET", f"/v1/apps/{project}/services/{service}")["split"]
         return dict(split["allocations"])
@@ -144,6 +151,18 @@ class Remote:
         """Somebody else's traffic split, by IP."""
         path = f"/v1/apps/{project}/services/default?updateMask=split"
         self.call("PATCH", path, {"split": {"allocations": allocations, "shardBy": "IP"}})
+
+    def advance(self, seconds: float) -> None:
+        """Put its clock forward."""
+        self.call("POST", "/_sandbox/clock", {"advance": seconds})
+
+    def forget(self) -> None:
+        """Empty the log of requests."""
+        self.call("DELETE", "/_sandbox/requests")
+
+    def heal(self) -> None:
+        """Disarm all faults."""
+        self.call("DELETE", "/_sandbox/faults")
 
     def disable(self, project: str) -> None:
         self.call(
@@ -300,3 +319,12 @@ def project(
         monkeypatch.chdir(root)
         monkeypatch.setenv("FLOWDEPLOY_SANDBOX", remote.url)
         yield Project(root, remote, capsys, monkeypatch)
+
+
+@pytest.fixture
+def fleet(project: Project) -> Project:
+    """The same, with a version ``v2`` dark on every production instance that is not skipped."""
+    for number in (1, 2, 3, 4, 5):
+        project.remote.put_version(f"akvoflow-{number}", "v2")
+    project.remote.forget()
+    return project
