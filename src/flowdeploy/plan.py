@@ -6,8 +6,8 @@ side by side, and the steps of one instance in the order listed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -48,6 +48,39 @@ class Deploy:
     traffic: Traffic
 
 
+class Phase(StrEnum):
+    """When a part of the configuration beside app.yaml is due.
+
+    With a deploy only what the live version cannot feel is added; what it could feel
+    comes with the traffic, some of it before and some after.
+    """
+
+    ADD = "add"
+    BEFORE_TRAFFIC = "before-traffic"
+    AFTER_TRAFFIC = "after-traffic"
+
+
+_PHASES = {
+    "index.yaml": {Phase.ADD},
+    "queue.yaml": {Phase.ADD, Phase.BEFORE_TRAFFIC},
+    "cron.yaml": {Phase.AFTER_TRAFFIC},
+    "dispatch.yaml": {Phase.AFTER_TRAFFIC},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Give an instance that part of the version's configuration which is due in a phase.
+
+    ``undoes`` are runs, the oldest first, what they have changed of it is taken back instead.
+    """
+
+    instance: Instance
+    phase: Phase
+    version: str | None = None
+    undoes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Gradual:
     """Traffic that moves in several steps: rising percentages, and ``pause`` seconds between.
@@ -85,7 +118,10 @@ class Promote:
     undoes: str | None = None
 
 
-Step = Build | Publish | Deploy | Verify | Promote
+Step = Build | Publish | Deploy | Configure | Verify | Promote
+
+
+CHANGING = Deploy | Configure | Promote  # the steps that change their instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +143,7 @@ class Stage:
 
     @property
     def changes_instances(self) -> bool:
-        return any(isinstance(step, Deploy | Promote) for step in self.steps)
+        return any(isinstance(step, CHANGING) for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +159,8 @@ class Plan:
     """``ref`` is None and ``kind`` the command's name where no ref was given.
 
     ``version`` and ``library_version`` are None where they follow from a commit
-    that nobody has named. ``not_applied`` are files of the staged folder that
-    take no effect; None where something is to be deployed that is not built yet.
+    that nobody has named. ``configs`` are the version's queue.yaml and the like, by
+    their paths; None where they are not known yet, and no step is planned for them.
     """
 
     ref: str | None
@@ -133,7 +169,7 @@ class Plan:
     stages: tuple[Stage, ...]
     library_version: str | None = None
     skipped: tuple[Skipped, ...] = ()
-    not_applied: tuple[str, ...] | None = ()
+    configs: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +206,8 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
         *_deploy_stage("production", production, version, Traffic.DARK),
     )
     skipped = uat_skipped + skipped
-    not_applied = None if uat or production else ()
-    return _reachable(Plan(ref.full, ref.kind, version, stages, library, skipped, not_applied))
+    configs = None if uat or production else ()
+    return _reachable(Plan(ref.full, ref.kind, version, stages, library, skipped, configs))
 
 
 def plan_promotion(
@@ -183,7 +219,7 @@ def plan_promotion(
     """
     instances, skipped = named(names, scope)
     stages = _promotion_stages(version, instances, scope, gradual)
-    return Plan(None, "promote", version, stages, skipped=skipped)
+    return Plan(None, "promote", version, stages, skipped=skipped, configs=None)
 
 
 def named(names: Sequence[str], scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
@@ -206,12 +242,26 @@ class Undo:
     """What a rollback gives an instance ``back``, provided that it serves what ``run`` left it.
 
     A run that moved the traffic in several steps may have ended at any of them.
+    ``configured`` are the runs that changed the instance's configuration since, the
+    oldest first, by phase.
     """
 
     instance: Instance
     back: Split
     left: tuple[Split, ...]
     run: str
+    configured: Mapping[Phase, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Traffic between the parts of the configuration that came before and after it."""
+        before, after = (
+            [Configure(self.instance, phase, undoes=runs)]
+            if (runs := self.configured.get(phase))
+            else []
+            for phase in (Phase.BEFORE_TRAFFIC, Phase.AFTER_TRAFFIC)
+        )
+        return (*before, Promote(self.instance, self.back, undoes=self.run), *after)
 
 
 def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> Plan:
@@ -226,12 +276,12 @@ def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> P
             hint="`flowdeploy history` lists the runs on record; `flowdeploy promote VERSION"
             " INSTANCE` gives an instance a version that no run has replaced.",
         )
-    steps = {undo.instance.id: Promote(undo.instance, undo.back, undoes=undo.run) for undo in undos}
+    steps = {undo.instance.id: undo.steps for undo in undos}
     uat, production = _by_role(tuple(undo.instance for undo in undos))
     stages = (
         Stage("verify", tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)),
         *(
-            Stage(name, tuple(steps[instance.id] for instance in group))
+            Stage(name, tuple(step for instance in group for step in steps[instance.id]))
             for name, group in (("uat", uat), ("production", production))
             if group
         ),
@@ -255,14 +305,14 @@ def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
         *_deploy_stage("uat", uat, version, Traffic.DARK),
         *_deploy_stage("production", production, version, Traffic.DARK),
     )
-    return _reachable(Plan(None, "deploy", version, stages))
+    return _reachable(Plan(None, "deploy", version, stages, configs=None))
 
 
 def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
     assert ref.version is not None  # noqa: S101  (parse_ref gives every promote tag its version)
     instances, skipped = _production(scope)
     stages = _promotion_stages(ref.version, instances, scope)
-    return Plan(ref.full, ref.kind, ref.version, stages, skipped=skipped)
+    return Plan(ref.full, ref.kind, ref.version, stages, skipped=skipped, configs=None)
 
 
 def _promotion_stages(
@@ -360,6 +410,55 @@ def _refuse_skipped(instances: Sequence[Instance]) -> None:
         )
 
 
+def configured(plan: Plan, configs: tuple[str, ...]) -> Plan:
+    """The plan once the version's configuration files are known: with steps for what they say.
+
+    A rollback takes back what was there, whatever any file says.
+    """
+    if plan.kind == ROLLBACK:
+        return plan
+    names = {path.rpartition("/")[2] for path in configs}
+    phases = {phase for name in names for phase in _PHASES.get(name, set())}
+
+    def around(step: Step) -> tuple[Step, ...]:
+        if isinstance(step, Configure) and not step.undoes:
+            return ()  # planned for what an earlier build had left
+        before, after = _phases_around(step)
+        return (
+            *(_configure(step, phase) for phase in before if phase in phases),
+            step,
+            *(_configure(step, phase) for phase in after if phase in phases),
+        )
+
+    stages = (
+        replace(stage, steps=tuple(each for step in stage.steps for each in around(step)))
+        for stage in plan.stages
+    )
+    return replace(plan, stages=tuple(stages), configs=configs)
+
+
+def _phases_around(step: Step) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:
+    """What is due before a step, and after it.
+
+    A live deploy moves the traffic itself, and what is due before that as well.
+    """
+    match step:
+        case Deploy(traffic=Traffic.DARK):
+            return (Phase.ADD,), ()
+        case Deploy(traffic=Traffic.LIVE):
+            return (Phase.ADD,), (Phase.AFTER_TRAFFIC,)
+        case Promote():
+            return (Phase.BEFORE_TRAFFIC,), (Phase.AFTER_TRAFFIC,)
+        case _:
+            return (), ()
+
+
+def _configure(step: Step, phase: Phase) -> Configure:
+    assert isinstance(step, Deploy | Promote)  # noqa: S101  (nothing is due around others)
+    version = step.version if isinstance(step, Deploy) else step.to.only
+    return Configure(step.instance, phase, version)
+
+
 def _reachable(plan: Plan) -> Plan:
     """``plan``, once every version in it has a host name that DNS can carry."""
     for stage in plan.stages:
@@ -374,7 +473,7 @@ def instance_of(step: Step) -> Instance | None:
     match step:
         case Build() | Publish():
             return None
-        case Deploy(instance) | Verify(instance) | Promote(instance):
+        case Deploy(instance) | Configure(instance) | Verify(instance) | Promote(instance):
             return instance
         case _:
             assert_never(step)

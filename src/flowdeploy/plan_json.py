@@ -8,8 +8,10 @@ from typing import Any, assert_never
 from flowdeploy.fleet import Fleet
 from flowdeploy.plan import (
     Build,
+    Configure,
     Deploy,
     Gradual,
+    Phase,
     Plan,
     Promote,
     Publish,
@@ -35,7 +37,7 @@ def plan_json(plan: Plan, target: str) -> dict[str, Any]:
         "library_version": plan.library_version,
         "stages": [_stage_json(stage, plan.version) for stage in plan.stages],
         "skipped": [{"instance": s.instance, "reason": s.reason} for s in plan.skipped],
-        "not_applied": None if plan.not_applied is None else list(plan.not_applied),
+        "configs": None if plan.configs is None else list(plan.configs),
     }
 
 
@@ -46,7 +48,7 @@ def plan_of(document: Mapping[str, Any], fleet: Fleet) -> Plan:
     TypeError and ValueError for what is no plan.
     """
     version = document["version"]
-    not_applied = document["not_applied"]
+    configs = document["configs"]
     return Plan(
         document["ref"],
         document["kind"],
@@ -54,7 +56,7 @@ def plan_of(document: Mapping[str, Any], fleet: Fleet) -> Plan:
         tuple(_stage_of(stage, version, fleet) for stage in document["stages"]),
         document["library_version"],
         tuple(Skipped(**skipped) for skipped in document["skipped"]),
-        None if not_applied is None else tuple(not_applied),
+        None if configs is None else tuple(configs),
     )
 
 
@@ -68,6 +70,9 @@ def step_json(step: Step, version: str | None = None) -> dict[str, Any]:
             return {**named, "library": library, "version": of}
         case Deploy(instance, _, traffic):
             return {**named, "instance": instance.id, "traffic": str(traffic)}
+        case Configure(instance, phase, _, undoes):
+            taken_back = {"undoes": list(undoes)} if undoes else {}
+            return {**named, "instance": instance.id, "phase": str(phase), **taken_back}
         case Verify(instance, to, left):
             expected = {"left": [split.as_json() for split in left]} if left else {}
             return {**named, "instance": instance.id, **_split_json(to, version), **expected}
@@ -125,6 +130,10 @@ def _step_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> 
             return Publish(document["library"], document["version"])
         case "deploy":
             return Deploy(fleet[document["instance"]], version, Traffic(document["traffic"]))
+        case "configure":
+            undoes = tuple(document.get("undoes", ()))
+            of = None if undoes else version
+            return Configure(fleet[document["instance"]], Phase(document["phase"]), of, undoes)
         case "verify":
             left = tuple(Split.of_json(split) for split in document.get("left", ()))
             return Verify(fleet[document["instance"]], _split_of(document, version), left)

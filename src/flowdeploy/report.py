@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from flowdeploy.errors import FlowdeployError, Refused
-from flowdeploy.plan import Deploy, Plan, Promote, Step, action, instance_of
+from flowdeploy.plan import CHANGING, Plan, Promote, Step, action, instance_of
 from flowdeploy.traffic import Split
 
 
@@ -45,6 +45,9 @@ class Aspect(StrEnum):
 
     VERSION = "version"
     TRAFFIC = "traffic"
+    ADDITIONS = "additions"
+    QUEUES = "queues"
+    SCHEDULES = "schedules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ class Change:
     """What a step sets out to do to its instance: ``before`` → ``after``, as JSON.
 
     For traffic these are splits (`Split.as_json`), for a version its id (before: None).
+    For the rest they are resources of the APIs by their kind: indexes and queues that
+    are added with a deploy, queues' settings, cron jobs and dispatch rules. ``after`` is
+    None there until it has been read back, and is then put on record once more.
     """
 
     aspect: Aspect
@@ -113,7 +119,7 @@ class StepReport:
     @property
     def may_have_changed(self) -> bool:
         """Whether its instance may be other than before the run."""
-        if self.left_unchanged or not isinstance(self.step, Deploy | Promote):
+        if self.left_unchanged or not isinstance(self.step, CHANGING):
             return False
         if self.outcome is Outcome.FAILED:
             # A promotion begins with its version dark; one that ends there has moved nothing.
@@ -200,7 +206,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "skipped": [
             {"instance": s.instance, "reason": s.reason} for s in (plan.skipped if plan else ())
         ],
-        "not_applied": list(plan.not_applied or ()) if plan else [],
+        "configs": list(plan.configs or ()) if plan else [],
         "error": error_json(report.error) if report.error else None,
     }
 

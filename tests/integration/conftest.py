@@ -51,14 +51,13 @@ POM = """\
   <licenses><license><name>AGPL-3.0</name></license></licenses>
 </project>
 """
-# It stages four files and a queue.yaml, and keeps the environment that it was given.
+# It stages four files, and keeps the environment that it was given.
 BUILD = """\
 import json, os, pathlib, zipfile
 
 staging = pathlib.Path("target/staging")
 (staging / "WEB-INF").mkdir(parents=True, exist_ok=True)
 (staging / "app.yaml").write_text("runtime: java21\\napp_engine_apis: true\\n")
-(staging / "queue.yaml").write_text("queue: []\\n")
 for name in ("index.html", "WEB-INF/web.xml"):
     (staging / name).write_text(pathlib.Path("content.txt").read_text() + name)
 (staging / "WEB-INF/copy.xml").write_text((staging / "WEB-INF/web.xml").read_text())

@@ -53,7 +53,7 @@ def test_the_plan_of_a_release_is_the_contracts(project: Project) -> None:
             },
         ],
         "skipped": [{"instance": "akvoflow-37", "reason": "closed in 2019"}],
-        "not_applied": None,
+        "configs": None,
         "settings": None,
     }
 
@@ -104,21 +104,25 @@ def test_what_a_build_will_generate_is_known_after_it(project: Project) -> None:
     assert "tracked files differ from HEAD: pom.xml" in ended.err
 
 
-def test_a_plan_names_the_files_that_will_not_be_applied(project: Project) -> None:
+def test_a_plan_has_steps_for_the_configuration_files_of_an_earlier_build(
+    project: Project,
+) -> None:
     for path in ("queue.yaml", "WEB-INF/appengine-generated/cron.yaml"):
         project.write(f"target/staging/{path}", "")
     plan = project.run("plan", RELEASE, "--format", "json").json
-    assert plan["not_applied"] == ["queue.yaml", "WEB-INF/appengine-generated/cron.yaml"]
-    assert "WEB-INF/appengine-generated/cron.yaml" in project.run("plan", RELEASE).out
+    assert plan["configs"] == ["queue.yaml", "WEB-INF/appengine-generated/cron.yaml"]
+    uat = next(stage for stage in plan["stages"] if stage["name"] == "uat")
+    assert [step["action"] for step in uat["steps"]] == ["configure", "deploy", "configure"]
+    assert [step.get("phase") for step in uat["steps"]] == ["add", None, "after-traffic"]
 
 
 def test_a_folder_that_is_left_over_says_nothing_of_a_run(project: Project) -> None:
     project.write("target/staging/queue.yaml", "")
-    assert project.run("plan", "my-feature", "--format", "json").json["not_applied"] == []
-    assert project.report("run", "my-feature", "--allow-dirty")["not_applied"] == []
+    assert project.run("plan", "my-feature", "--format", "json").json["configs"] == []
+    assert project.report("run", "my-feature", "--allow-dirty")["configs"] == []
     project.edit("config/instances.yaml", "[python3 build.py]", '["false"]')
     report = project.report("run", RELEASE, "--allow-dirty")
-    assert (report["exit_code"], report["not_applied"]) == (1, [])
+    assert (report["exit_code"], report["configs"]) == (1, [])
 
 
 def test_a_promotion_can_be_planned_by_version(project: Project) -> None:

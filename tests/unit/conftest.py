@@ -23,7 +23,8 @@ def _label(step: Step) -> str:
 class _Crew:
     perform: Perform
     enter: Callable[[Stage], None]
-    leave: Callable[[Stage, Sequence[StepReport]], None]
+    leave: Callable[[Sequence[StepReport]], None]
+    refined: Callable[[Plan], Plan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,13 @@ def _carry_out(
     limits: Limits,
     *,
     enter: Callable[[Stage], None] = _ignore,
-    leave: Callable[[Stage, Sequence[StepReport]], None] = _ignore,
+    leave: Callable[[Sequence[StepReport]], None] = _ignore,
+    refined: Callable[[Plan], Plan] = lambda plan: plan,
     record: Callable[[Sequence[Placed], Sequence[Ended]], None] = _ignore,
     hear: Callable[[str], None] = _ignore,
 ) -> tuple[Result, list[str]]:
     log = _Log(hear)
-    crew = _Crew(perform, enter, leave)
+    crew = _Crew(perform, enter, leave, refined)
     return run(plan, crew, _Journal(record), log, limits), log.events
 
 

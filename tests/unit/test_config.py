@@ -101,13 +101,6 @@ def test_everything_that_can_be_written(tmp_path: Path) -> None:
     )
 
 
-def test_what_has_no_effect_yet_is_said(tmp_path: Path) -> None:
-    warnings = load(write(tmp_path, FULL)).warnings
-
-    assert "health: is not applied by this release" in warnings
-    assert all(warning.endswith(": is not applied by this release") for warning in warnings)
-
-
 def test_records_that_stay_local_need_no_warning(tmp_path: Path) -> None:
     assert load(write(tmp_path, MINIMAL + "records: local\n")).warnings == ()
 

@@ -51,7 +51,7 @@ def release(*, production: int) -> Plan:
             Stage("production", dark),
         ),
         skipped=(Skipped("akvoflow-37", "closed in 2019"),),
-        not_applied=("queue.yaml",),
+        configs=("queue.yaml",),
     )
 
 
@@ -96,7 +96,6 @@ production  akvoflow-3     deployed, dark      2.2  {}
 production  akvoflow-4     deployed, dark      2.2  {}
 
 Skipped: akvoflow-37: closed in 2019
-Not applied by this release of flowdeploy: queue.yaml
 
 Succeeded in 12.0s: 20200403-073034 is live on akvoflow-uat1 and dark on 4 instances
 Run: 20200403-080000-1f2e
@@ -138,7 +137,6 @@ production  akvoflow-3     failed                 70.0
 production: not started: akvoflow-4
 akvoflow-1: no manifest came back
 Skipped: akvoflow-37: closed in 2019
-Not applied by this release of flowdeploy: queue.yaml
 
 PERMISSION_DENIED on akvoflow-2, akvoflow-3
   The caller | may not
@@ -239,7 +237,6 @@ publish: not started
 uat: not started: akvoflow-uat1
 production: not started: akvoflow-1, akvoflow-2
 Skipped: akvoflow-37: closed in 2019
-Not applied by this release of flowdeploy: queue.yaml
 
 TOOL_FAILED on build
   `npm run build` ended with status 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,9 @@ from flowdeploy.errors import UsageError
 from flowdeploy.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.plan import (
     Build,
+    Configure,
     Deploy,
+    Phase,
     Plan,
     Promote,
     Publish,
@@ -18,10 +21,14 @@ from flowdeploy.plan import (
     Skipped,
     Stage,
     Traffic,
+    Undo,
     Verify,
+    action,
+    configured,
     plan_deploy,
     plan_promotion,
     plan_ref,
+    plan_rollback,
 )
 from flowdeploy.plan_json import plan_json
 from flowdeploy.refs import Commit, Kind, Ref, parse_ref
@@ -79,7 +86,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
                 BUILT,
                 (BUILD, publish(BUILT_LIBRARY), live(UAT2, BUILT)),
                 BUILT_LIBRARY,
-                not_applied=None,
+                configs=None,
             ),
         ),
         (
@@ -111,7 +118,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
                 (BUILD, publish(TAGGED_LIBRARY), live(UAT1, TAG), dark(ONE, TWO, THREE)),
                 TAGGED_LIBRARY,
                 LEFT_OUT,
-                not_applied=None,
+                configs=None,
             ),
         ),
         (
@@ -122,6 +129,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
                 TAG,
                 (verify(ONE, TWO, THREE), promote(ONE, TWO, THREE)),
                 skipped=LEFT_OUT,
+                configs=None,
             ),
         ),
     ],
@@ -136,7 +144,7 @@ def test_without_a_commit_a_build_has_no_version_yet() -> None:
         "trunk",
         None,
         (BUILD, publish(None), live(UAT2, None)),
-        not_applied=None,
+        configs=None,
     )
 
 
@@ -216,13 +224,14 @@ def test_promoting_all_leaves_out_what_is_skipped() -> None:
         TAG,
         (verify(ONE, TWO, THREE), promote(ONE, TWO, THREE)),
         skipped=LEFT_OUT,
+        configs=None,
     )
 
 
 def test_promoting_some_is_in_the_fleets_order_each_once() -> None:
     names = ["akvoflow-3", "akvoflow-1", "akvoflow-3"]
     assert plan_promotion(TAG, names, SCOPE) == Plan(
-        None, "promote", TAG, (verify(ONE, THREE), promote(ONE, THREE))
+        None, "promote", TAG, (verify(ONE, THREE), promote(ONE, THREE)), configs=None
     )
 
 
@@ -292,7 +301,7 @@ def test_a_promotion_of_nothing_or_of_the_unknown(names: list[str], fleet: Fleet
 
 def test_a_deploy_is_dark_wherever_and_nothing_else() -> None:
     assert plan_deploy(TAG, ["akvoflow-2", "akvoflow-1"], SCOPE) == Plan(
-        None, "deploy", TAG, (dark(ONE, TWO),)
+        None, "deploy", TAG, (dark(ONE, TWO),), configs=None
     )
     on_uat = Stage("uat", (Deploy(UAT1, TAG, Traffic.DARK),))
     assert plan_deploy(TAG, ["akvoflow-uat1"], SCOPE).stages == (on_uat,)
@@ -351,7 +360,7 @@ def test_a_release_as_json() -> None:
             },
         ],
         "skipped": [{"instance": "akvoflow-37", "reason": "closed in 2019"}],
-        "not_applied": None,
+        "configs": None,
     }
 
 
@@ -370,7 +379,7 @@ def test_a_promotion_as_json() -> None:
             {"name": "production", "steps": [{"action": "promote", "instance": "akvoflow-1"}]},
         ],
         "skipped": [],
-        "not_applied": [],
+        "configs": None,
     }
 
 
@@ -381,3 +390,57 @@ def test_what_is_known_after_the_build_is_null() -> None:
     assert document["stages"][1]["steps"] == [
         {"action": "publish", "library": None, "version": None}
     ]
+
+
+def test_configuration_files_bring_steps_around_deploys_and_promotions() -> None:
+    files = ("queue.yaml", "WEB-INF/appengine-generated/cron.yaml")
+    release = plan_ref(parse_ref(TAG), COMMIT, SCOPE)
+    uat, production = configured(release, files).stages[-2:]
+    assert uat.steps == (
+        Configure(UAT1, Phase.ADD, TAG),
+        Deploy(UAT1, TAG, Traffic.LIVE),
+        Configure(UAT1, Phase.AFTER_TRAFFIC, TAG),
+    )
+    assert production.steps[:2] == (
+        Configure(ONE, Phase.ADD, TAG),
+        Deploy(ONE, TAG, Traffic.DARK),
+    )
+    promotion = configured(plan_promotion(TAG, ["akvoflow-1"], SCOPE), files)
+    assert promotion.stages[1].steps == (
+        Configure(ONE, Phase.BEFORE_TRAFFIC, TAG),
+        Promote(ONE, Split.all_to(TAG)),
+        Configure(ONE, Phase.AFTER_TRAFFIC, TAG),
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "actions"),
+    [
+        ((), ["deploy"]),
+        (("index.yaml",), ["configure", "deploy"]),
+        (("dispatch.yaml",), ["deploy"]),
+    ],
+)
+def test_only_what_is_due_has_a_step(files: tuple[str, ...], actions: list[str]) -> None:
+    dark_only = plan_deploy(TAG, ["akvoflow-1"], SCOPE)
+    [stage] = configured(dark_only, files).stages
+    assert [action(step) for step in stage.steps] == actions
+
+
+def test_what_an_earlier_build_had_is_planned_anew() -> None:
+    plan = plan_ref(parse_ref(TAG), COMMIT, SCOPE)
+    stale = configured(plan, ("queue.yaml", "index.yaml"))
+    assert configured(stale, ()) == replace(plan, configs=())
+    assert configured(stale, ("cron.yaml",)) == configured(plan, ("cron.yaml",))
+
+
+def test_a_rollback_takes_the_configuration_back_around_the_traffic() -> None:
+    phases = {Phase.BEFORE_TRAFFIC: ("r1",), Phase.AFTER_TRAFFIC: ("r1", "r2")}
+    back = Split.all_to("v1")
+    plan = plan_rollback([Undo(ONE, back, (Split.all_to(TAG),), "r1", phases)])
+    assert plan.stages[1].steps == (
+        Configure(ONE, Phase.BEFORE_TRAFFIC, undoes=("r1",)),
+        Promote(ONE, back, undoes="r1"),
+        Configure(ONE, Phase.AFTER_TRAFFIC, undoes=("r1", "r2")),
+    )
+    assert configured(plan, ("queue.yaml",)) == plan

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from flowdeploy.errors import UsageError
 from flowdeploy.fleet import Fleet, Instance, Role, Wave
-from flowdeploy.plan import Gradual, Plan, Scope, Undo, plan_promotion, plan_ref, plan_rollback
+from flowdeploy.plan import (
+    Gradual,
+    Phase,
+    Plan,
+    Scope,
+    Undo,
+    configured,
+    plan_promotion,
+    plan_ref,
+    plan_rollback,
+)
 from flowdeploy.plan_json import plan_json, plan_of
 from flowdeploy.refs import Commit, parse_ref
 from flowdeploy.traffic import Split
@@ -38,9 +48,17 @@ GRADUAL = st.none() | st.builds(
     st.sampled_from(["COOKIE", "IP"]),
     st.sampled_from([0.0, 300.0]),
 )
+CONFIGURED = st.dictionaries(
+    st.sampled_from([Phase.BEFORE_TRAFFIC, Phase.AFTER_TRAFFIC]), st.just(("r", "s"))
+)
 UNDOS = st.lists(
     st.builds(
-        Undo, st.sampled_from(FLEET.instances), SPLITS, st.lists(SPLITS).map(tuple), st.just("r")
+        Undo,
+        st.sampled_from(FLEET.instances),
+        SPLITS,
+        st.lists(SPLITS).map(tuple),
+        st.just("r"),
+        CONFIGURED,
     ),
     min_size=1,
     unique_by=lambda undo: undo.instance.id,
@@ -54,8 +72,9 @@ PLANS = st.one_of(
 )
 
 
-@given(PLANS)
-def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
+@given(PLANS, st.sampled_from([None, (), ("queue.yaml", "cron.yaml")]))
+def test_a_plan_comes_back_as_it_was(plan: Plan, files: tuple[str, ...] | None) -> None:
+    plan = plan if files is None else configured(plan, files)
     document = json.loads(json.dumps(plan_json(plan, "google")))
     assert plan_of(document, FLEET) == plan
 

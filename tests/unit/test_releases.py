@@ -37,7 +37,7 @@ RELEASE = Release(
     modified=False,
     app_yaml="runtime: java21\n",
     manifest=Manifest((INDEX,)),
-    configs=("queue.yaml",),
+    configs={"queue.yaml": "queue:\n- {name: mail, rate: 5/s}\n"},
     library=LibraryRelease("org.akvo:flow", "1", (JAR,)),
     builder=Builder("ada", "ci-7", "20200403-080000-1234", "2020-04-03T08:00:00+00:00"),
 )
@@ -67,7 +67,7 @@ def test_a_record_says_all_that_is_known_of_a_release() -> None:
                 {"path": JAR.path, "size": 3, "sha1": "b" * 40, "sha256": "c" * 64},
             ],
         },
-        "configs": ["queue.yaml"],
+        "configs": {"queue.yaml": "queue:\n- {name: mail, rate: 5/s}\n"},
         "app_yaml": "runtime: java21\n",
         "files": [{"path": "index.html", "size": 5, "sha1": "a" * 40}],
     }
@@ -85,7 +85,7 @@ any_release = st.builds(
     modified=st.booleans(),
     app_yaml=texts,
     manifest=st.builds(Manifest, st.lists(files, max_size=5).map(tuple)),
-    configs=st.lists(texts, max_size=3).map(tuple),
+    configs=st.dictionaries(texts, texts, max_size=3),
     library=st.none()
     | st.builds(LibraryRelease, texts, texts, st.lists(library_files, max_size=3).map(tuple)),
     builder=st.builds(Builder, texts, texts, texts, texts),

@@ -201,7 +201,7 @@ def test_a_report_as_json() -> None:
             },
         ],
         "skipped": [{"instance": "akvoflow-37", "reason": "closed in 2019"}],
-        "not_applied": ["cron.yaml"],
+        "configs": ["cron.yaml"],
         "error": None,
     }
 

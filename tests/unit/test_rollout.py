@@ -365,8 +365,8 @@ def test_a_pause_follows_a_wave_unless_it_is_the_last(carry_out: CarryOut) -> No
 
 
 def test_a_wave_that_is_not_well_is_the_last(carry_out: CarryOut) -> None:
-    def leave(stage: Stage, steps: Sequence[StepReport]) -> None:
-        raise ServiceError("UNHEALTHY", f"{len(steps)} of {stage.name}")
+    def leave(steps: Sequence[StepReport]) -> None:
+        raise ServiceError("UNHEALTHY", f"{len(steps)} of {steps[0].stage}")
 
     waves = [production(i, wave=f":{i.id}") for i in (A, B)]
     result, _ = carry_out(plan(*waves), succeed, ONE_JOB, leave=leave)

@@ -255,8 +255,10 @@ from flowdeploy.traffic import Split
 class Crew:
     def enter(self, stage):
         pass
-    def leave(self, stage, steps):
+    def leave(self, steps):
         pass
+    def refined(self, plan):
+        return plan
     def perform(self, step, notify):
         notify("under way")
         yield Pause(3600)

@@ -82,7 +82,10 @@ class Scripted:
     def enter(self, stage: Stage) -> None:
         self.stage = stage.name
 
-    def leave(self, stage: Stage, steps: Sequence[StepReport]) -> None: ...
+    def refined(self, plan: Plan) -> Plan:
+        return plan
+
+    def leave(self, steps: Sequence[StepReport]) -> None: ...
 
     def perform(self, step: Step, notify: Notify) -> Running:
         fate = self.case.fates[self.stage, named(step)]

@@ -162,7 +162,16 @@ def test_files_that_gcloud_refuses_are_refused_before_anything_is_sent(folder: P
 
 def test_configurations_beside_the_application_are_found(folder: Path) -> None:
     put(folder, "dispatch.yaml", "WEB-INF/appengine-generated/cron.yaml", "sub/queue.yaml")
-    assert staging.read(folder).configs == (
-        "dispatch.yaml",
-        "WEB-INF/appengine-generated/cron.yaml",
-    )
+    (folder / "dispatch.yaml").write_text("dispatch: []\n")
+    (folder / "WEB-INF/appengine-generated/cron.yaml").write_text("cron:\n")
+    assert staging.read(folder).configs == {
+        "dispatch.yaml": "dispatch: []\n",
+        "WEB-INF/appengine-generated/cron.yaml": "cron:\n",
+    }
+
+
+def test_a_configuration_that_is_wrong_is_refused_with_file_and_line(folder: Path) -> None:
+    (folder / "queue.yaml").write_text("queue:\n- name: mail\n  rate: fast\n")
+    with pytest.raises(Refused) as refused:
+        staging.read(folder)
+    assert refused.value.details[0].startswith("queue.yaml:3: ")

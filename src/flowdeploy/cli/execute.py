@@ -145,7 +145,7 @@ def _roll_out(
         crew = WorkCrew(job, watcher)
         with closing(crew):
             result = _result(job, crew, watcher, limits)
-            report = reported(result, replace(job.plan, not_applied=crew.not_applied))
+            report = reported(result, crew.plan)
             _log(crew, report)
     return report
 

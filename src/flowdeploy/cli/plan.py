@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,10 @@ from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.effective import Known, known_settings
 from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.planning import Given, planned, ref_options
+from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_options
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Plan, instance_of
+from flowdeploy.plan import Plan, configured, instance_of
 from flowdeploy.plan_json import plan_json
 
 if TYPE_CHECKING:
@@ -64,35 +64,47 @@ def show(
     """
     look = refusals is not None or here.settings.verbose
     known = known_settings(plan, here.config)
+    plan = foreseen(plan, here.config.build.staging)
+    plan, configuration, unseen = _configuration(plan, here) if look else (plan, None, ())
     fleet, unread = _fleet(plan, here) if look else (None, ())
     if here.settings.format == "json":
         document = {**plan_json(plan, here.target), "settings": known.settings}
         if fleet is not None:
             document["fleet"] = fleet
+        if configuration is not None:
+            document["configuration"] = configuration
         if refusals is not None:
             document["refusals"] = [asdict(finding) for finding in refusals]
         click.echo(json.dumps(document, indent=2, default=str))
     else:
-        _print(plan, known, fleet, here)
+        _print(plan, known, fleet, here, configuration or {})
     if not here.settings.quiet:
         for objection in (
             *here.config.warnings,
             *source.objections,
             *known.objections,
             *unread,
+            *unseen,
             *(f"would be refused: {line}" for line in grouped(refusals or ())),
         ):
             note(objection)
     return fleet
 
 
-def _print(plan: Plan, known: Known, fleet: list[Row] | None, here: Session) -> None:
-    from flowdeploy.display.plan import render, settings_lines
+def _print(
+    plan: Plan,
+    known: Known,
+    fleet: list[Row] | None,
+    here: Session,
+    configuration: Mapping[str, Sequence[str]],
+) -> None:
+    from flowdeploy.display.plan import configuration_lines, render, settings_lines
     from flowdeploy.display.terminal import console_on
 
     console = console_on(sys.stdout, os.environ)
     verbose = here.settings.verbose
-    further = settings_lines(known.settings, console.width) if verbose else ()
+    further = settings_lines(known.settings, console.width) if verbose else []
+    further += configuration_lines(configuration, console.width)
     render(plan, here.target, console, further)
     if fleet:
         from flowdeploy.display.status import columns
@@ -113,3 +125,26 @@ def _fleet(plan: Plan, here: Session) -> tuple[list[Row] | None, tuple[str, ...]
             return standing_rows(here, engine, tuple(instances.values()), plan.version), ()
     except FlowdeployError as error:
         return None, (f"the fleet could not be read: {error}",)
+
+
+def _configuration(
+    plan: Plan, here: Session
+) -> tuple[Plan, Mapping[str, Sequence[str]] | None, tuple[str, ...]]:
+    """The plan with the configuration's steps, what they would do by instance, and why that
+    cannot be known if it cannot."""
+    from flowdeploy.executors import staging
+    from flowdeploy.executors.clients.cloud import Cloud
+    from flowdeploy.executors.preview import configuration, released_configs
+
+    config = here.config
+    try:
+        with here.endpoints() as endpoints:
+            cloud = Cloud.connect(endpoints, config.rollout.jobs)
+            if builds(plan):
+                configs = staging.config_texts(config.build.staging)
+            else:
+                configs = released_configs(config, cloud, here.home, plan.version or "")
+                plan = configured(plan, tuple(configs))
+            return plan, configuration(plan, configs, config, cloud, here.home), ()
+    except FlowdeployError as error:
+        return plan, None, (f"the configuration could not be compared: {error}",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from flowdeploy.cli.parameters import Ids
 from flowdeploy.cli.session import Session
 from flowdeploy.config import Config
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Plan, Scope, plan_ref
+from flowdeploy.plan import Build, Plan, Scope, configured, plan_ref
 from flowdeploy.refs import for_environment, parse_ref
 
 
@@ -66,17 +66,20 @@ def planned(session: Session, ref_text: str, given: Given) -> tuple[Plan, Source
     source = source_of(
         ref, config.root, given.commit, given.commit_time, allow_dirty=given.allow_dirty
     )
-    plan = plan_ref(ref, source.commit, scope_of(config, given.only))
-    return replace(plan, not_applied=_not_applied(plan, config.build.staging)), source
+    return plan_ref(ref, source.commit, scope_of(config, given.only)), source
 
 
-def _not_applied(plan: Plan, staging: Path) -> tuple[str, ...] | None:
-    """As far as an earlier build has left a folder to look at."""
+def foreseen(plan: Plan, staging: Path) -> Plan:
+    """With what an earlier build has left to look at, if this plan builds."""
     from flowdeploy.executors.staging import configs_in
 
-    return (
-        configs_in(staging) if plan.not_applied is None and staging.is_dir() else plan.not_applied
-    )
+    if plan.configs is None and builds(plan) and staging.is_dir():
+        return configured(plan, configs_in(staging))
+    return plan
+
+
+def builds(plan: Plan) -> bool:
+    return any(isinstance(step, Build) for stage in plan.stages for step in stage.steps)
 
 
 def scope_of(config: Config, only: tuple[str, ...] = ()) -> Scope:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from flowdeploy.config.document import Document, Finding, Problem, parse
@@ -16,11 +15,6 @@ from flowdeploy.fleet import Fleet, Instance, Role, Wave
 NAME = Path("config", "instances.yaml")
 SKIP_MARKER = ".skip-deployment"
 _MAX_BYTES = 4 << 20
-
-# What may be written but has no effect yet: whoever gives it one removes its row.
-_NOT_APPLIED: tuple[tuple[str, Callable[[ConfigFile], bool]], ...] = (
-    ("prune_queues", lambda file: file.prune_queues),
-)
 
 
 def find(start: Path) -> Path:
@@ -132,11 +126,7 @@ def _config(path: Path, file: ConfigFile) -> Config:
         ),
         prune_queues=file.prune_queues,
         fleet=Fleet(tuple(_instance(root, file, entry) for entry in file.instances)),
-        warnings=tuple(
-            f"{name}: is not applied by this release"
-            for name, is_written in _NOT_APPLIED
-            if is_written(file)
-        ),
+        warnings=(),
     )
 
 

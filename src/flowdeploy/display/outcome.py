@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flowdeploy.display.text import counted, duration, gathered, listed
 from flowdeploy.display.words import instance_name, left_out, result, where
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Deploy, Promote, Verify
+from flowdeploy.plan import Configure, Deploy, Promote, Verify
 from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport
 
 _SERVING = (State.LIVE, State.DARK)
@@ -30,8 +30,8 @@ class Failure:
 
 
 def is_listed(step: StepReport) -> bool:
-    """Whether a step has a row of its own; one that passed a check or never began has none."""
-    passed = isinstance(step.step, Verify) and step.succeeded
+    """Whether a step has a row of its own: what went as it does everywhere has none."""
+    passed = isinstance(step.step, Verify | Configure) and step.succeeded
     return step.outcome is not Outcome.NOT_STARTED and not passed
 
 
@@ -45,7 +45,7 @@ def remarks(report: Report) -> list[str]:
             _colons(stage, said, counted(names) if passed else ", ".join(names))
             for (stage, passed, said), names in folded.items()
         ),
-        *(f"{', '.join(names)}: {note}" for note, names in notes.items()),
+        *(f"{counted(names)}: {note}" for note, names in notes.items()),
         *(left_out(report.plan) if report.plan else []),
     ]
 

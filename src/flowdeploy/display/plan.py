@@ -11,7 +11,7 @@ from rich.console import Console
 
 from flowdeploy.display.tables import padded
 from flowdeploy.display.terminal import Line, literal, say_blocks
-from flowdeploy.display.text import clean, gathered, wrapped
+from flowdeploy.display.text import clean, counted, gathered, wrapped
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
 from flowdeploy.plan import ROLLBACK, Plan, Stage, action
 
@@ -53,6 +53,17 @@ def settings_lines(settings: Settings | None, width: int) -> list[Line]:
         for line in wrapped(clean(said + _unless_all(names, settings)), width, "  ")
     ]
     return [literal(("Settings", "bold")), *lines] if lines else []
+
+
+def configuration_lines(foreseen: Mapping[str, Sequence[str]], width: int) -> list[Line]:
+    """What would become of the configuration, by instance; what is alike is said once."""
+    alike = gathered((line, name) for name, lines in foreseen.items() for line in lines)
+    lines = [
+        line
+        for said, names in alike.items()
+        for line in wrapped(clean(f"{said} on {counted(names)}"), width, "  ")
+    ]
+    return [literal(("Configuration", "bold")), *lines] if lines else []
 
 
 def _text(value: Any) -> str:

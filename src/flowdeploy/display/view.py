@@ -51,7 +51,9 @@ class View:
         return cls({stage.name: StageView(len(stage.steps)) for stage in plan.stages})
 
     def entered(self, stage: Stage, now: float) -> View:
-        return self._with_stage(stage.name, replace(self.stages[stage.name], since=now))
+        """The stage as it is known now: its configuration files may have brought steps."""
+        known = replace(self.stages[stage.name], total=len(stage.steps), since=now)
+        return self._with_stage(stage.name, known)
 
     def began(self, report: StepReport, now: float) -> View:
         return self._doing(_key(report), Activity(now))

@@ -7,8 +7,10 @@ from typing import assert_never
 from flowdeploy.display.text import gathered
 from flowdeploy.plan import (
     Build,
+    Configure,
     Deploy,
     Gradual,
+    Phase,
     Plan,
     Promote,
     Publish,
@@ -21,6 +23,11 @@ from flowdeploy.traffic import Split
 
 UNKNOWN_YET = "known after build"
 
+_DUE = {
+    Phase.ADD: "new indexes and queues",
+    Phase.BEFORE_TRAFFIC: "queues",
+    Phase.AFTER_TRAFFIC: "cron jobs and dispatch rules",
+}
 _FAILED = {
     None: "failed",
     State.LIVE: "failed, live",
@@ -57,6 +64,8 @@ def detail(step: Step) -> str:
             return f"{library or UNKNOWN_YET}, version {version or UNKNOWN_YET}"
         case Deploy(_, _, traffic):
             return str(traffic)
+        case Configure(_, phase, _, undoes):
+            return f"{_DUE[phase]}, as before {undoes[0]}" if undoes else _DUE[phase]
         case Verify():
             return "deployed and serving"
         case Promote(_, to, gradual, undoes):
@@ -97,6 +106,8 @@ def _done(report: StepReport) -> str:
             return "published"
         case Deploy(_, _, traffic):
             return f"deployed, {report.state or traffic}"
+        case Configure(_, phase, _, undoes):
+            return f"{_DUE[phase]} {'as before' if undoes else 'configured'}"
         case Verify():
             return "ready"
         case Promote(undoes=undoes):
@@ -113,6 +124,8 @@ def _unchanged(report: StepReport) -> str:
             return "already published"
         case Deploy(_, _, traffic):
             return f"already {report.state or traffic}"
+        case Configure(_, phase):
+            return f"{_DUE[phase]} already as they are to be"
         case Verify():
             return "ready"
         case Promote(undoes=undoes):
@@ -122,9 +135,6 @@ def _unchanged(report: StepReport) -> str:
 
 
 def left_out(plan: Plan) -> list[str]:
-    """What the plan does not do: the instances skipped, by reason, and the files not applied."""
+    """The instances that the plan leaves out, by reason."""
     reasons = gathered((skipped.reason, skipped.instance) for skipped in plan.skipped)
-    lines = [f"Skipped: {', '.join(ids)}: {reason}" for reason, ids in reasons.items()]
-    if plan.not_applied:
-        lines.append(f"Not applied by this release of flowdeploy: {', '.join(plan.not_applied)}")
-    return lines
+    return [f"Skipped: {', '.join(ids)}: {reason}" for reason, ids in reasons.items()]

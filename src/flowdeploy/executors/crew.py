@@ -6,7 +6,7 @@ and publishes without Google's libraries, and without an identity there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
@@ -18,15 +18,31 @@ from flowdeploy.executors.job import Job, Watcher
 from flowdeploy.executors.logbook import Logbook
 from flowdeploy.executors.publishing.library import Library, Release
 from flowdeploy.executors.staging import Staged
-from flowdeploy.plan import Build, Deploy, Promote, Publish, Stage, Step, Verify, instance_of
+from flowdeploy.fleet import Instance
+from flowdeploy.plan import (
+    ROLLBACK,
+    Build,
+    Configure,
+    Deploy,
+    Plan,
+    Promote,
+    Publish,
+    Stage,
+    Step,
+    Verify,
+    configured,
+    instance_of,
+)
 from flowdeploy.refs import Kind
 from flowdeploy.report import Outcome, StepReport
-from flowdeploy.rollout import Done, Notify, Running
+from flowdeploy.rollout import Done, Notify, Pause, Running
 
 if TYPE_CHECKING:
     from flowdeploy.executors.clients.cloud import Cloud
+    from flowdeploy.executors.instance.configure import Configurator
     from flowdeploy.executors.instance.instances import Instances
     from flowdeploy.executors.instance.verify import Gate
+    from flowdeploy.executors.past import Past
     from flowdeploy.executors.publishing.publish import Publishing
     from flowdeploy.executors.release.releases import Archive, Recalled
 
@@ -35,18 +51,16 @@ class WorkCrew:
     """The rollout's crew for real work (see `flowdeploy.rollout.Crew`), one for each run."""
 
     def __init__(self, job: Job, watcher: Watcher) -> None:
+        self.plan = job.plan
+        self.logbook = Logbook(job, lambda: self._cloud)
         self._job = job
         self._watcher = watcher
         self._staged: Staged | None = None
         self._recalled: Recalled | None = None
+        self._configs: Mapping[str, str] | None = None
+        self._begun = False
         self._kept = False
         self._changing = False
-        self.logbook = Logbook(job, lambda: self._cloud)
-
-    @property
-    def not_applied(self) -> tuple[str, ...]:
-        """Files of what was to be deployed that take no effect; none before it was built."""
-        return self._staged.configs if self._staged else ()
 
     def close(self) -> None:
         """Let others have the instances again."""
@@ -58,8 +72,10 @@ class WorkCrew:
         instance is changed: nothing speaks against publishing it, nor against any deploy
         of any stage, and what was built is kept. From the first look at an instance on that
         leads to a change, nobody else changes any of the same role."""
-        if stage is self._job.plan.stages[0]:
+        if not self._begun:
+            self._begun = True
             self._begin()
+        self._refine()
         if any(map(instance_of, stage.steps)):
             self.logbook.lock(self._watcher.waiting)
         if stage.name == "publish":
@@ -72,11 +88,15 @@ class WorkCrew:
             self._gate.look(checks, self._watcher.checking)
         self._changing = self._changing or stage.changes_instances
 
-    def leave(self, stage: Stage, steps: Sequence[StepReport]) -> None:
+    def refined(self, _: Plan) -> Plan:
+        return self.plan
+
+    def leave(self, steps: Sequence[StepReport]) -> None:
         """After a promotion: the instances are well with their traffic."""
-        if any(isinstance(step, Promote) for step in stage.steps):
-            promoted = [instance_of(each.step) for each in steps if each.succeeded]
-            self._gate.require_well(list(filter(None, promoted)), self._watcher.checking)
+        moved = [each.step for each in steps if each.succeeded and isinstance(each.step, Promote)]
+        if moved:
+            instances = [step.instance for step in moved]
+            self._gate.require_well(instances, self._watcher.checking)
 
     def perform(self, step: Step, notify: Notify) -> Running:
         match step:
@@ -86,6 +106,8 @@ class WorkCrew:
                 return self._publishing.publish(step, notify)
             case Deploy():
                 return self._instances.deploy(step, notify)
+            case Configure():
+                return self._configurator.configure(step, notify)
             case Verify():
                 return self._gate.verify(step, notify)
             case Promote():
@@ -105,10 +127,51 @@ class WorkCrew:
         from flowdeploy.executors.upload.zipping import zip_delivery
 
         config = self._job.config
-        if config.upload == "files":
-            return Instances(self._cloud, config.descriptors)
-        deliver = partial(zip_delivery, self._job.site.run_folder)
-        return Instances(self._cloud, config.descriptors, deliver)
+        made = Instances(self._cloud, config.descriptors, before_live=self._before_live)
+        if config.upload == "zip":
+            made.deliver = partial(zip_delivery, self._job.site.run_folder)
+        return made
+
+    def _before_live(self, instance: Instance, notify: Notify) -> Running:
+        """What is due between a live deploy's creation of the version and its traffic."""
+        if not self._has_configuration:
+            return Done(Outcome.UNCHANGED)
+        return (yield from self._configurator.before_live(instance, str(self.plan.version), notify))
+
+    def _ready(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
+        """Whether the configuration that comes with an instance's traffic can come."""
+        if self._has_configuration and (steps := self._configures.get(instance.id)):
+            yield from self._configurator.ready(instance, steps, notify)
+
+    @cached_property
+    def _configurator(self) -> Configurator:
+        """Once the configuration files are known."""
+        from flowdeploy.executors.instance.configure import Configurator
+
+        return Configurator(
+            self._cloud,
+            self._past.require,
+            staging.configuration(self._configs or {}),
+            prune=self._job.config.prune_queues,
+            force=self._job.orders.force,
+        )
+
+    @cached_property
+    def _configures(self) -> dict[str, list[Configure]]:
+        """The configuration's steps by instance, once its files are known."""
+        from flowdeploy.executors.instance.configure import by_instance
+
+        return by_instance(self.plan)
+
+    @property
+    def _has_configuration(self) -> bool:
+        return bool(self._configs) or self._has(Configure)
+
+    @cached_property
+    def _past(self) -> Past:
+        from flowdeploy.executors.past import Past
+
+        return Past.of(self._job.config, self._job.endpoints, self._job.site.home)
 
     @cached_property
     def _gate(self) -> Gate:
@@ -119,7 +182,7 @@ class WorkCrew:
         if orders.health_path:
             health = replace(health or Health(), path=orders.health_path)
         own = config.descriptors is not None
-        return Gate(self._cloud, health, own_descriptors=own, force=orders.force)
+        return Gate(self._cloud, self._ready, health, own_descriptors=own, force=orders.force)
 
     @cached_property
     def _archive(self) -> Archive:
@@ -129,9 +192,9 @@ class WorkCrew:
             return Archive.here(self._job)
         return Archive.of(self._job, self._cloud)
 
-    @cached_property
+    @property
     def _steps(self) -> tuple[Step, ...]:
-        return tuple(step for stage in self._job.plan.stages for step in stage.steps)
+        return tuple(step for stage in self.plan.stages for step in stage.steps)
 
     def _has(self, kind: type[Step]) -> bool:
         return any(isinstance(step, kind) for step in self._steps)
@@ -148,6 +211,15 @@ class WorkCrew:
         self.logbook.begin(shared=needs_google and self._job.config.records != "local")
         if self._has(Deploy):
             self._recall()
+        elif self.plan.version and self.plan.kind != ROLLBACK and self._has(Promote):
+            released = self._archive.releases.find(self.plan.version)
+            self._configs = released.release.configs if released else {}
+
+    def _refine(self) -> None:
+        """Plan for the configuration files, once they are known."""
+        if self._configs is not None and self.plan.configs != tuple(self._configs):
+            self.plan = configured(self.plan, tuple(self._configs))
+            self.logbook.replan(self.plan)
 
     def _recall(self) -> None:
         """The release that was built before: where there is to be no build, there must be one."""
@@ -157,7 +229,11 @@ class WorkCrew:
             self._recalled = self._archive.require()
             self._watcher.said(f"Release: {self._recalled.note}")
         if self._recalled:
-            self._staged = self._recalled.staged
+            self._stage(self._recalled.staged)
+
+    def _stage(self, staged: Staged) -> None:
+        """This is what will be deployed."""
+        self._staged, self._configs = staged, staged.configs
 
     def _keep(self) -> None:
         """Once, whatever is going to be deployed that has just been built."""
@@ -178,6 +254,8 @@ class WorkCrew:
         steps = [step for step in self._steps if isinstance(step, Deploy)]
         if steps and self._staged:
             self._instances.check(steps, self._staged, self._job.orders, self._watcher.checking)
+            if self._has(Configure):
+                self._configurator.check(self._configures, self._watcher.checking)
 
     def _build(self) -> Running:
         """Run the commands, unless an earlier run or job has; then read what they made."""
@@ -198,7 +276,7 @@ class WorkCrew:
         if self._has(Deploy):
             exclude = (self._job.site.home, config.path)
             staged = staging.read(config.build.staging, exclude)
-            self._staged = replace(staged, sources=self._archive.sources)
+            self._stage(replace(staged, sources=self._archive.sources))
         yield from ()
         outcome = Outcome.UNCHANGED if self._job.orders.prebuilt else Outcome.DONE
         return Done(outcome, notes=self._staged.warnings if self._staged else ())

@@ -48,6 +48,11 @@ class Logbook:
         recorder.begin({"user": site.user, "host": socket.gethostname(), "command": site.command})
         self._recorder = recorder
 
+    def replan(self, plan: Plan) -> None:
+        """Put on record the plan as it is known by now. Raises ServiceError."""
+        if self._recorder is not None:
+            self._recorder.replan(plan_json(plan, self._job.endpoints.target))
+
     def lock(self, notify: Callable[[str], None]) -> None:
         """Keep others from the instances of this plan. Raises LockHeld and ServiceError."""
         if self._locks is None:

@@ -54,6 +54,13 @@ class Past:
         found = found or self.here.find(name)
         return found if found and self._is_ours(found) else None
 
+    def require(self, name: str) -> Run:
+        """Raises Refused where there is no such run, or its record cannot be read."""
+        run = self.find(name)
+        if run is None:
+            raise Refused(f"run {name} is not on record any more, and cannot be undone")
+        return run
+
     def _is_ours(self, run: Run) -> bool:
         return (run.header.target == GOOGLE) == self.in_google
 

@@ -14,13 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from zoneinfo import available_timezones
 
+from flowdeploy import appconfig
+from flowdeploy.appconfig import AppConfig
 from flowdeploy.appyaml import AppYaml, parse
 from flowdeploy.appyaml.ignore import IGNORE_FILE, Ignored, included, rules
 from flowdeploy.appyaml.manifest import File, Manifest, check
 from flowdeploy.errors import FlowdeployError, Refused
 
-CONFIGS = ("queue.yaml", "cron.yaml", "index.yaml", "dispatch.yaml")
 _GENERATED = "WEB-INF/appengine-generated"
 _HASHERS = 4  # hashlib lets go of the interpreter's lock, but a disk has its limits
 _HINT = "build.staging in the configuration names the folder that the build makes."
@@ -38,9 +40,9 @@ class Source:
 class Staged:
     """A staged folder as it was when it was read, or what a release record says of one.
 
-    ``app_yaml`` is the text that ``app`` was read from. ``configs`` are the paths
-    of queue.yaml and the like, which are no part of a version; ``warnings`` are
-    limits that the server may insist on, and keys of app.yaml without effect.
+    ``app_yaml`` is the text that ``app`` was read from. ``configs`` are the texts
+    of queue.yaml and the like by their paths; they are no part of a version. ``warnings``
+    are limits that the server may insist on, and keys of app.yaml without effect.
     ``contents`` are the files on this machine by their SHA-1: all of a folder's,
     maybe none of a record's, whose files are in the ``sources``.
     """
@@ -48,7 +50,7 @@ class Staged:
     app: AppYaml
     app_yaml: str
     manifest: Manifest
-    configs: tuple[str, ...]
+    configs: Mapping[str, str]
     warnings: tuple[str, ...]
     contents: Mapping[str, Path]
     sources: tuple[Source, ...] = ()
@@ -72,8 +74,14 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
             hint="Leave them out of the build, or name them in skip_files of app.yaml.",
         )
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
-    warnings = app.warnings + findings.warnings
-    return Staged(app, text, manifest, configs_in(folder), warnings, contents)
+    configs = config_texts(folder)
+    warnings = app.warnings + configuration(configs).warnings + findings.warnings
+    return Staged(app, text, manifest, configs, warnings, contents)
+
+
+def configuration(configs: Mapping[str, str]) -> AppConfig:
+    """What the configuration files say. Raises Refused with every problem of all of them."""
+    return appconfig.read(configs, available_timezones() if configs else ())
 
 
 def not_as_staged(path: Path, reason: str) -> FlowdeployError:
@@ -122,8 +130,14 @@ def _text(folder: Path, name: str) -> str:
 
 
 def configs_in(folder: Path) -> tuple[str, ...]:
-    names = (*CONFIGS, *(f"{_GENERATED}/{name}" for name in CONFIGS))
+    """The paths of the configuration files in a staged folder."""
+    names = (*appconfig.NAMES, *(f"{_GENERATED}/{name}" for name in appconfig.NAMES))
     return tuple(name for name in names if (folder / name).is_file())
+
+
+def config_texts(folder: Path) -> Mapping[str, str]:
+    """The configuration files in a staged folder, path → text. Raises Refused."""
+    return {name: _text(folder, name) for name in configs_in(folder)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,12 @@ from flowdeploy.rollout import Ended, Placed
 class Recorder:
     """The rollout's journal (see `flowdeploy.rollout.Journal`): the record in every store.
 
-    ``instances`` are the ids of the steps' instances, by place. ``confirm`` is
-    called when intents are on record; it raises FlowdeployError where the run may
-    change nothing any more, because it has lost its lock.
+    ``confirm`` is called when intents are on record; it raises FlowdeployError where
+    the run may change nothing any more, because it has lost its lock.
     """
 
     stores: Sequence[ObjectStore]
     run: Run
-    instances: Mapping[int, str]
     confirm: Callable[[], None]
     _number: int = field(default=0, init=False)
 
@@ -51,9 +49,7 @@ class Recorder:
     ) -> Recorder:
         """For a run that begins, or one that is gone on with as its ``earlier`` record tells."""
         run = replace(earlier, sessions=earlier.sessions + 1) if earlier else Run(header)
-        steps = (step for _, step in run.steps)
-        instances = {place: step.get("instance", "") for place, step in enumerate(steps)}
-        return cls(stores, replace(run, report=None), instances, confirm)
+        return cls(stores, replace(run, report=None), confirm)
 
     def begin(self, by: Mapping[str, str]) -> None:
         """Put on record that the run begins, or is gone on with, and ``by`` whom.
@@ -62,11 +58,17 @@ class Recorder:
         """
         self._write("plan", {"header": header_json(self.run.header), "by": dict(by)})
 
+    def replan(self, plan: Mapping[str, Any]) -> None:
+        """Put on record the plan as it is known by now, before any of it that is new has begun."""
+        self.run = replace(self.run, header=replace(self.run.header, plan=plan))
+        self._write("plan", {"header": header_json(self.run.header)})
+
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
         """As `Journal.record`. One object holds all of a call: an object is never rewritten."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         session = self.run.sessions - 1
-        begun = [Recorded(session, p, self.instances[p], at, change) for p, change in intents]
+        names = [step.get("instance", "") for _, step in self.run.steps] if intents else []
+        begun = [Recorded(session, p, names[p], at, change) for p, change in intents]
         endings = {place: Ending.of(report) for place, report in ended}
         self._write(
             "changes",

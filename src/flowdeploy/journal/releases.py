@@ -8,6 +8,7 @@ files are kept, and is replaced only where somebody asks for that.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -57,8 +58,8 @@ class Release:
     """A version as it was built.
 
     ``commit`` is None where nobody has named it; ``modified`` is whether tracked
-    files differed from it. ``app_yaml`` is that file's text. ``configs`` are the
-    paths of queue.yaml and the like, which are no part of a version.
+    files differed from it. ``app_yaml`` is that file's text. ``configs`` are those
+    of queue.yaml and the like, by path, which are no part of a Version.
     """
 
     version: str
@@ -66,13 +67,14 @@ class Release:
     modified: bool
     app_yaml: str
     manifest: Manifest
-    configs: tuple[str, ...]
+    configs: Mapping[str, str]
     library: LibraryRelease | None
     builder: Builder
 
     def equals(self, other: Release) -> bool:
-        """Whether both would make the same Version, whoever built them."""
-        return (self.app_yaml, self.manifest) == (other.app_yaml, other.manifest)
+        """Whether both would be deployed and configured alike, whoever built them."""
+        ours = (self.app_yaml, self.manifest, self.configs)
+        return ours == (other.app_yaml, other.manifest, other.configs)
 
     @property
     def library_contents(self) -> tuple[str, ...]:
@@ -148,7 +150,7 @@ def release_json(release: Release) -> dict[str, Any]:
         "modified": release.modified,
         "built": asdict(release.builder),
         "library": asdict(release.library) if release.library else None,
-        "configs": list(release.configs),
+        "configs": dict(release.configs),
         "app_yaml": release.app_yaml,
         "files": [asdict(file) for file in release.manifest.files],
     }
@@ -165,7 +167,7 @@ def _parsed(record: dict[str, Any]) -> Release:
         modified=record["modified"],
         app_yaml=record["app_yaml"],
         manifest=Manifest(tuple(File(**file) for file in record["files"])),
-        configs=tuple(record["configs"]),
+        configs=dict(record["configs"]),
         library=_library(record["library"]),
         builder=Builder(**record["built"]),
     )

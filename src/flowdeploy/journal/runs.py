@@ -177,13 +177,14 @@ def _with(run: Run | None, entry: _Entry, document: Mapping[str, Any]) -> Run:
     if entry.kind == "report":
         return _whole(document, entry.session)
     if entry.kind == "plan":
-        started = run or Run(_header(document["header"]))
-        return replace(started, report=None, sessions=entry.session + 1)
+        header = _header(document["header"])  # the newest plan holds
+        begun = replace(run, header=header) if run else Run(header)
+        return replace(begun, report=None, sessions=entry.session + 1)
     if run is None:
         raise ValueError("it does not begin with a plan")
     endings = {place: _ending(each) for place, each in _placed(document["ended"])}
-    begun = tuple(_recorded(each) for each in document["intents"])
-    return with_endings(replace(run, changes=run.changes + begun), endings)
+    changes = tuple(_recorded(each) for each in document["intents"])
+    return with_endings(replace(run, changes=run.changes + changes), endings)
 
 
 def with_endings(run: Run, endings: Mapping[int, Ending]) -> Run:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from flowdeploy.fleet import Instance
 from flowdeploy.journal.runs import Recorded, Run
-from flowdeploy.plan import ROLLBACK, Skipped, Undo
+from flowdeploy.plan import ROLLBACK, Phase, Skipped, Undo
 from flowdeploy.report import Aspect, Outcome
 from flowdeploy.traffic import Split
 
+# Indexes and queues that were added with a deploy stay: nothing feels them.
+_TAKEN_BACK = {
+    Phase.BEFORE_TRAFFIC: Aspect.QUEUES,
+    Phase.AFTER_TRAFFIC: Aspect.SCHEDULES,
+}
 _NO_RUN = "no run on record has moved its traffic"
 
 
@@ -70,9 +76,10 @@ def changed_later(run: Run, later: Iterable[Run]) -> Mapping[str, str]:
 def _last(instance: Instance, runs: Sequence[Run]) -> Undo | str | None:
     """The undo, why there is nothing to undo, or None where no run has dealt with it."""
     dealt = [run for run in runs if _was_to_move(instance, run)]
-    for run in sorted(dealt, key=lambda run: _moment(instance, run), reverse=True):
+    newest_first = sorted(dealt, key=lambda run: _moment(instance, run), reverse=True)
+    for index, run in enumerate(newest_first):
         if undo := _undo(instance, run):
-            return undo
+            return replace(undo, configured=_since(instance, newest_first[index::-1]))
         if not _found_done(instance, run):
             return f"run {run.name} was to move its traffic, and did not"
     return None
@@ -84,7 +91,16 @@ def _undo(instance: Instance, run: Run) -> Undo | None:
     if not splits:
         return None  # never moved, or live by being the service's first version
     left = tuple(Split.of_json(each.change.after) for each in moves)
-    return Undo(instance, splits[0], left, run.name)
+    return Undo(instance, splits[0], left, run.name, _since(instance, [run]))
+
+
+def _since(instance: Instance, runs: Sequence[Run]) -> Mapping[Phase, tuple[str, ...]]:
+    """Which of the runs, the oldest first, have changed the instance's configuration."""
+    found = {
+        phase: tuple(run.name for run in runs if _configured(instance, run, aspect))
+        for phase, aspect in _TAKEN_BACK.items()
+    }
+    return {phase: names for phase, names in found.items() if names}
 
 
 def _moved(run: Run) -> bool:
@@ -120,3 +136,21 @@ def _found_done(instance: Instance, run: Run) -> bool:
 def _moment(instance: Instance, run: Run) -> str:
     """When the run moved the instance, by the records; when it began, if it did not."""
     return next((each.at for each in _moves(instance, run)), run.header.started)
+
+
+def configuration_before(
+    instance: Instance, runs: Sequence[Run], aspect: Aspect
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+    """What these runs, the oldest first, found of an instance's configuration, and what they left.
+
+    None for what was left: it was never read back. Raises ValueError where they have
+    changed nothing of it.
+    """
+    changes = [change for run in runs for change in _configured(instance, run, aspect)]
+    if not changes:
+        raise ValueError(f"nothing of {instance.id}'s {aspect} is on record")
+    return changes[0].change.before, changes[-1].change.after
+
+
+def _configured(instance: Instance, run: Run, aspect: Aspect) -> list[Recorded]:
+    return [each for each in run.changes_of(aspect) if each.instance == instance.id]

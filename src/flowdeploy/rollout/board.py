@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.fleet import Instance
-from flowdeploy.plan import Deploy, Plan, Promote, Stage, Step, instance_of
+from flowdeploy.plan import CHANGING, Deploy, Plan, Promote, Stage, Step, instance_of
 from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_started
 from flowdeploy.rollout.contract import Done, Ended, Limits, Listener, StepFailed
 
@@ -33,13 +33,20 @@ class Board:
     """
 
     def __init__(self, plan: Plan, limits: Limits, listener: Listener) -> None:
+        self.plan = plan
         self._reports = list(not_started(plan))
-        failures = limits.max_failures
-        self._allowed = failures.of(sum(_in_production(report) for report in self._reports))
+        self._max_failures = limits.max_failures
         self._skips_unready = limits.skip_unready
         self._listener = listener
         self._unrecorded: list[Ended] = []
         self.halted: FlowdeployError | None = None
+
+    def refine(self, plan: Plan) -> None:
+        """Go on with a plan whose stages that have begun are the same."""
+        if plan is not self.plan:
+            begun = sum(report.outcome is not Outcome.NOT_STARTED for report in self._reports)
+            self._reports = [*self._reports[:begun], *list(not_started(plan))[begun:]]
+            self.plan = plan
 
     @property
     def reports(self) -> tuple[StepReport, ...]:
@@ -115,13 +122,14 @@ class Board:
 
     def _end(self, place: int, report: StepReport) -> None:
         self._reports[place] = report
-        if isinstance(report.step, Deploy | Promote):  # of others the final report is enough
+        if isinstance(report.step, CHANGING):  # of others the final report is enough
             self._unrecorded.append((place, report))
         self._listener.step_finished(report)
 
     def _within_limit(self) -> bool:
-        failed = (r for r in self._reports if r.outcome is Outcome.FAILED and _in_production(r))
-        return sum(1 for _ in failed) <= self._allowed
+        counting = [report for report in self._reports if _in_production(report)]
+        failed = sum(report.outcome is Outcome.FAILED for report in counting)
+        return failed <= self._max_failures.of(len(counting))
 
 
 def _in_production(report: StepReport) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Stage, Step
+from flowdeploy.plan import Plan, Stage, Step
 from flowdeploy.report import Change, Outcome, State, StepReport
 from flowdeploy.traffic import Split
 from flowdeploy.units import NONE, Portion
@@ -70,6 +70,12 @@ class Crew(Protocol):
     def enter(self, stage: Stage) -> None:
         """Called before a stage begins; raises FlowdeployError to end the run there."""
 
+    def refined(self, plan: Plan) -> Plan:
+        """The plan as it is known now: asked after every `enter`.
+
+        Only steps of this stage and of those after it may be others than before.
+        """
+
     def perform(self, step: Step, notify: Notify) -> Running:
         """Begin a step. ``notify`` tells a person what it is doing.
 
@@ -77,8 +83,8 @@ class Crew(Protocol):
         the one that they run in, which is the listener's.
         """
 
-    def leave(self, stage: Stage, steps: Sequence[StepReport]) -> None:
-        """Called when a stage has ended well enough for the next one, and its pause is over.
+    def leave(self, steps: Sequence[StepReport]) -> None:
+        """Called with a stage's steps when it has ended well enough for the next one.
 
         Raises FlowdeployError to end the run there.
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
 from flowdeploy.errors import FlowdeployError
@@ -46,25 +45,25 @@ def run(plan: Plan, crew: Crew, journal: Journal, listener: Listener, limits: Li
 
 
 def _run_stages(plan: Plan, crew: Crew, board: Board, pool: Pool) -> None:
-    for stage, places in _stages_with_places(plan):
-        crew.enter(stage)
+    for index in range(len(plan.stages)):
+        crew.enter(board.plan.stages[index])
+        board.refine(crew.refined(board.plan))
+        stage, places = _stage_with_places(board.plan, index)
         board.enter(stage)
         _run_stage(stage, places, crew, board, pool)
         if not board.may_go_on(stage, places):
             return
-        if stage.pause and stage is not plan.stages[-1]:
+        if stage.pause and index + 1 < len(plan.stages):
             board.pause(stage)
             time.sleep(stage.pause)
-        crew.leave(stage, board.reports_of(places))
+        crew.leave(board.reports_of(places))
 
 
-def _stages_with_places(plan: Plan) -> Iterator[tuple[Stage, range]]:
-    """Every stage with the places of its steps in the list of all steps."""
-    begin = 0
-    for stage in plan.stages:
-        end = begin + len(stage.steps)
-        yield stage, range(begin, end)
-        begin = end
+def _stage_with_places(plan: Plan, index: int) -> tuple[Stage, range]:
+    """A stage with the places of its steps in the list of all steps."""
+    begin = sum(len(stage.steps) for stage in plan.stages[:index])
+    stage = plan.stages[index]
+    return stage, range(begin, begin + len(stage.steps))
 
 
 def _run_stage(stage: Stage, places: range, crew: Crew, board: Board, pool: Pool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from flowdeploy.checks import (
@@ -26,13 +26,22 @@ from flowdeploy.rollout import Done, Notify, Running, StepFailed
 from flowdeploy.traffic import Split
 from flowdeploy.urls import dark_url
 
+BeforeLive = Callable[[Instance, Notify], Running]
+
+
+def at_once(_: Instance, __: Notify) -> Running:
+    """Nothing is due between the version and its traffic."""
+    yield from ()
+    return Done(Outcome.UNCHANGED)
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a deploy works with."""
+    """What a deploy works with; ``before_live`` comes between a version and its traffic."""
 
     engine: AppEngine
     delivery: Delivery
+    before_live: BeforeLive = at_once
 
 
 def deploy(means: Means, instance: Instance, app: App, package: Package, notify: Notify) -> Running:
@@ -55,7 +64,8 @@ def deploy(means: Means, instance: Instance, app: App, package: Package, notify:
     created = replace(created, notes=notes)
     if wanted.traffic is Traffic.LIVE:
         step = Promote(instance, Split.all_to(wanted.version))
-        return (yield from _promoted(Move(means.engine, app), step, created, notify))
+        due = yield from _due(means, instance, created, notify)
+        return (yield from _promoted(Move(means.engine, app), step, due, notify))
     url = dark_url(wanted.version, instance.service, app.default_hostname)
     return replace(created, state=_state(wanted, seen), url=url)
 
@@ -132,6 +142,20 @@ def _remarks(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
         *(f"App Engine has {difference}" for difference in found if not difference.grave),
         *(["App Engine does not say which files the version has"] if untold else []),
     )
+
+
+def _due(means: Means, instance: Instance, created: Done, notify: Notify) -> Running:
+    """Do what is due before the traffic; failing that, say that the version is there."""
+    left = replace(created, state=State.DEPLOYED_NOT_PROMOTED)
+    try:
+        made = yield from means.before_live(instance, notify)
+    except StepFailed as failed:
+        raise StepFailed(failed.error, replace(left, outcome=Outcome.DONE)) from failed
+    except FlowdeployError as error:
+        raise StepFailed(error, left) from error
+    unchanged = {created.outcome, made.outcome} == {Outcome.UNCHANGED}
+    outcome = Outcome.UNCHANGED if unchanged else Outcome.DONE
+    return replace(created, outcome=outcome, notes=created.notes + made.notes)
 
 
 def _promoted(move: Move, step: Promote, created: Done, notify: Notify) -> Running:

@@ -18,7 +18,7 @@ from flowdeploy.checks import (
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.instance import observe
-from flowdeploy.executors.instance.deploy import Means, deploy
+from flowdeploy.executors.instance.deploy import BeforeLive, Means, at_once, deploy
 from flowdeploy.executors.instance.package import Package, packages
 from flowdeploy.executors.job import Orders
 from flowdeploy.executors.staging import Staged
@@ -36,11 +36,13 @@ class Instances:
     """What is learnt of the apps by the checks serves the deploys.
 
     ``descriptors`` is the folder of the instances' own appengine-web.xml, if they have any;
-    ``deliver`` is how all packages will reach their buckets.
+    ``deliver`` is how all packages will reach their buckets; ``before_live`` does what is
+    due before a version that was created gets the traffic.
     """
 
     cloud: Cloud
     descriptors: Path | None = None
+    before_live: BeforeLive = at_once
     deliver: Callable[[Buckets, Collection[Package]], Delivery] = FileDelivery
     _apps: dict[str, App] = field(default_factory=dict)
     _packages: dict[str, Package] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class Instances:
     def deploy(self, step: Deploy, notify: Notify) -> Running:
         app, package = self._apps[step.instance.id], self._packages[step.instance.id]
         assert self._delivery is not None  # noqa: S101  (made by the check)
-        means = Means(self.cloud.engine, self._delivery)
+        means = Means(self.cloud.engine, self._delivery, self.before_live)
         return deploy(means, step.instance, app, package, notify)
 
     def _look(self, step: Deploy) -> Observation | ServiceError:

@@ -31,12 +31,14 @@ Progress = Callable[[int, int], None]
 class Gate:
     """What is known of instances whose traffic is to be moved.
 
-    ``health`` is the page that must answer, if one is configured; ``own_descriptors``
-    is whether instances have one file of their own; ``force`` is that it does not
-    matter what they serve by now.
+    ``configuration`` waits until that of an instance is ready for its traffic, and raises
+    Refused where it is not. ``health`` is the page that must answer, if one is configured;
+    ``own_descriptors`` is whether instances have one file of their own; ``force`` is that
+    it does not matter what they serve by now.
     """
 
     cloud: Cloud
+    configuration: Callable[[Instance, Notify], Generator[Pause, None, None]]
     health: Health | None = None
     own_descriptors: bool = False
     force: bool = False
@@ -73,6 +75,7 @@ class Gate:
         urls = _dark_urls(step, seen.app)
         for url in urls:
             yield from self._well(url, notify)
+        yield from self.configuration(step.instance, notify)
         live = seen.split is not None and seen.split.same_as(step.to)
         return Done(
             state=State.LIVE if live else State.DARK,
