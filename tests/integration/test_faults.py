@@ -207,15 +207,3 @@ def test_a_staging_bucket_that_may_not_be_written_is_told(project: Project) -> N
     report = project.report(*ONE)
     assert (report["exit_code"], _step(report, "akvoflow-1")["outcome"]) == (3, "failed")
     assert project.remote.begun("akvoflow-1") == []
-
-
-def test_a_pipeline_survives_faults_by_chance(project: Project) -> None:
-    project.remote.settings(fault_rate=0.08, seed=7)
-    report = project.report("run", RELEASE)
-    assert report["exit_code"] == 0
-    report = project.report("promote", RELEASE, "all")
-    assert report["exit_code"] == 0
-    project.remote.settings(fault_rate=0)
-    for number in (1, 2, 3, 4, 5):
-        begun = project.remote.begun(f"akvoflow-{number}")
-        assert begun == ["CreateVersion", "UpdateService"]
