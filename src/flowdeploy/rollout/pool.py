@@ -88,7 +88,8 @@ class Pool:
         self._journal = journal
         self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._intents: list[tuple[Job, Change]] = []
+        self._intents: deque[tuple[Job, Change]] = deque()
+        self._granted: deque[Job] = deque()
         self._recording = False
         self._due: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
@@ -125,24 +126,33 @@ class Pool:
         self._inbox.put(_Woken())
 
     def _dispatch(self, stage: Stage, waiting: deque[Job], most: int) -> None:
-        """Give free workers what is due, then what has not begun, if it is not too ``most``."""
-        self._record()
+        """Give free workers what may change something now, what is due, then what has not
+        begun, unless ``most`` are under way."""
         if not self._board.may_begin(stage):
             waiting.clear()
         while len(self._busy) < self._size and not self._stopping:
-            if self._due and self._due[0][0] <= time.monotonic():
+            if self._granted:
+                self._hand_over(self._granted.popleft())
+            elif self._due and self._due[0][0] <= time.monotonic():
                 self._hand_over(heapq.heappop(self._due)[2])
             elif waiting and len(self._begun) < most:
                 self._hand_over(waiting.popleft())
             else:
-                return
+                break
+        self._record()
 
     def _record(self) -> None:
-        """Begin to write down what has come together, unless a write is under way."""
-        ended = () if self._recording or self._stopping else self._board.take_ended()
-        if self._recording or self._stopping or not (ended or self._intents):
+        """Begin to write down what has come together, unless a write is under way.
+
+        No more changes at once than there are workers to make them: what waits for one
+        would be made long after it was asked whether the lock is still ours.
+        """
+        if self._recording or self._stopping:
             return
-        waiting, self._intents = tuple(self._intents), []
+        ended, room = self._board.take_ended(), self._size - len(self._granted)
+        waiting = tuple(self._intents.popleft() for _ in range(min(room, len(self._intents))))
+        if not (ended or waiting):
+            return
         self._recording = True
         placed = [(job.places[0], change) for job, change in waiting]
 
@@ -217,7 +227,7 @@ class Pool:
             job.refused = error
             if error is None:
                 self._board.recorded(job.places[0], change)
-            self._go_on_in(0, job)
+            self._granted.append(job)
 
     def _go_on_in(self, seconds: float, job: Job) -> None:
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), job))
