@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from flowdeploy.configure_steps import configured
 from flowdeploy.errors import UsageError
 from flowdeploy.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.pipelines import Scope, Undo, plan_deploy, plan_promotion, plan_ref, plan_rollback
 from flowdeploy.plan import (
     Build,
     Configure,
@@ -17,18 +19,11 @@ from flowdeploy.plan import (
     Plan,
     Promote,
     Publish,
-    Scope,
     Skipped,
     Stage,
     Traffic,
-    Undo,
     Verify,
     action,
-    configured,
-    plan_deploy,
-    plan_promotion,
-    plan_ref,
-    plan_rollback,
 )
 from flowdeploy.plan_json import plan_json
 from flowdeploy.refs import Commit, Kind, Ref, parse_ref

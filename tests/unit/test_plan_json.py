@@ -9,19 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowdeploy.configure_steps import configured
 from flowdeploy.errors import UsageError
 from flowdeploy.fleet import Fleet, Instance, Role, Wave
-from flowdeploy.plan import (
-    Gradual,
-    Phase,
-    Plan,
-    Scope,
-    Undo,
-    configured,
-    plan_promotion,
-    plan_ref,
-    plan_rollback,
-)
+from flowdeploy.pipelines import Scope, Undo, plan_promotion, plan_ref, plan_rollback
+from flowdeploy.plan import Gradual, Phase, Plan
 from flowdeploy.plan_json import plan_json, plan_of
 from flowdeploy.refs import Commit, parse_ref
 from flowdeploy.traffic import Split

@@ -11,7 +11,7 @@ from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import Ids, rollout_options
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import session
-from flowdeploy.plan import plan_deploy
+from flowdeploy.pipelines import plan_deploy
 from flowdeploy.refs import parse_version
 from flowdeploy.units import Portion
 

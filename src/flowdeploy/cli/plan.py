@@ -18,8 +18,9 @@ from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_options
 from flowdeploy.cli.session import Session, session
+from flowdeploy.configure_steps import configured
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Plan, configured, instance_of
+from flowdeploy.plan import Plan, instance_of
 from flowdeploy.plan_json import plan_json
 
 if TYPE_CHECKING:

@@ -13,8 +13,10 @@ from flowdeploy.cli.options import Command
 from flowdeploy.cli.parameters import Ids
 from flowdeploy.cli.session import Session
 from flowdeploy.config import Config
+from flowdeploy.configure_steps import configured
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Build, Plan, Scope, configured, plan_ref
+from flowdeploy.pipelines import Scope, plan_ref
+from flowdeploy.plan import Build, Plan
 from flowdeploy.refs import for_environment, parse_ref
 
 

@@ -20,7 +20,8 @@ from flowdeploy.cli.parameters import (
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError, Refused, UsageError
-from flowdeploy.plan import Gradual, Plan, Verify, plan_promotion
+from flowdeploy.pipelines import plan_promotion
+from flowdeploy.plan import Gradual, Plan, Verify
 from flowdeploy.refs import parse_version
 from flowdeploy.units import Portion
 

@@ -13,7 +13,8 @@ from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.promote import carry_out
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import Refused
-from flowdeploy.plan import Plan, named, plan_rollback
+from flowdeploy.pipelines import named, plan_rollback
+from flowdeploy.plan import Plan
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:

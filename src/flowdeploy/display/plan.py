@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -98,10 +97,9 @@ def _table(plan: Plan, width: int) -> Iterator[str]:
 
 
 def _rows(stage: Stage) -> Iterator[tuple[str, str, str]]:
-    alike = groupby(stage.steps, key=lambda step: (action(step), detail(step)))
-    for (what, how), steps in alike:
-        names = [name for step in steps if (name := instance_name(step))]
-        yield stage.name, what, how + _on(names)
+    alike = gathered(((action(s), detail(s)), instance_name(s)) for s in stage.steps)
+    for (what, how), names in alike.items():
+        yield stage.name, what, how + _on(list(filter(None, names)))
 
 
 def _on(names: list[str]) -> str:

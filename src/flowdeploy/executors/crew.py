@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
 from flowdeploy.config import Health
+from flowdeploy.configure_steps import configured
 from flowdeploy.errors import Refused
 from flowdeploy.executors import build, staging
 from flowdeploy.executors.job import Job, Watcher
@@ -30,7 +31,6 @@ from flowdeploy.plan import (
     Stage,
     Step,
     Verify,
-    configured,
     instance_of,
 )
 from flowdeploy.refs import Kind

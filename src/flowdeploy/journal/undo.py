@@ -8,7 +8,8 @@ from typing import Any
 
 from flowdeploy.fleet import Instance
 from flowdeploy.journal.runs import Recorded, Run
-from flowdeploy.plan import ROLLBACK, Phase, Skipped, Undo
+from flowdeploy.pipelines import Undo
+from flowdeploy.plan import ROLLBACK, Phase, Skipped
 from flowdeploy.report import Aspect, Outcome
 from flowdeploy.traffic import Split
 
