@@ -67,7 +67,7 @@ def test_every_instance_gets_one_archive_of_the_application(zipped: Project) -> 
         with _archive(zipped, name) as found:
             assert found.testzip() is None
             assert found.read("index.html") == b"first index.html"
-            assert len(found.namelist()) == 5
+            assert len(found.namelist()) == 4
 
 
 def test_the_shared_pieces_are_sent_once(zipped: Project) -> None:
@@ -127,3 +127,10 @@ def test_drift_of_an_archive_is_told_by_its_name(zipped: Project) -> None:
     assert all(
         [*row["is"]] == ["the archive"] and row["is"] != row["should_be"] for row in ended.json
     )
+
+
+def test_files_that_cannot_be_compared_are_named(zipped: Project) -> None:
+    assert zipped.run(*RUNS).code == 0
+    assert zipped.report("promote", RELEASE, "all")["exit_code"] == 0
+    ended = zipped.run("status", "--drift")
+    assert f"which files version {RELEASE} has cannot be known on" in ended.err

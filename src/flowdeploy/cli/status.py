@@ -116,12 +116,18 @@ def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
     instances = here.config.fleet.instances
     seen = _looked_at(here, instances, _drifting(here, engine, version).of)
     rows: list[Row] = []
+    untold: dict[str, list[str]] = {}
     for instance in instances:
-        found = seen.get(instance.id, ())
+        found = seen.get(instance.id)
         if isinstance(found, FlowdeployError):
             rows.append(unread_row(instance, found))
-        else:
-            rows += [drift_row(instance, f.version, f.difference, f.source) for f in found]
+        elif found:
+            drifts = found.drifts
+            rows += [drift_row(instance, f.version, f.difference, f.source) for f in drifts]
+            for unknown in found.untold:
+                untold.setdefault(unknown, []).append(instance.id)
+    for unknown, names in untold.items():
+        _note(here, f"which files version {unknown} has cannot be known on {', '.join(names)}")
     _print(rows, DRIFT_COLUMNS, here)
     if not rows:
         _note(here, "no instance has drifted")

@@ -34,6 +34,14 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What is different on an instance; ``untold`` are versions whose files nobody can know."""
+
+    drifts: tuple[Drift, ...]
+    untold: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Drifting:
     """Compares instances with the staged folder, their descriptors and their settings.
 
@@ -48,14 +56,22 @@ class Drifting:
     descriptors: Path | None
     version: str | None = None
 
-    def of(self, instance: Instance) -> tuple[Drift, ...]:
+    def of(self, instance: Instance) -> Compared:
         """All that is different. Raises ServiceError, and Refused for a bad descriptor."""
         own = own_descriptor(self.descriptors, instance)
-        return tuple(
+        seen = tuple(self._versions(instance))
+        drifts = (
             found
-            for version, deployed in self._versions(instance)
+            for version, deployed in seen
             for found in self._compared(instance, own, version, deployed)
         )
+        untold = (version for version, deployed in seen if not self._is_told(deployed))
+        return Compared(tuple(drifts), tuple(untold))
+
+    def _is_told(self, deployed: Deployed) -> bool:
+        """Whether files can be compared: an archive only as a whole, with what is staged."""
+        whole = bool(self.version and self.staged)
+        return deployed.files is not None or (deployed.archive is not None and whole)
 
     def _versions(self, instance: Instance) -> Iterator[tuple[str, Deployed]]:
         where = (instance.project, instance.service)
