@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NUMBERS = (1, 2, 3, 4, 5)
 NAMES = tuple(f"akvoflow-{n}" for n in NUMBERS)
+FIRST = {name: {"1": 1} for name in NAMES}
 
 
 def splits(project: Project) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def test_what_a_second_run_found_done_goes_back_with_the_first(fleet: Project) -
     again = fleet.report("promote", "v2", "all")
     assert outcomes(again) == {n: "unchanged" if n < "akvoflow-4" else "done" for n in NAMES}
     assert outcomes(fleet.report("rollback", "all")) == dict.fromkeys(NAMES, "done")
-    assert {name: fleet.remote.live(name) for name in NAMES} == dict.fromkeys(NAMES, {"1": 1})
+    assert {name: fleet.remote.live(name) for name in NAMES} == FIRST
 
 
 def test_what_failed_half_way_goes_back_where_it_had_come(fleet: Project) -> None:
@@ -104,7 +105,7 @@ def test_what_failed_half_way_goes_back_where_it_had_come(fleet: Project) -> Non
     fleet.remote.heal()
     report = fleet.report("rollback", "all")
     assert report["exit_code"] == 0
-    assert {name: fleet.remote.live(name) for name in NAMES} == dict.fromkeys(NAMES, {"1": 1})
+    assert {name: fleet.remote.live(name) for name in NAMES} == FIRST
 
 
 def test_a_run_that_is_named_is_undone_a_rollback_too(fleet: Project) -> None:
@@ -142,7 +143,7 @@ def test_traffic_that_somebody_else_has_moved_is_refused_unless_forced(fleet: Pr
     assert fleet.report("rollback", "all", "--skip-unready")["exit_code"] == 3
     assert fleet.remote.live("akvoflow-2") == {"v9": 1}
     assert fleet.report("rollback", "all", "--run", run, "--force")["exit_code"] == 0
-    assert {name: fleet.remote.live(name) for name in NAMES} == dict.fromkeys(NAMES, {"1": 1})
+    assert {name: fleet.remote.live(name) for name in NAMES} == FIRST
 
 
 def test_a_version_that_is_gone_is_refused_by_name_or_left_out(fleet: Project) -> None:
