@@ -265,7 +265,7 @@ def test_the_lock_of_a_publish_that_was_killed_is_free_at_once(project: Project)
     project.remote.settings(latency=0)
     objects = project.remote.call("GET", "/storage/v1/b/staging.flow-uat1.appspot.com/o")["items"]
     assert [each["name"] for each in objects if each["name"].endswith("/lock")]
-    ended = project.run("run", "refs/heads/feature")
+    ended = project.run("--verbose", "run", "refs/heads/feature")
     assert ended.code == 0
     assert "waiting" not in ended.err
     assert len(project.remote.published()) == 1
