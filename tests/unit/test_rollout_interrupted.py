@@ -95,23 +95,27 @@ def test_nothing_new_begins_and_calls_under_way_return(
 
 
 def test_what_was_waiting_is_of_unknown_state(carry_out: CarryOut) -> None:
+    begun: list[Step] = []
+
     def perform(step: Step, notify: Notify) -> Running:
         if instance_of(step) == A:
             yield Intent(CHANGE)
+            begun.append(step)
             yield AN_HOUR
-        yield from ()
+        while not begun:
+            yield Pause(0.01)
         return Done()
 
     result, _ = carry_out(
-        plan(production(A, B, C)),
+        plan(production(A, B)),
         perform,
         Limits(jobs=1),
         hear=once("finish promote b: done", lambda: signal.raise_signal(signal.SIGINT)),
     )
 
     assert result.interrupted
-    assert outcomes(result) == ["failed", "done", "not-started"]
-    assert codes(result) == ["INTERRUPTED", None, None]
+    assert outcomes(result) == ["failed", "done"]
+    assert codes(result) == ["INTERRUPTED", None]
     assert result.steps[0].state is State.UNKNOWN
     assert result.steps[0].may_have_changed
     assert result.steps[0].error
