@@ -70,3 +70,12 @@ def _configure(step: Step, phase: Phase) -> Configure:
     assert isinstance(step, Deploy | Promote)  # noqa: S101  (nothing is due around others)
     version = step.version if isinstance(step, Deploy) else step.to.only
     return Configure(step.instance, phase, version)
+
+
+def by_instance(plan: Plan) -> dict[str, list[Configure]]:
+    """The configuration's steps of a plan, by the ids of their instances."""
+    found: dict[str, list[Configure]] = {}
+    for step in (step for stage in plan.stages for step in stage.steps):
+        if isinstance(step, Configure):
+            found.setdefault(step.instance.id, []).append(step)
+    return found

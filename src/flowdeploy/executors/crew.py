@@ -6,19 +6,19 @@ and publishes without Google's libraries, and without an identity there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
 from flowdeploy.config import Health
-from flowdeploy.configure_steps import configured
+from flowdeploy.configure_steps import by_instance, configured
 from flowdeploy.errors import Refused
-from flowdeploy.executors import build, staging
+from flowdeploy.executors import staging
 from flowdeploy.executors.job import Job, Watcher
 from flowdeploy.executors.logbook import Logbook
+from flowdeploy.executors.product import Product
 from flowdeploy.executors.publishing.library import Library, Release
-from flowdeploy.executors.staging import Staged
 from flowdeploy.fleet import Instance
 from flowdeploy.plan import (
     ROLLBACK,
@@ -33,7 +33,6 @@ from flowdeploy.plan import (
     Verify,
     instance_of,
 )
-from flowdeploy.refs import Kind
 from flowdeploy.report import Outcome, StepReport
 from flowdeploy.rollout import Done, Notify, Pause, Running
 
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from flowdeploy.executors.instance.verify import Gate
     from flowdeploy.executors.past import Past
     from flowdeploy.executors.publishing.publish import Publishing
-    from flowdeploy.executors.release.releases import Archive, Recalled
+    from flowdeploy.executors.release.releases import Archive
 
 
 class WorkCrew:
@@ -55,11 +54,8 @@ class WorkCrew:
         self.logbook = Logbook(job, lambda: self._cloud)
         self._job = job
         self._watcher = watcher
-        self._staged: Staged | None = None
-        self._recalled: Recalled | None = None
-        self._configs: Mapping[str, str] | None = None
+        self._product = Product(job, watcher, lambda: self._archive)
         self._begun = False
-        self._kept = False
         self._changing = False
 
     def close(self) -> None:
@@ -80,10 +76,10 @@ class WorkCrew:
             self.logbook.lock(self._watcher.waiting)
         if stage.name == "publish":
             _all_of(self._check_library, self._check_deploys)
-            self._keep()
+            self._product.keep(self._library())
         elif stage.changes_instances and not self._changing:
             self._check_deploys()
-            self._keep()
+            self._product.keep(self._library())
         if checks := [step for step in stage.steps if isinstance(step, Verify)]:
             self._gate.look(checks, self._watcher.checking)
         self._changing = self._changing or stage.changes_instances
@@ -101,7 +97,7 @@ class WorkCrew:
     def perform(self, step: Step, notify: Notify) -> Running:
         match step:
             case Build():
-                return self._build()
+                return self._product.build(to_deploy=self._has(Deploy))
             case Publish():
                 return self._publishing.publish(step, notify)
             case Deploy():
@@ -134,13 +130,13 @@ class WorkCrew:
 
     def _before_live(self, instance: Instance, notify: Notify) -> Running:
         """What is due between a live deploy's creation of the version and its traffic."""
-        if not self._has_configuration:
+        if not self._product.configs:
             return Done(Outcome.UNCHANGED)
         return (yield from self._configurator.before_live(instance, str(self.plan.version), notify))
 
     def _ready(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
         """Whether the configuration that comes with an instance's traffic can come."""
-        if self._has_configuration and (steps := self._configures.get(instance.id)):
+        if steps := self._configures.get(instance.id):
             yield from self._configurator.ready(instance, steps, notify)
 
     @cached_property
@@ -151,7 +147,7 @@ class WorkCrew:
         return Configurator(
             self._cloud,
             self._past.require,
-            staging.configuration(self._configs or {}),
+            staging.configuration(self._product.configs or {}),
             prune=self._job.config.prune_queues,
             force=self._job.orders.force,
         )
@@ -159,13 +155,7 @@ class WorkCrew:
     @cached_property
     def _configures(self) -> dict[str, list[Configure]]:
         """The configuration's steps by instance, once its files are known."""
-        from flowdeploy.executors.instance.configure import by_instance
-
         return by_instance(self.plan)
-
-    @property
-    def _has_configuration(self) -> bool:
-        return bool(self._configs) or self._has(Configure)
 
     @cached_property
     def _past(self) -> Past:
@@ -209,38 +199,19 @@ class WorkCrew:
         if needs_google:
             self._watcher.said(f"Identity: {self._cloud.identity}")
         self.logbook.begin(shared=needs_google and self._job.config.records != "local")
-        if self._has(Deploy):
-            self._recall()
+        if self._has(Build) and self._has(Deploy):
+            self._product.recall(with_library=self._has(Publish))
+        elif self._has(Deploy):
+            self._product.require()
         elif self.plan.version and self.plan.kind != ROLLBACK and self._has(Promote):
-            released = self._archive.releases.find(self.plan.version)
-            self._configs = released.release.configs if released else {}
+            self._product.recall_configs(self.plan.version)
 
     def _refine(self) -> None:
         """Plan for the configuration files, once they are known."""
-        if self._configs is not None and self.plan.configs != tuple(self._configs):
-            self.plan = configured(self.plan, tuple(self._configs))
+        configs = self._product.configs
+        if configs is not None and self.plan.configs != tuple(configs):
+            self.plan = configured(self.plan, tuple(configs))
             self.logbook.replan(self.plan)
-
-    def _recall(self) -> None:
-        """The release that was built before: where there is to be no build, there must be one."""
-        if self._has(Build):
-            self._recalled = self._archive.recall(with_library=self._has(Publish))
-        else:
-            self._recalled = self._archive.require()
-            self._watcher.said(f"Release: {self._recalled.note}")
-        if self._recalled:
-            self._stage(self._recalled.staged)
-
-    def _stage(self, staged: Staged) -> None:
-        """This is what will be deployed."""
-        self._staged, self._configs = staged, staged.configs
-
-    def _keep(self) -> None:
-        """Once, whatever is going to be deployed that has just been built."""
-        if self._staged is None or self._recalled or self._kept:
-            return
-        self._archive.keep(self._staged, self._library())
-        self._kept = True
 
     def _check_library(self) -> None:
         self._library()
@@ -252,42 +223,10 @@ class WorkCrew:
 
     def _check_deploys(self) -> None:
         steps = [step for step in self._steps if isinstance(step, Deploy)]
-        if steps and self._staged:
-            self._instances.check(steps, self._staged, self._job.orders, self._watcher.checking)
-            if self._has(Configure):
+        if steps and (staged := self._product.staged):
+            self._instances.check(steps, staged, self._job.orders, self._watcher.checking)
+            if self._configures:
                 self._configurator.check(self._configures, self._watcher.checking)
-
-    def _build(self) -> Running:
-        """Run the commands, unless an earlier run or job has; then read what they made."""
-        if self._recalled:
-            yield from ()
-            return Done(Outcome.UNCHANGED, notes=(self._recalled.note,))
-        config = self._job.config
-        self._job.before_build()
-        if not self._job.orders.prebuilt:
-            build.run(
-                config.build,
-                environ=self._job.site.environ,
-                variables=self._versions(),
-                pull_request=self._job.plan.kind == Kind.PULL_REQUEST,
-                log=self._job.site.run_folder / "build.log",
-                echo=self._watcher.build_line,
-            )
-        if self._has(Deploy):
-            exclude = (self._job.site.home, config.path)
-            staged = staging.read(config.build.staging, exclude)
-            self._stage(replace(staged, sources=self._archive.sources))
-        yield from ()
-        outcome = Outcome.UNCHANGED if self._job.orders.prebuilt else Outcome.DONE
-        return Done(outcome, notes=self._staged.warnings if self._staged else ())
-
-    def _versions(self) -> dict[str, str]:
-        """What the build is told of the plan."""
-        told = {
-            "FLOWDEPLOY_VERSION": self._job.plan.version,
-            "FLOWDEPLOY_LIBRARY_VERSION": self._job.plan.library_version,
-        }
-        return {name: value for name, value in told.items() if value}
 
     @cached_property
     def _publishing(self) -> Publishing:
@@ -296,9 +235,10 @@ class WorkCrew:
         config = self._job.config
         assert config.library is not None  # noqa: S101  (without one no plan has such a step)
         built = Library(config.library.jar, config.library.pom, config.library.classifier)
-        files = self._recalled.library if self._recalled else None
         store = None if config.records == "local" else self._cloud.records(config)
-        return Publishing(self._job, files or built, config.library.repository, store)
+        return Publishing(
+            self._job, self._product.library or built, config.library.repository, store
+        )
 
 
 def _all_of(*checks: Callable[[], None]) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowdeploy.config import Config
+from flowdeploy.configure_steps import by_instance
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.executors import staging
 from flowdeploy.executors.clients.folder_store import FolderStore
-from flowdeploy.executors.instance.configure import Configurator, by_instance
+from flowdeploy.executors.instance.configure import Configurator
 from flowdeploy.executors.past import Past
 from flowdeploy.executors.together import together
 from flowdeploy.journal.releases import Releases

@@ -26,7 +26,7 @@ from flowdeploy.fleet import Instance
 from flowdeploy.journal.runs import Run
 from flowdeploy.journal.undo import configuration_before
 from flowdeploy.known_errors import is_transient
-from flowdeploy.plan import Configure, Phase, Plan
+from flowdeploy.plan import Configure, Phase
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
 
@@ -208,15 +208,6 @@ class Configurator:
             "dispatch": config.dispatch,
         }
         return [part for part in _PARTS[step.phase] if written[part] is not None]
-
-
-def by_instance(plan: Plan) -> dict[str, list[Configure]]:
-    """The configuration's steps of a plan, by the ids of their instances."""
-    found: dict[str, list[Configure]] = {}
-    for step in (step for stage in plan.stages for step in stage.steps):
-        if isinstance(step, Configure):
-            found.setdefault(step.instance.id, []).append(step)
-    return found
 
 
 def _part(config: AppConfig, phase: Phase) -> AppConfig:
