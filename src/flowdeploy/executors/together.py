@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -17,40 +16,43 @@ def together(
 ) -> Iterator[tuple[Item, Seen]]:
     """Each item with what ``look`` makes of it, as they come in.
 
-    What it raises ends the iteration, as a signal does, and what has not begun by then
-    never does. What hangs keeps nobody from leaving: it dies with the process.
+    What it raises ends the iteration, and what has not begun by then never does. The
+    threads are no reason for a process to stay, as those of `concurrent.futures` are: a
+    page that is asked for again and again would keep an interrupted run from ending.
     """
-    waiting = deque(items)
-    answers: queue.SimpleQueue[tuple[Item, Seen | _Failed]] = queue.SimpleQueue()
-
-    def work() -> None:
-        while waiting:
-            try:
-                item = waiting.popleft()
-            except IndexError:  # another thread was faster
-                return
-            answers.put((item, _looked(look, item)))
-
-    expected = len(waiting)
-    for _ in range(min(workers, expected)):
-        threading.Thread(target=work, name="look", daemon=True).start()
+    waiting = list(items)
+    count = len(waiting)
+    todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    seen: queue.SimpleQueue[tuple[Item, Seen] | BaseException] = queue.SimpleQueue()
+    for item in waiting:
+        todo.put(item)
+    for _ in range(min(workers, count)):
+        threading.Thread(target=_work, args=(look, todo, seen), name="look", daemon=True).start()
     try:
-        for _ in range(expected):
-            item, seen = answers.get()
-            if isinstance(seen, _Failed):
-                raise seen.error
-            yield item, seen
+        for _ in range(count):
+            found = seen.get()
+            if isinstance(found, BaseException):
+                raise found
+            yield found
     finally:
-        waiting.clear()
+        while _next(todo):
+            pass
 
 
-class _Failed:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+def _work(
+    look: Callable[[Item], Seen],
+    todo: queue.SimpleQueue[Item],
+    seen: queue.SimpleQueue[tuple[Item, Seen] | BaseException],
+) -> None:
+    while taken := _next(todo):
+        try:
+            seen.put((taken[0], look(taken[0])))
+        except BaseException as error:  # told in the thread that asked
+            seen.put(error)
 
 
-def _looked(look: Callable[[Item], Seen], item: Item) -> Seen | _Failed:
+def _next(todo: queue.SimpleQueue[Item]) -> tuple[Item] | None:
     try:
-        return look(item)
-    except BaseException as error:  # raised again where it is waited for
-        return _Failed(error)
+        return (todo.get_nowait(),)
+    except queue.Empty:
+        return None
