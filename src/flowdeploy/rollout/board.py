@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.fleet import Instance
 from flowdeploy.plan import CHANGING, Deploy, Plan, Promote, Stage, Step, instance_of
 from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_started
 from flowdeploy.rollout.contract import Done, Ended, Limits, Listener, StepFailed
@@ -36,6 +35,7 @@ class Board:
         self.plan = plan
         self._reports = list(not_started(plan))
         self._max_failures = limits.max_failures
+        self._failures, self._allowed = 0, self._failures_allowed()
         self._skips_unready = limits.skip_unready
         self._listener = listener
         self._unrecorded: list[Ended] = []
@@ -46,6 +46,7 @@ class Board:
         if plan is not self.plan:
             begun = sum(report.outcome is not Outcome.NOT_STARTED for report in self._reports)
             self._reports = [*self._reports[:begun], *list(not_started(plan))[begun:]]
+            self._allowed = self._failures_allowed()
             self.plan = plan
 
     @property
@@ -106,15 +107,15 @@ class Board:
             return True
         if stage.changes_instances or not self._skips_unready:
             return False
-        return self._leave_out([instance_of(self.step(place)) for place in unready])
+        return self._leave_out({_instance_id(self.step(place)) for place in unready})
 
-    def _leave_out(self, instances: Collection[Instance | None]) -> bool:
+    def _leave_out(self, instances: Container[str | None]) -> bool:
         """Skip all further steps of these; whether any step is left."""
         left = False
         for place, report in enumerate(self._reports):
             if report.outcome is not Outcome.NOT_STARTED:
                 continue
-            if instance_of(report.step) in instances:
+            if _instance_id(report.step) in instances:
                 self._end(place, replace(report, outcome=Outcome.SKIPPED))
             else:
                 left = True
@@ -122,14 +123,21 @@ class Board:
 
     def _end(self, place: int, report: StepReport) -> None:
         self._reports[place] = report
+        self._failures += report.outcome is Outcome.FAILED and _in_production(report)
         if isinstance(report.step, CHANGING):  # of others the final report is enough
             self._unrecorded.append((place, report))
         self._listener.step_finished(report)
 
     def _within_limit(self) -> bool:
-        counting = [report for report in self._reports if _in_production(report)]
-        failed = sum(report.outcome is Outcome.FAILED for report in counting)
-        return failed <= self._max_failures.of(len(counting))
+        return self._failures <= self._allowed
+
+    def _failures_allowed(self) -> int:
+        return self._max_failures.of(sum(map(_in_production, self._reports)))
+
+
+def _instance_id(step: Step) -> str | None:
+    instance = instance_of(step)
+    return instance.id if instance else None
 
 
 def _in_production(report: StepReport) -> bool:
