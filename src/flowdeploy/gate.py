@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from flowdeploy import drift
 from flowdeploy.checks import App, Deployed, disabled
+from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.plan import Verify
 from flowdeploy.traffic import Split
 
@@ -38,6 +39,14 @@ class Expected:
     files: Mapping[str, Files] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
     force: bool = False
+
+
+class Unready(Refused):
+    """An instance that cannot be given its traffic, by the code and the words of a service."""
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.message, details=error.details, hint=error.hint)
+        self.code = error.code
 
 
 def expected(prospects: Iterable[Prospect], own: Collection[str], *, force: bool) -> Expected:

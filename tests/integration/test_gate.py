@@ -39,14 +39,26 @@ def test_every_reason_is_listed_at_once_and_nothing_is_changed(fleet: Project) -
     remote.forget()
     found = refusals(fleet.report("promote", "v3", "all"))
     assert found.pop("akvoflow-4").startswith("the application is USER_DISABLED")
-    assert found.pop("akvoflow-5").startswith(
-        "https://v3-dot-default-dot-akvoflow-5.ew.r.appspot.com/ is not well after 1 attempt"
-    )
+    assert found.pop("akvoflow-5").startswith("its page / is not well after 1 attempt: ")
     assert found == {
         "akvoflow-2": "version v3 is not deployed",
         "akvoflow-3": "version v3 is STOPPED, not SERVING",
     }
     assert remote.changes() == []
+
+
+def test_versions_that_are_not_well_are_refused_and_those_alike_are_told_once(
+    fleet: Project,
+) -> None:
+    fleet.remote.fault("unhealthy", target="*/versions/v2")
+    fleet.edit("config/instances.yaml", "rollout:", "health: {path: /in, attempts: 1}\nrollout:")
+    ended = fleet.run("promote", "v2", "all")
+    assert ended.code == 4
+    shown = " ".join(ended.out.split())
+    assert f"UNHEALTHY on {', '.join(UNCHANGED)} its page /in is not well after 1 attempt" in shown
+    assert shown.count("is not well") == 1
+    assert "https://v2-dot-default-dot-akvoflow-5.ew.r.appspot.com" in shown
+    assert live(fleet) == UNCHANGED
 
 
 def test_a_version_with_other_files_is_refused_and_they_are_named(project: Project) -> None:
@@ -103,7 +115,8 @@ def test_where_all_are_unready_nothing_is_left_to_do(fleet: Project) -> None:
 def test_an_instance_that_cannot_be_read_keeps_all_from_being_changed(fleet: Project) -> None:
     fleet.remote.fault("permission", project="akvoflow-5")
     report = fleet.report("promote", "v2", "all")
-    assert report["exit_code"] == 1
+    (error,) = (s["error"] for s in report["steps"] if s["error"])
+    assert (report["exit_code"], error["code"]) == (4, "PERMISSION_DENIED")
     fleet.remote.heal()
     assert live(fleet) == UNCHANGED
 
@@ -131,9 +144,18 @@ def test_a_dry_run_that_would_leave_some_out_is_well(fleet: Project) -> None:
     assert fleet.run("promote", "v2", "all", "--dry-run").code == 0
 
 
-def test_a_dry_run_that_cannot_read_the_fleet_says_so(fleet: Project) -> None:
+def test_a_dry_run_says_what_it_cannot_read(fleet: Project) -> None:
     fleet.remote.fault("permission", project="akvoflow-2")
     ended = fleet.run("promote", "v2", "all", "--dry-run", "--format", "json")
+    assert ended.code == 4
+    (refusal,) = ended.json["refusals"]
+    assert refusal["instance"] == "akvoflow-2"
+    assert refusal["message"].startswith("PERMISSION_DENIED: ")
+
+
+def test_a_dry_run_without_a_service_to_ask_shows_the_plan_all_the_same(fleet: Project) -> None:
+    nobody = {"FLOWDEPLOY_SANDBOX": "http://127.0.0.1:9"}
+    ended = fleet.run("promote", "v2", "all", "--dry-run", "--format", "json", **nobody)
     assert ended.code == 1
     assert ended.json["stages"]
     assert "cannot be known" in ended.err

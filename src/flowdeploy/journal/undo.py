@@ -116,22 +116,19 @@ def _moves(instance: Instance, run: Run) -> Iterator[Recorded]:
 
 
 def _was_to_move(instance: Instance, run: Run) -> bool:
-    return any(
-        step.get("instance") == instance.id
-        and (step["action"] == "promote" or step.get("traffic") == "live")
-        for _, step in run.steps
-    )
+    return any(_is_to_move(instance, step) for _, step in run.steps)
+
+
+def _is_to_move(instance: Instance, step: Mapping[str, Any]) -> bool:
+    moving = step["action"] == "promote" or step.get("traffic") == "live"
+    return moving and step.get("instance") == instance.id
 
 
 def _found_done(instance: Instance, run: Run) -> bool:
     """Whether the run found the instance as it was to be."""
-    places = (p for p, (_, step) in enumerate(run.steps) if step.get("instance") == instance.id)
-    endings = [(run.endings or {}).get(place) for place in places]
-    return (
-        bool(endings[-1:])
-        and endings[-1] is not None
-        and (endings[-1].outcome is Outcome.UNCHANGED)
-    )
+    places = (p for p, (_, step) in enumerate(run.steps) if _is_to_move(instance, step))
+    endings = ((run.endings or {}).get(place) for place in places)
+    return any(ending and ending.outcome is Outcome.UNCHANGED for ending in endings)
 
 
 def _moment(instance: Instance, run: Run) -> str:

@@ -5,30 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flowdeploy.checks import Finding
+from flowdeploy.errors import ServiceError
 from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.instance import observe
 from flowdeploy.executors.instance.descriptors import DEPLOYED_AS
 from flowdeploy.executors.together import together
-from flowdeploy.gate import Prospect, expected, objections
+from flowdeploy.gate import Expected, Prospect, expected, objections
 from flowdeploy.plan import Verify
 
 
 def foreseen(
     cloud: Cloud, steps: Sequence[Verify], *, own_descriptors: bool, force: bool
 ) -> tuple[Finding, ...]:
-    """The objections to these steps; no page of an instance is asked for. Raises ServiceError.
+    """The objections to these steps; no page of an instance is asked for.
+
+    Raises ServiceError where nobody can be asked.
 
     ``own_descriptors`` and ``force`` are as for `verify.Gate`.
     """
 
-    def look(step: Verify) -> Prospect:
-        return observe.before_promotion(cloud.engine, step.instance, step.to)
+    def look(step: Verify) -> Prospect | ServiceError:
+        try:
+            return observe.before_promotion(cloud.engine, step.instance, step.to)
+        except ServiceError as error:
+            if error.code == "CONNECTION":
+                raise
+            return error
 
     seen = {step.instance.id: found for step, found in together(look, steps, cloud.connections)}
     own = (DEPLOYED_AS,) if own_descriptors else ()
-    wanted = expected(seen.values(), own, force=force)
+    prospects = (found for found in seen.values() if isinstance(found, Prospect))
+    wanted = expected(prospects, own, force=force)
     return tuple(
         Finding(step.instance.id, message)
         for step in steps
-        for message in objections(step, seen[step.instance.id], wanted)
+        for message in _objections(step, seen[step.instance.id], wanted)
     )
+
+
+def _objections(step: Verify, seen: Prospect | ServiceError, wanted: Expected) -> tuple[str, ...]:
+    if isinstance(seen, ServiceError):
+        return (f"{seen.code}: {seen.message}",)
+    return objections(step, seen, wanted)

@@ -34,13 +34,16 @@ def healthy(web: Web, url: str, health: Health, notify: Notify) -> Generator[Pau
         if attempt < health.attempts:
             again = f"attempt {attempt + 1} of {health.attempts} follows"
             yield Pause(min(attempt, LONGEST_WAIT), f"{_told(answer)}; {again}")
-    raise _unhealthy(page, health.attempts, answer)
+    raise _unhealthy(health, answer)
 
 
-def _unhealthy(page: str, attempts: int, answer: Answer) -> ServiceError:
-    counted = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+def _unhealthy(health: Health, answer: Answer) -> ServiceError:
+    """In the same words for every host, so that a hundred that fail alike are told as one."""
+    counted = "1 attempt" if health.attempts == 1 else f"{health.attempts} attempts"
     return ServiceError(
-        UNHEALTHY, f"{page} is not well after {counted}: {_told(answer)}", hint=_hint(answer)
+        UNHEALTHY,
+        f"its page {health.path} is not well after {counted}: {_told(answer)}",
+        hint=_hint(answer),
     )
 
 

@@ -14,14 +14,14 @@ from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.clients.web import Web
 from flowdeploy.executors.instance import observe
 from flowdeploy.executors.instance.descriptors import DEPLOYED_AS
-from flowdeploy.executors.instance.health import healthy
+from flowdeploy.executors.instance.health import UNHEALTHY, healthy
 from flowdeploy.executors.instance.promote import Move, promote
 from flowdeploy.executors.together import together
 from flowdeploy.fleet import Instance
-from flowdeploy.gate import Expected, Prospect, expected, objections, remarks
+from flowdeploy.gate import Expected, Prospect, Unready, expected, objections, remarks
 from flowdeploy.plan import Promote, Verify
 from flowdeploy.report import State
-from flowdeploy.rollout import Done, Notify, Pause, Running
+from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
 from flowdeploy.urls import dark_url, live_url
 
 Progress = Callable[[int, int], None]
@@ -59,11 +59,11 @@ class Gate:
     def verify(self, step: Verify, notify: Notify) -> Running:
         """Whether the versions are there, as on the other instances, serving and well.
 
-        Raises Refused where they are not, and ServiceError.
+        Raises Refused where they are not, and ServiceError where nobody can be asked.
         """
         seen = self._seen[step.instance.id]
         if isinstance(seen, ServiceError):
-            raise seen
+            raise seen if seen.code == "CONNECTION" else Unready(seen)
         if found := objections(step, seen, self._expected):
             raise Refused(
                 "; ".join(found),
@@ -74,7 +74,10 @@ class Gate:
         assert seen.app is not None  # noqa: S101  (objections)
         urls = _dark_urls(step, seen.app)
         for url in urls:
-            yield from self._well(url, notify)
+            try:
+                yield from self._well(url, notify)
+            except ServiceError as error:
+                raise StepFailed(Unready(error), Done(url=url)) from error
         yield from self.configuration(step.instance, notify)
         live = seen.split is not None and seen.split.same_as(step.to)
         return Done(
@@ -98,7 +101,7 @@ class Gate:
             findings += [Finding(instance.id, error.message)] if error else []
         if findings:
             raise ServiceError(
-                "UNHEALTHY",
+                UNHEALTHY,
                 f"{len(findings)} of {len(promoted)} instances are not well with their traffic",
                 details=grouped(sorted(findings, key=lambda finding: finding.instance)),
                 hint="`flowdeploy rollback` gives instances back what they served before.",
