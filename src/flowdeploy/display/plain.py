@@ -7,8 +7,8 @@ from rich.console import Console
 from flowdeploy.display.terminal import say
 from flowdeploy.display.text import clean_lines, duration, output_line
 from flowdeploy.display.words import instance_name, result
-from flowdeploy.plan import Plan, Stage, action
-from flowdeploy.report import StepReport
+from flowdeploy.plan import Configure, Plan, Stage, action
+from flowdeploy.report import Outcome, StepReport
 
 
 class PlainProgress:
@@ -36,6 +36,8 @@ class PlainProgress:
             self._say_of(report, note)
 
     def step_finished(self, report: StepReport) -> None:
+        if _is_silent(report) and not self._verbose:
+            return
         parts = [result(report), duration(report.seconds), report.url or "", error_line(report)]
         self._say_of(report, "  ".join(part for part in parts if part))
 
@@ -68,6 +70,11 @@ def error_line(report: StepReport) -> str:
     return f"{report.error.code}: {' '.join(clean_lines(report.error.message))}"
 
 
+def _is_silent(report: StepReport) -> bool:
+    """A configuration that needs no change is the rule, and one line fewer for each instance."""
+    return isinstance(report.step, Configure) and report.outcome is Outcome.UNCHANGED
+
+
 def _beginning(stage: Stage) -> str:
-    count = sum(1 for step in stage.steps if instance_name(step))
+    count = len(set(filter(None, map(instance_name, stage.steps))))
     return f"begins, {count} instance{'s' if count > 1 else ''}" if count else "begins"
