@@ -39,7 +39,8 @@ NOTHING_BUILT = Source(None)
 class Options:
     """How a plan is to be run, and what it is built from, if it builds.
 
-    ``earlier`` is the record of the run that is gone on with, if it is one.
+    ``earlier`` is the record of the run that is gone on with, if it is one;
+    ``once_alone`` looks again whether the records say what the plan was made from.
     """
 
     jobs: int | None = None
@@ -48,6 +49,7 @@ class Options:
     source: Source = NOTHING_BUILT
     claim: Claim = AT_ONCE
     earlier: Run | None = None
+    once_alone: Callable[[], Run | None] | None = None
 
 
 def execute(plan: Plan, session: Session, options: Options) -> None:
@@ -92,6 +94,7 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
             options.claim,
             options.earlier,
             options.source.require,
+            options.once_alone,
         )
 
         def report(result: Result, plan: Plan) -> Report:

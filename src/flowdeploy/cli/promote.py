@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,16 +101,27 @@ def carry_out(
     max_failures: Portion | None,
     wait: float,
     take_over: bool,
+    once_alone: Callable[[], None] | None = None,
     **orders: Any,
 ) -> None:
-    """Show the plan of a promotion or a rollback with how the instances stand, or execute it."""
+    """Show the plan of a promotion or a rollback with how the instances stand, or execute it.
+
+    ``once_alone`` is called when nobody else can change the instances, and raises Refused
+    where the plan is not what is meant any more.
+    """
     if dry_run:
         click.get_current_context().exit(_foresee(plan, here, orders))
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Claim, Orders
 
-    claim = Claim(wait, take_over)
-    execute(plan, here, Options(jobs, max_failures, Orders(**orders), claim=claim))
+    options = Options(
+        jobs,
+        max_failures,
+        Orders(**orders),
+        claim=Claim(wait, take_over),
+        once_alone=once_alone,
+    )
+    execute(plan, here, options)
 
 
 def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:

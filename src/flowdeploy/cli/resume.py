@@ -56,9 +56,16 @@ def command(
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Claim
 
-    source = _source(record.header, plan, here)
-    claim = Claim(wait, take_over)
-    execute(plan, here, Options(jobs, max_failures, _orders(record.header), source, claim, record))
+    options = Options(
+        jobs,
+        max_failures,
+        _orders(record.header),
+        _source(record.header, plan, here),
+        Claim(wait, take_over),
+        record,
+        once_alone=lambda: _again(record, here),
+    )
+    execute(plan, here, options)
 
 
 def _resumable(here: Session, name: str) -> Run:
@@ -72,6 +79,20 @@ def _resumable(here: Session, name: str) -> Run:
                 hint="Say anew what is meant: run, promote or rollback.",
             )
     return run
+
+
+def _again(run: Run, here: Session) -> Run:
+    """The record of a run that may have gone on until its lock was free, or was taken from it.
+
+    Raises Refused where it is overtaken by now, or its plan is another.
+    """
+    again = _resumable(here, run.name)
+    if again.header.plan != run.header.plan:
+        raise Refused(
+            f"run {run.name} was not cut off, and knows more of its plan by now",
+            hint="Run the same command again.",
+        )
+    return again
 
 
 def _confirm(run: Run, here: Session) -> None:

@@ -198,7 +198,12 @@ class WorkCrew:
         needs_google = self._needs_google()
         if needs_google:
             self._watcher.said(f"Identity: {self._cloud.identity}")
-        self.logbook.begin(shared=needs_google and self._job.config.records != "local")
+        earlier = self._job.earlier
+        if self._job.once_alone:
+            self.logbook.lock(self._watcher.waiting)
+            earlier = self._job.once_alone()
+        shared = needs_google and self._job.config.records != "local"
+        self.logbook.begin(shared=shared, earlier=earlier)
         if self._has(Build) and self._has(Deploy):
             self._product.recall(with_library=self._has(Publish))
         elif self._has(Deploy):

@@ -85,6 +85,8 @@ class Job:
     files differ from it. ``connections`` is how many calls may be under way at once.
     ``earlier`` is the record of the run that is gone on with, if it is one.
     ``before_build`` raises Refused where the tree is not what is to be built.
+    ``once_alone`` is called when the locks are taken, where the plan follows from the
+    records: it raises Refused where it does not any more, and returns ``earlier`` anew.
     """
 
     plan: Plan
@@ -98,6 +100,7 @@ class Job:
     claim: Claim = AT_ONCE
     earlier: Run | None = None
     before_build: Callable[[], None] = lambda: None
+    once_alone: Callable[[], Run | None] | None = None
 
     @property
     def run(self) -> str:

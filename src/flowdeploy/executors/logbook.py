@@ -14,7 +14,7 @@ from flowdeploy.fleet import Instance, Role
 from flowdeploy.journal.lease import Holder
 from flowdeploy.journal.locks import Locks
 from flowdeploy.journal.recorder import Recorder
-from flowdeploy.journal.runs import Ending, Header
+from flowdeploy.journal.runs import Ending, Header, Run
 from flowdeploy.journal.store import ObjectStore
 from flowdeploy.plan import Plan, instance_of
 from flowdeploy.plan_json import plan_json
@@ -38,13 +38,13 @@ class Logbook:
         self._recorder: Recorder | None = None
         self._locks: Locks | None = None
 
-    def begin(self, *, shared: bool) -> None:
+    def begin(self, *, shared: bool, earlier: Run | None) -> None:
         """Put the run on record; ``shared``: for other machines as well. Raises ServiceError."""
         site = self._job.site
         stores: list[ObjectStore] = [FolderStore(site.home)]
         if shared:
             stores.append(self._cloud().records(self._job.config))
-        recorder = Recorder.of(stores, self._header(), self._confirm, self._job.earlier)
+        recorder = Recorder.of(stores, self._header(), self._confirm, earlier)
         recorder.begin({"user": site.user, "host": socket.gethostname(), "command": site.command})
         self._recorder = recorder
 
@@ -55,13 +55,14 @@ class Logbook:
 
     def lock(self, notify: Callable[[str], None]) -> None:
         """Keep others from the instances of this plan. Raises LockHeld and ServiceError."""
-        if self._locks is None:
+        wanted = roles(self._job.plan)
+        if self._locks is None and wanted:
             claim, site = self._job.claim, self._job.site
             holder = Holder.here(self._job.run, site.user, site.command)
             self._locks = Locks(
                 self._lock_store(), holder, claim.wait, bool(claim.take_over), claim.hint
             )
-            self._locks.acquire(roles(self._job.plan), notify)
+            self._locks.acquire(wanted, notify)
 
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
         assert self._recorder is not None  # noqa: S101  (the crew has begun it)

@@ -80,9 +80,14 @@ class Past:
         return given_up(undoing(instances, runs))
 
     def changed_since(self, run: Run) -> dict[str, str]:
-        """The instances of a run that later ones have changed: instance → the last of those."""
-        later = [name for name in self.names() if name > run.name]
-        return dict(changed_later(run, _readable(self._read(later))))
+        """The instances of a run that others have changed since: instance → the last of those.
+
+        Some that began before it are among them, for they may have waited for its lock.
+        """
+        names = self.names()
+        later = [name for name in names if name > run.name]
+        earlier = [name for name in names if name < run.name][:AT_ONCE]
+        return dict(changed_later(run, _readable(self._read(later + earlier))))
 
     def _batches(self, size: int) -> Iterator[list[tuple[str, Run | Refused]]]:
         names = self.names()

@@ -26,6 +26,7 @@ FOLDER = "runs/"
 _ENTRY = re.compile(
     r"(?P<session>[0-9]{3})-(?P<number>[0-9]{5})-(?P<kind>plan|changes|report)\.json"
 )
+_TRIED = SUCCESS | {Outcome.FAILED}
 _STAYED = frozenset({State.DARK, State.DEPLOYED_NOT_PROMOTED})
 
 
@@ -188,14 +189,19 @@ def _with(run: Run | None, entry: _Entry, document: Mapping[str, Any]) -> Run:
 
 
 def with_endings(run: Run, endings: Mapping[int, Ending]) -> Run:
-    """What endings of the run's last session tell of the changes whose outcome was open."""
+    """What endings of the run's last session tell, also of the changes whose outcome was open.
+
+    What it has not come to stands as an earlier session has left it.
+    """
     changes = tuple(
         replace(each, happened=_seen(each, endings[each.place], run.sessions - 1))
         if each.happened is None and each.place in endings
         else each
         for each in run.changes
     )
-    return replace(run, changes=changes, endings={**(run.endings or {}), **endings})
+    known = run.endings or {}
+    new = {p: each for p, each in endings.items() if p not in known or each.outcome in _TRIED}
+    return replace(run, changes=changes, endings={**known, **new})
 
 
 def _seen(each: Recorded, ending: Ending, session: int) -> bool | None:

@@ -64,14 +64,20 @@ def given_up(undoing: Undoing) -> Undoing:
     return Undoing(undoing.undos, undoing.skipped + untouched)
 
 
-def changed_later(run: Run, later: Iterable[Run]) -> Mapping[str, str]:
-    """Instances of the run's plan that later runs have changed: instance → the last of those."""
-    own = set(run.header.places)
-    changed: dict[str, str] = {}
-    for other in sorted(later, key=lambda each: each.name):
-        names = {each.instance for each in other.changes if each.happened is not False}
-        changed |= dict.fromkeys(own & names, other.name)
-    return changed
+def changed_later(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
+    """Instances of the run's plan that others have changed since: instance → the last of those.
+
+    Since the first change of its last session that made any: a run may have waited for
+    the lock of others, and may go on to record changes when they have taken it over.
+    """
+    own, since = set(run.header.places), _locked_since(run)
+    changes = [
+        (each.at, each.instance, other.name)
+        for other in others
+        for each in other.changes
+        if each.happened is not False and each.instance in own and each.at > since
+    ]
+    return {instance: name for _, instance, name in sorted(changes)}
 
 
 def _last(instance: Instance, runs: Sequence[Run]) -> Undo | str | None:
@@ -129,6 +135,14 @@ def _found_done(instance: Instance, run: Run) -> bool:
     places = (p for p, (_, step) in enumerate(run.steps) if _is_to_move(instance, step))
     endings = ((run.endings or {}).get(place) for place in places)
     return any(ending and ending.outcome is Outcome.UNCHANGED for ending in endings)
+
+
+def _locked_since(run: Run) -> str:
+    """A moment at which the run had the locks, the last that is known; or it began, if none is."""
+    last = max((each.session for each in run.changes), default=0)
+    return min(
+        (each.at for each in run.changes if each.session == last), default=run.header.started
+    )
 
 
 def _moment(instance: Instance, run: Run) -> str:
