@@ -187,7 +187,7 @@ def test_a_promotion_is_taken_back_field_by_field(cloud: Cloud) -> None:
     cloud.deploy(project, appconfig.read(NEW))
     after = cloud.snapshot(project)
     assert not appconfig.changes(appconfig.read(NEW), after, prune_queues=True)
-    assert appconfig.foreign(after, cloud.snapshot(project)) == ()
+    assert appconfig.foreign(before, after, cloud.snapshot(project)) == ()
 
     cloud.apply(project, appconfig.restore(before, after).all)
     back = cloud.snapshot(project)

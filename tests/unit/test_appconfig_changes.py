@@ -262,7 +262,7 @@ def test_a_job_that_calls_another_host_is_brought_back_too() -> None:
 def test_what_was_not_recorded_is_left_alone() -> None:
     now = Snapshot((), (queue("a"),), (job(1, "/a"),), (rule("/a", "a"),))
     assert lines(appconfig.restore(Snapshot(), now)) == []
-    assert appconfig.foreign(Snapshot(), now) == ()
+    assert appconfig.foreign(Snapshot(), Snapshot(), now) == ()
 
 
 def test_what_someone_else_changed_is_named_in_their_direction() -> None:
@@ -270,11 +270,33 @@ def test_what_someone_else_changed_is_named_in_their_direction() -> None:
     faster = queue("a")
     faster["rateLimits"]["maxDispatchesPerSecond"] = 9.0
     now = Snapshot((), (faster, queue("new")), (job(1, "/a", "PAUSED"),), (rule("/a", "a"),))
-    assert appconfig.foreign(after, now) == (
+    assert appconfig.foreign(after, after, now) == (
         "queue a: rate 5/s → 9/s",
-        "queue new: create, 5/s",
         "queue gone: delete",
         "cron job /a: pause",
         "cron job /b: delete (every 24 hours)",
         "dispatch rules: add */a → a",
+    )
+
+
+def test_what_a_promotion_made_and_what_came_back_of_it_is_nobody_elses() -> None:
+    slower, paused = queue("a", minBackoff="9s"), queue("a", "PAUSED")
+    before = Snapshot(None, (slower,), (job(1, "/a"), job(2, "/b")), (rule("/a", "a"),))
+    after = Snapshot(None, (paused, queue("new")), (job(3, "/c"), job(2, "/b")), ())
+    halfway = Snapshot(
+        None,
+        (queue("a", "PAUSED", minBackoff="9s"), queue("new", "PAUSED")),
+        (job(1, "/a"), job(2, "/b"), job(3, "/c")),
+        (rule("/a", "a"),),
+    )
+    for now in (before, after, halfway):
+        assert appconfig.foreign(before, after, now) == ()
+
+
+def test_a_job_that_both_states_have_and_somebody_deleted_is_named() -> None:
+    before, after = (Snapshot(jobs=(job(1, "/a"), job(n, f"/{n}"))) for n in (2, 3))
+    now = Snapshot(jobs=(job(2, "/2"), job(4, "/4")))
+    assert appconfig.foreign(before, after, now) == (
+        "cron job /4: create, every 24 hours",
+        "cron job /a: delete (every 24 hours)",
     )

@@ -244,13 +244,28 @@ def test_a_rollback_brings_back_what_was_there(
 
 
 @given(configs(), configs())
-def test_only_what_someone_else_changed_is_named(old: AppConfig, new: AppConfig) -> None:
+def test_what_a_rollback_would_undo_of_someone_elses_is_named(
+    old: AppConfig, new: AppConfig
+) -> None:
     apis = settled(old)
     after = apis.snapshot()
-    assert appconfig.foreign(after, after) == ()
+    assert appconfig.foreign(after, after, after) == ()
     apis.apply(appconfig.changes(new, after).all)
-    unchanged = without_indexes(apis.snapshot()) == without_indexes(after)
-    assert (appconfig.foreign(after, apis.snapshot()) == ()) == unchanged
+    would_undo = bool(appconfig.restore(after, apis.snapshot()))
+    assert bool(appconfig.foreign(after, after, apis.snapshot())) == would_undo
+
+
+@given(configs(), configs(), st.data())
+def test_a_rollback_cut_off_anywhere_takes_nothing_of_its_own_for_someone_elses(
+    old: AppConfig, new: AppConfig, data: st.DataObject
+) -> None:
+    apis = settled(old)
+    before = apis.snapshot()
+    apis.apply(appconfig.changes(new, before, prune_queues=True).all)
+    after = apis.snapshot()
+    back = appconfig.restore(before, after).all
+    apis.apply(back[: data.draw(st.integers(0, len(back)))])
+    assert appconfig.foreign(before, after, apis.snapshot()) == ()
 
 
 @given(configs(), configs())

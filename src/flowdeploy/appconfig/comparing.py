@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from flowdeploy.appconfig import cron_changes, dispatch, indexes, queue_changes
-from flowdeploy.appconfig.changes import Changes, LeaveQueue
+from flowdeploy.appconfig.changes import Changes
 from flowdeploy.appconfig.files import AppConfig
 
 Resources = tuple[Mapping[str, Any], ...]
@@ -58,24 +58,6 @@ def restore(before: Snapshot, now: Snapshot) -> Changes:
         _part(queue_changes.restored, before.queues, now.queues),
         _part(cron_changes.restored, before.jobs, now.jobs),
         _part(dispatch.for_file, before.dispatch, now.dispatch),
-    )
-
-
-def foreign(after: Snapshot, now: Snapshot) -> tuple[str, ...]:
-    """What someone else has changed since a promotion left an application at ``after``.
-
-    A line each, in the words of the change that they made; ``()`` if there is none.
-    What ``after`` does not tell is not looked at. Raises ValueError as ``restore``.
-    """
-    known = Snapshot(
-        queues=None if after.queues is None else now.queues,
-        jobs=None if after.jobs is None else now.jobs,
-        dispatch=None if after.dispatch is None else now.dispatch,
-    )
-    made = restore(known, after).all
-    return tuple(
-        f"queue {change.name}: delete" if isinstance(change, LeaveQueue) else str(change)
-        for change in made
     )
 
 

@@ -51,13 +51,18 @@ def restored(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[JobCh
 
     A job that was deleted comes back with all that it said, under a new name.
     """
-    _, missing, extra = _matched(before, now, lambda job: (_text(job), _paused(job)))
+    _, missing, extra = _matched(before, now, whole)
     alike, missing, extra = _matched(missing, extra, _text)
     states = (
         (PauseJob if _paused(wanted) else ResumeJob)(str(actual["name"]), called(actual))
         for wanted, actual in alike
     )
     return (*states, *_changes(missing, extra))
+
+
+def whole(job: Resource) -> Hashable:
+    """All that is restored of a job: two with the same are interchangeable."""
+    return _text(job), _paused(job)
 
 
 def _matched(

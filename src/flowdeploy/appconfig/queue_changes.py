@@ -83,7 +83,7 @@ def _unlisted(
     existing: Mapping[str, Resource], listed: set[str], *, prune: bool
 ) -> Iterator[QueueChange]:
     for name, queue in existing.items():
-        if name not in listed and name != "default" and not _paused(queue):
+        if name not in listed and name != "default" and not paused(queue):
             why = "no longer listed"
             yield PauseQueue(name, why) if prune else LeaveQueue(name, why)
 
@@ -93,9 +93,9 @@ def _for_queue(queue: Queue, there: Resource | None, *, resume: bool) -> Iterato
         yield _created(queue)
         return
     yield from _updated(queue.name, _differing(queue, there), there)
-    if queue.stopped and not _paused(there):
+    if queue.stopped and not paused(there):
         yield PauseQueue(queue.name, "its rate is 0")
-    elif not queue.stopped and resume and _paused(there):
+    elif not queue.stopped and resume and paused(there):
         yield ResumeQueue(queue.name)
 
 
@@ -137,15 +137,15 @@ def _for_resource(name: str, wanted: Resource, there: Resource | None) -> Iterat
         return
     differing = {p: v for p, v in settings.items() if not same(p, setting(there, p), v)}
     yield from _updated(name, differing, there)
-    if _paused(wanted) != _paused(there):
-        yield PauseQueue(name) if _paused(wanted) else ResumeQueue(name)
+    if paused(wanted) != paused(there):
+        yield PauseQueue(name) if paused(wanted) else ResumeQueue(name)
 
 
 def _recreated(name: str, settings: Mapping[str, Any], wanted: Resource) -> CreateQueue:
     given = {path: value for path, value in settings.items() if value is not None}
     given |= {path: wanted[path] for path in _TTLS if path in wanted}
     given |= {"type": "PULL"} if wanted.get("type") == "PULL" else {}
-    return CreateQueue(name, nested(given), tuple(sorted(given)), _paused(wanted))
+    return CreateQueue(name, nested(given), tuple(sorted(given)), paused(wanted))
 
 
 def _updated(name: str, settings: Mapping[str, Any], there: Resource) -> Iterator[UpdateQueue]:
@@ -165,5 +165,11 @@ def _id(queue: Resource) -> str:
     return str(queue["name"].rpartition("/")[2])
 
 
-def _paused(queue: Resource) -> bool:
+def same_settings(one: Resource, other: Resource) -> bool:
+    """Whether two queues differ at most in being paused."""
+    return all(same(path, setting(one, path), setting(other, path)) for path in PATHS)
+
+
+def paused(queue: Resource) -> bool:
+    """Whether a queue hands out no tasks."""
     return queue.get("state") in _STOPPED

@@ -8,8 +8,9 @@ cut off is finished by comparing once more.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import count
+from threading import Lock
 
 from flowdeploy import appconfig
 from flowdeploy.appconfig import AppConfig, Snapshot
@@ -20,7 +21,16 @@ from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.executors.clients.api import backoff
 from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.instance.indexes import ready
-from flowdeploy.executors.instance.sending import send
+from flowdeploy.executors.instance.reading import (
+    PARTS,
+    as_json,
+    of_json,
+    parts_of,
+    read,
+    switched_off,
+    written,
+)
+from flowdeploy.executors.instance.sending import begun, send
 from flowdeploy.executors.together import together
 from flowdeploy.fleet import Instance
 from flowdeploy.journal.runs import Run
@@ -30,20 +40,16 @@ from flowdeploy.plan import Configure, Phase
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
 
-ATTEMPTS = 6
+ATTEMPTS = 6  # without getting any further
 
 ASPECTS = {
     Phase.ADD: Aspect.ADDITIONS,
     Phase.BEFORE_TRAFFIC: Aspect.QUEUES,
     Phase.AFTER_TRAFFIC: Aspect.SCHEDULES,
 }
-_PARTS = {
-    Phase.ADD: ("indexes", "queues"),
-    Phase.BEFORE_TRAFFIC: ("queues",),
-    Phase.AFTER_TRAFFIC: ("jobs", "dispatch"),
-}
 NOTHING = AppConfig()
 Progress = Callable[[int, int], None]
+Changes = tuple[ConfigChange, ...]
 
 
 @dataclass
@@ -60,22 +66,27 @@ class Configurator:
     config: AppConfig = NOTHING
     prune: bool = False
     force: bool = False
+    _runs: dict[str, Run] = field(default_factory=dict)
+    _finding: Lock = field(default_factory=Lock)
 
     def foreseen(self, steps: Sequence[Configure]) -> tuple[str, ...]:
         """What these steps of one instance would do now, a line each.
 
-        Raises ServiceError where it cannot be seen, because an API is not enabled or for
-        another reason, and Refused where somebody else's changes would be overwritten.
+        Raises ServiceError where it cannot be seen, and Refused where an API is switched
+        off, or somebody else's changes would be overwritten.
         """
-        looks = ((step, self._read(step)) for step in steps)
+        try:
+            looks = [(step, self._read(step)) for step in steps]
+        except ServiceError as error:
+            raise self._refusal(error, steps) from error
         return tuple(str(change) for step, there in looks for change in self._missing(step, there))
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
         """Look at every instance, by id. Raises Refused with all that cannot be seen."""
         looks = together(self._objection, steps.items(), self.cloud.connections)
         findings: list[Finding] = []
-        for count, ((name, _), objection) in enumerate(looks, 1):
-            progress(count, len(steps))
+        for done, ((name, _), objection) in enumerate(looks, 1):
+            progress(done, len(steps))
             findings += [Finding(name, objection)] if objection else []
         if findings:
             raise Refused(
@@ -92,8 +103,7 @@ class Configurator:
         Raises ServiceError and Refused as `foreseen`, and Refused for an index that does
         not become ready within half an hour.
         """
-        if objection := self._objection((instance.id, steps)):
-            raise Refused(objection)
+        self.foreseen(steps)
         yield from self._indexes_ready(instance, notify)
 
     def before_live(self, instance: Instance, version: str, notify: Notify) -> Running:
@@ -105,17 +115,20 @@ class Configurator:
     def configure(self, step: Configure, notify: Notify) -> Running:
         """Bring the step's part to what it is to be, and read back that it is.
 
-        Raises StepFailed where something may have been changed by then.
+        Raises ServiceError where its first change was refused, and StepFailed where
+        something may have been changed by then.
         """
         there = self._read(step)
         told = self._missing(step, there)
-        if not _to_send(told):
-            return Done(Outcome.UNCHANGED, notes=tuple(map(str, told)))
-        changing = Change(ASPECTS[step.phase], _json(there), None)
-        attempts = yield from self._carried_out(step, changing, told, notify)
-        now = self._read(step)
-        yield Intent(replace(changing, after=_json(now)))
-        return Done(attempts=attempts, notes=tuple(map(str, told)))
+        notes = tuple(map(str, told))
+        if not to_send(told):
+            return Done(Outcome.UNCHANGED, notes=notes)
+        meant = _meant(step, there, told)
+        attempts, now = yield from self._carried_out(step, meant, told, notify)
+        if step.phase is not Phase.ADD:
+            with begun():
+                yield Intent(replace(meant, after=as_json(now)))
+        return Done(attempts=attempts, notes=notes)
 
     def _indexes_ready(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
         if self.config.indexes:
@@ -126,123 +139,110 @@ class Configurator:
         """Why an instance's steps cannot be taken, if they cannot."""
         try:
             self.foreseen(named[1])
-        except ServiceError as error:
+        except (Refused, ServiceError) as error:
             if error.code == "CONNECTION":
                 raise
             return " ".join(filter(None, (f"{error.message}.", error.hint)))
-        except Refused as refused:
-            return " ".join(filter(None, (f"{refused.message}.", refused.hint)))
         return None
 
-    def _carried_out(
-        self,
-        step: Configure,
-        changing: Change,
-        missing: Sequence[ConfigChange],
-        notify: Notify,
-    ) -> Generator[Request, None, int]:
-        """Send what is missing until nothing is; how many attempts that has taken."""
-        sent: list[ConfigChange] = []
-        for attempt in range(1, ATTEMPTS + 1):
-            yield Intent(changing)
-            try:
-                for change in _to_send(missing):
-                    notify(str(change))
-                    yield from send(self.cloud, step.instance.project, change)
-                    sent.append(change)
-                missing = self._missing(step, self._read(step))
-            except ServiceError as error:
-                if attempt == ATTEMPTS or not is_transient(error.code, error.message):
-                    raise _failed(error, begun=bool(sent) or attempt > 1) from error
-                yield Pause(backoff(attempt), f"looking again after {error.code}")
-                missing = self._missing(step, self._read(step))
-            if not _to_send(missing):
-                return attempt
-        raise _failed(_not_as_asked(missing), begun=True)
+    def _refusal(self, error: ServiceError, steps: Sequence[Configure]) -> FlowdeployError:
+        """Where the services are there for nobody, they are so for good: all that are."""
+        if error.code != "PERMISSION_DENIED":
+            return error
+        parts = [part for step in steps for part in self._parts(step)]
+        hint = switched_off(self.cloud, steps[0].instance.project, parts)
+        return Refused(error.message, hint=hint or error.hint)
 
-    def _missing(self, step: Configure, there: Snapshot) -> tuple[ConfigChange, ...]:
+    def _carried_out(
+        self, step: Configure, meant: Change, told: Changes, notify: Notify
+    ) -> Generator[Request, None, tuple[int, Snapshot]]:
+        """Send what is missing until nothing is; in how many attempts, and what is there then."""
+        yield Intent(meant)
+        missing, idle = told, 0
+        for attempt in count(1):
+            error = yield from self._sent(step, missing, notify)
+            with begun():
+                now = self._read(step)
+                left = self._missing(step, now)
+            if not to_send(left):
+                return attempt, now
+            if error and not is_transient(error.code, error.message):
+                raise error if left == told else StepFailed(error, Done(state=State.UNKNOWN))
+            missing, idle = left, 0 if left != missing else idle + 1
+            if idle == ATTEMPTS or attempt == ATTEMPTS + len(told):
+                raise StepFailed(error or _not_as_asked(left), Done(state=State.UNKNOWN))
+            with begun():
+                yield Pause(backoff(idle + 1), f"looking again after {error.code}" if error else "")
+                yield Intent(meant)
+        raise AssertionError
+
+    def _sent(
+        self, step: Configure, missing: Changes, notify: Notify
+    ) -> Generator[Pause, None, ServiceError | None]:
+        """Why not all of it could be sent, if it could not."""
+        for change in to_send(missing):
+            notify(str(change))
+            try:
+                yield from send(self.cloud, step.instance.project, change)
+            except ServiceError as error:
+                error.details += (f"met by this change: {change}",)
+                return error
+        return None
+
+    def _missing(self, step: Configure, there: Snapshot) -> Changes:
         if step.undoes:
             return self._taken_back(step, there)
-        wanted = _part(self.config, step.phase)
-        changes = appconfig.changes(wanted, there, prune_queues=self.prune)
+        config = written(self.config, step.phase)
+        changes = appconfig.changes(config, there, prune_queues=self.prune)
         return changes.unfelt if step.phase is Phase.ADD else changes.all
 
-    def _taken_back(self, step: Configure, there: Snapshot) -> tuple[ConfigChange, ...]:
-        runs = [self.recorded(name) for name in step.undoes]
-        before, after = configuration_before(step.instance, runs, ASPECTS[step.phase])
-        back = appconfig.restore(_snapshot(before), there).all
-        if after is None or self.force or not _to_send(back):
-            return back
-        if others := appconfig.foreign(_snapshot(after), there):
-            raise Refused(
-                f"somebody else has changed the configuration since run {step.undoes[-1]}:"
-                f" {'; '.join(others)}",
-                hint="Look who. --force takes the run's changes back all the same, and theirs.",
-            )
-        return back
+    def _taken_back(self, step: Configure, there: Snapshot) -> Changes:
+        runs = [self._run(name) for name in step.undoes]
+        found, left = configuration_before(step.instance, runs, ASPECTS[step.phase])
+        before = of_json(found)
+        if left is not None and not self.force:
+            _require_nobody_elses(appconfig.foreign(before, of_json(left), there), step)
+        return appconfig.restore(before, there).all
+
+    def _run(self, name: str) -> Run:
+        """Read once: it tells of all instances."""
+        with self._finding:
+            if name not in self._runs:
+                self._runs[name] = self.recorded(name)
+            return self._runs[name]
 
     def _read(self, step: Configure) -> Snapshot:
-        """What there is of that which the step is about, and nothing else."""
-        project = step.instance.project
-        return Snapshot(**{part: self._resources(part, project) for part in self._parts(step)})
-
-    def _resources(self, part: str, project: str) -> tuple[dict[str, Any], ...]:
-        match part:
-            case "indexes":
-                return self.cloud.datastore.indexes(project)
-            case "queues":
-                return self.cloud.tasks.queues(project)
-            case "jobs":
-                return self.cloud.scheduler.jobs(project)
-            case _:
-                return self.cloud.dispatch.rules(project)
+        return read(self.cloud, step.instance.project, self._parts(step))
 
     def _parts(self, step: Configure) -> Sequence[str]:
-        if step.undoes:
-            return _PARTS[step.phase]
-        config = self.config
-        written = {
-            "indexes": config.indexes,
-            "queues": config.queues,
-            "jobs": config.cron,
-            "dispatch": config.dispatch,
-        }
-        return [part for part in _PARTS[step.phase] if written[part] is not None]
+        return PARTS[step.phase] if step.undoes else parts_of(written(self.config, step.phase))
 
 
-def _part(config: AppConfig, phase: Phase) -> AppConfig:
-    """Of the configuration what is due in a phase."""
-    parts = _PARTS[phase]
-    return AppConfig(
-        indexes=config.indexes if "indexes" in parts else None,
-        queues=config.queues if "queues" in parts else None,
-        cron=config.cron if "jobs" in parts else None,
-        dispatch=config.dispatch if "dispatch" in parts else None,
-    )
-
-
-def _to_send(changes: Sequence[ConfigChange]) -> list[ConfigChange]:
+def to_send(changes: Sequence[ConfigChange]) -> list[ConfigChange]:
+    """The changes without those that are only named."""
     return [change for change in changes if not isinstance(change, LeaveQueue)]
 
 
-def _json(snapshot: Snapshot) -> dict[str, Any]:
-    """What was read; of indexes and new queues nothing is taken back, but it is small."""
-    parts = ("indexes", "queues", "jobs", "dispatch")
-    return {part: list(value) for part in parts if (value := getattr(snapshot, part)) is not None}
+def _meant(step: Configure, there: Snapshot, told: Changes) -> Change:
+    """What is put on record beforehand: of what is only added nothing is ever taken back."""
+    if step.phase is Phase.ADD:
+        return Change(ASPECTS[step.phase], None, list(map(str, told)))
+    return Change(ASPECTS[step.phase], as_json(there), None)
 
 
-def _snapshot(document: Mapping[str, Any]) -> Snapshot:
-    return Snapshot(**{part: tuple(value) for part, value in document.items()})
-
-
-def _failed(error: FlowdeployError, *, begun: bool) -> FlowdeployError | StepFailed:
-    return StepFailed(error, Done(state=State.UNKNOWN)) if begun else error
+def _require_nobody_elses(others: Sequence[str], step: Configure) -> None:
+    if others:
+        raise Refused(
+            f"somebody else has changed the configuration since run {step.undoes[-1]}:"
+            f" {'; '.join(others)}",
+            hint="Look who. --force takes the run's changes back all the same, and theirs.",
+        )
 
 
 def _not_as_asked(missing: Sequence[ConfigChange]) -> ServiceError:
     return ServiceError(
         "NOT_AS_ASKED",
         "the configuration was sent, but reading it back shows something else",
-        details=[str(change) for change in missing],
+        details=[str(change) for change in to_send(missing)],
         hint="Somebody else may be changing it: look who, then run the same command again.",
     )

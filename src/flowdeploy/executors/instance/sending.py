@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 from flowdeploy.appconfig.changes import (
     Change,
@@ -21,25 +22,38 @@ from flowdeploy.appconfig.changes import (
     SetDispatch,
     UpdateQueue,
 )
+from flowdeploy.errors import FlowdeployError
 from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.instance.change import finished
-from flowdeploy.rollout import Pause
+from flowdeploy.report import State
+from flowdeploy.rollout import Done, Pause, StepFailed
 
 
 def send(cloud: Cloud, project: str, change: Change) -> Generator[Pause, None, None]:
     """Make a change, once. Raises ServiceError; whether it happened anyway is for the asker
-    to find out."""
+    to find out. Raises StepFailed where it goes on and cannot be watched."""
     match change:
         case CreateIndex(body):
             cloud.datastore.create(project, body)
         case SetDispatch(rules):
-            operation = yield from finished(cloud.engine, cloud.dispatch.set_rules(project, rules))
+            operation = cloud.dispatch.set_rules(project, rules)
+            with begun():
+                operation = yield from finished(cloud.engine, operation)
             if operation.error:
                 raise operation.error
         case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
             _send_job(cloud, project, change)
         case _:
             _send_queue(cloud, project, change)
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """What goes wrong in here leaves a configuration of which nobody knows how far it is."""
+    try:
+        yield
+    except FlowdeployError as error:
+        raise StepFailed(error, Done(state=State.UNKNOWN)) from error
 
 
 def _send_queue(cloud: Cloud, project: str, change: QueueChange) -> None:
