@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,6 +33,9 @@ from flowdeploy.report import Report, has_begun, not_started, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
 from flowdeploy.units import Portion
 
+if TYPE_CHECKING:
+    from flowdeploy.executors.past import Past
+
 NOTHING_BUILT = Source(None)
 
 
@@ -39,8 +43,13 @@ NOTHING_BUILT = Source(None)
 class Options:
     """How a plan is to be run, and what it is built from, if it builds.
 
+<<<<<<< Updated upstream
     ``earlier`` is the record of the run that is gone on with, if it is one;
     ``once_alone`` looks again whether the records say what the plan was made from.
+=======
+    ``earlier`` is the record of the run that is gone on with, if it is one; ``replan`` is
+    as for `Job`.
+>>>>>>> Stashed changes
     """
 
     jobs: int | None = None
@@ -49,7 +58,11 @@ class Options:
     source: Source = NOTHING_BUILT
     claim: Claim = AT_ONCE
     earlier: Run | None = None
+<<<<<<< Updated upstream
     once_alone: Callable[[], Run | None] | None = None
+=======
+    replan: Callable[[Past], Plan] | None = None
+>>>>>>> Stashed changes
 
 
 def execute(plan: Plan, session: Session, options: Options) -> None:
@@ -94,7 +107,11 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
             options.claim,
             options.earlier,
             options.source.require,
+<<<<<<< Updated upstream
             options.once_alone,
+=======
+            options.replan,
+>>>>>>> Stashed changes
         )
 
         def report(result: Result, plan: Plan) -> Report:

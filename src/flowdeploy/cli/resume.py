@@ -20,6 +20,7 @@ from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
     from flowdeploy.executors.job import Orders
+    from flowdeploy.executors.past import Past
     from flowdeploy.journal.runs import Header, Run
 
 
@@ -48,7 +49,8 @@ def command(
     that has succeeded nothing is missing.
     """
     here = session()
-    record = _resumable(here, run)
+    with past(here) as records:
+        record = _resumable(records, run)
     if record.report and record.report["outcome"] == RunOutcome.SUCCEEDED:
         _confirm(record, here)
         return
@@ -56,6 +58,7 @@ def command(
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Claim
 
+<<<<<<< Updated upstream
     options = Options(
         jobs,
         max_failures,
@@ -66,18 +69,26 @@ def command(
         once_alone=lambda: _again(record, here),
     )
     execute(plan, here, options)
+=======
+    source = _source(record.header, plan, here)
+
+    def replan(records: Past) -> Plan:
+        return _plan(_resumable(records, run), here)
+
+    orders, claim = _orders(record.header), Claim(wait, take_over)
+    execute(plan, here, Options(jobs, max_failures, orders, source, claim, record, replan))
+>>>>>>> Stashed changes
 
 
-def _resumable(here: Session, name: str) -> Run:
+def _resumable(records: Past, name: str) -> Run:
     """Raises UsageError for a run that is not on record, Refused for one that is overtaken."""
-    with past(here) as records:
-        run = found(records, name)
-        if later := records.changed_since(run):
-            raise Refused(
-                f"run {name} is overtaken: later runs have changed instances of its plan",
-                details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
-                hint="Say anew what is meant: run, promote or rollback.",
-            )
+    run = found(records, name)
+    if later := records.changed_since(run):
+        raise Refused(
+            f"run {name} is overtaken: later runs have changed instances of its plan",
+            details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
+            hint="Say anew what is meant: run, promote or rollback.",
+        )
     return run
 
 
