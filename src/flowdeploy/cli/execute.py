@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
 
@@ -33,9 +32,6 @@ from flowdeploy.report import Report, has_begun, not_started, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
 from flowdeploy.units import Portion
 
-if TYPE_CHECKING:
-    from flowdeploy.executors.past import Past
-
 NOTHING_BUILT = Source(None)
 
 
@@ -43,13 +39,8 @@ NOTHING_BUILT = Source(None)
 class Options:
     """How a plan is to be run, and what it is built from, if it builds.
 
-<<<<<<< Updated upstream
     ``earlier`` is the record of the run that is gone on with, if it is one;
     ``once_alone`` looks again whether the records say what the plan was made from.
-=======
-    ``earlier`` is the record of the run that is gone on with, if it is one; ``replan`` is
-    as for `Job`.
->>>>>>> Stashed changes
     """
 
     jobs: int | None = None
@@ -58,11 +49,7 @@ class Options:
     source: Source = NOTHING_BUILT
     claim: Claim = AT_ONCE
     earlier: Run | None = None
-<<<<<<< Updated upstream
     once_alone: Callable[[], Run | None] | None = None
-=======
-    replan: Callable[[Past], Plan] | None = None
->>>>>>> Stashed changes
 
 
 def execute(plan: Plan, session: Session, options: Options) -> None:
@@ -107,11 +94,7 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
             options.claim,
             options.earlier,
             options.source.require,
-<<<<<<< Updated upstream
             options.once_alone,
-=======
-            options.replan,
->>>>>>> Stashed changes
         )
 
         def report(result: Result, plan: Plan) -> Report:

@@ -27,7 +27,6 @@ from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
     from flowdeploy.checks import Finding
-    from flowdeploy.executors.past import Past
 
 
 @click.command(
@@ -102,28 +101,19 @@ def carry_out(
     max_failures: Portion | None,
     wait: float,
     take_over: bool,
-<<<<<<< Updated upstream
     once_alone: Callable[[], None] | None = None,
-=======
-    replan: Callable[[Past], Plan] | None = None,
->>>>>>> Stashed changes
     **orders: Any,
 ) -> None:
     """Show the plan of a promotion or a rollback with how the instances stand, or execute it.
 
-<<<<<<< Updated upstream
     ``once_alone`` is called when nobody else can change the instances, and raises Refused
     where the plan is not what is meant any more.
-=======
-    ``replan`` is as for `Job`.
->>>>>>> Stashed changes
     """
     if dry_run:
         click.get_current_context().exit(_foresee(plan, here, orders))
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Claim, Orders
 
-<<<<<<< Updated upstream
     options = Options(
         jobs,
         max_failures,
@@ -132,10 +122,6 @@ def carry_out(
         once_alone=once_alone,
     )
     execute(plan, here, options)
-=======
-    claim = Claim(wait, take_over)
-    execute(plan, here, Options(jobs, max_failures, Orders(**orders), claim=claim, replan=replan))
->>>>>>> Stashed changes
 
 
 def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:

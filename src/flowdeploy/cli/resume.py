@@ -20,7 +20,6 @@ from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
     from flowdeploy.executors.job import Orders
-    from flowdeploy.executors.past import Past
     from flowdeploy.journal.runs import Header, Run
 
 
@@ -49,8 +48,7 @@ def command(
     that has succeeded nothing is missing.
     """
     here = session()
-    with past(here) as records:
-        record = _resumable(records, run)
+    record = _resumable(here, run)
     if record.report and record.report["outcome"] == RunOutcome.SUCCEEDED:
         _confirm(record, here)
         return
@@ -58,7 +56,6 @@ def command(
     from flowdeploy.cli.execute import Options, execute
     from flowdeploy.executors.job import Claim
 
-<<<<<<< Updated upstream
     options = Options(
         jobs,
         max_failures,
@@ -69,26 +66,18 @@ def command(
         once_alone=lambda: _again(record, here),
     )
     execute(plan, here, options)
-=======
-    source = _source(record.header, plan, here)
-
-    def replan(records: Past) -> Plan:
-        return _plan(_resumable(records, run), here)
-
-    orders, claim = _orders(record.header), Claim(wait, take_over)
-    execute(plan, here, Options(jobs, max_failures, orders, source, claim, record, replan))
->>>>>>> Stashed changes
 
 
-def _resumable(records: Past, name: str) -> Run:
+def _resumable(here: Session, name: str) -> Run:
     """Raises UsageError for a run that is not on record, Refused for one that is overtaken."""
-    run = found(records, name)
-    if later := records.changed_since(run):
-        raise Refused(
-            f"run {name} is overtaken: later runs have changed instances of its plan",
-            details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
-            hint="Say anew what is meant: run, promote or rollback.",
-        )
+    with past(here) as records:
+        run = found(records, name)
+        if later := records.changed_since(run):
+            raise Refused(
+                f"run {name} is overtaken: later runs have changed instances of its plan",
+                details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
+                hint="Say anew what is meant: run, promote or rollback.",
+            )
     return run
 
 

@@ -18,7 +18,6 @@ from flowdeploy.plan import Plan
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.past import Past
     from flowdeploy.fleet import Instance
     from flowdeploy.journal.undo import Undoing
 
@@ -55,7 +54,6 @@ def command(
     here = session()
     names = [name for group in instances for name in group]
 
-<<<<<<< Updated upstream
     def planned() -> Plan:
         return _plan(here, names, run, skip_unready=orders["skip_unready"])
 
@@ -69,21 +67,11 @@ def command(
             )
 
     carry_out(plan, here, dry_run, jobs, max_failures, once_alone=require_same, **orders)
-=======
-    def plan(records: Past) -> Plan:
-        return _plan(here, records, names, run, skip_unready=orders["skip_unready"])
-
-    with past(here) as records:
-        foreseen = plan(records)
-    carry_out(foreseen, here, dry_run, jobs, max_failures, replan=plan, **orders)
->>>>>>> Stashed changes
 
 
-def _plan(
-    here: Session, records: Past, names: list[str], run: str | None, *, skip_unready: bool
-) -> Plan:
+def _plan(here: Session, names: list[str], run: str | None, *, skip_unready: bool) -> Plan:
     chosen, skipped = named(names, scope_of(here.config))
-    undoing = _undoing(records, chosen, run)
+    undoing = _undoing(here, chosen, run)
     if undoing.undos and undoing.skipped and "all" not in names and not skip_unready:
         raise Refused(
             "there is nothing to roll back on some of these instances",
@@ -93,7 +81,10 @@ def _plan(
     return plan_rollback(undoing.undos, skipped + undoing.skipped)
 
 
-def _undoing(records: Past, instances: tuple[Instance, ...], run: str | None) -> Undoing:
+def _undoing(here: Session, instances: tuple[Instance, ...], run: str | None) -> Undoing:
     from flowdeploy.journal.undo import undoing_run
 
-    return undoing_run(instances, found(records, run)) if run else records.undoing(instances)
+    with past(here) as records:
+        if run is None:
+            return records.undoing(instances)
+        return undoing_run(instances, found(records, run))

@@ -16,11 +16,10 @@ from flowdeploy.configure_steps import by_instance, configured
 from flowdeploy.errors import Refused
 from flowdeploy.executors import staging
 from flowdeploy.executors.job import Job, Watcher
-from flowdeploy.executors.logbook import Logbook, roles
+from flowdeploy.executors.logbook import Logbook
 from flowdeploy.executors.product import Product
 from flowdeploy.executors.publishing.library import Library, Release
 from flowdeploy.fleet import Instance
-from flowdeploy.journal.runs import Run
 from flowdeploy.plan import (
     ROLLBACK,
     Build,
@@ -57,7 +56,6 @@ class WorkCrew:
         self._watcher = watcher
         self._product = Product(job, watcher, lambda: self._archive)
         self._begun = False
-        self._locked = False
         self._changing = False
 
     def close(self) -> None:
@@ -69,15 +67,13 @@ class WorkCrew:
         before is known. Before the library is published, and once more before the first
         instance is changed: nothing speaks against publishing it, nor against any deploy
         of any stage, and what was built is kept. From the first look at an instance on that
-        leads to a change, nobody else changes any of the same role, and what was planned
-        by what others had done is planned by what they have done."""
+        leads to a change, nobody else changes any of the same role."""
         if not self._begun:
             self._begun = True
             self._begin()
         self._refine()
         if any(map(instance_of, stage.steps)):
-            self._lock()
-            stage = next(each for each in self.plan.stages if each.name == stage.name)
+            self.logbook.lock(self._watcher.waiting)
         if stage.name == "publish":
             _all_of(self._check_library, self._check_deploys)
             self._product.keep(self._library())
@@ -202,47 +198,18 @@ class WorkCrew:
         needs_google = self._needs_google()
         if needs_google:
             self._watcher.said(f"Identity: {self._cloud.identity}")
-<<<<<<< Updated upstream
         earlier = self._job.earlier
         if self._job.once_alone:
             self.logbook.lock(self._watcher.waiting)
             earlier = self._job.once_alone()
         shared = needs_google and self._job.config.records != "local"
         self.logbook.begin(shared=shared, earlier=earlier)
-=======
-        earlier = self._earlier() if self._job.earlier else None
-        self.logbook.begin(earlier, shared=needs_google and self._job.config.records != "local")
->>>>>>> Stashed changes
         if self._has(Build) and self._has(Deploy):
             self._product.recall(with_library=self._has(Publish))
         elif self._has(Deploy):
             self._product.require()
         elif self.plan.version and self.plan.kind != ROLLBACK and self._has(Promote):
             self._product.recall_configs(self.plan.version)
-
-    def _earlier(self) -> Run:
-        """The record of the run that is gone on with, to which nobody else adds any more."""
-        self._lock()
-        return self._past.require(self._job.run)
-
-    def _lock(self) -> None:
-        """Keep others from the instances. Raises LockHeld and, for a plan that follows from the
-        records, Refused."""
-        if self._locked:
-            return
-        self._locked = True
-        self.logbook.lock(self._watcher.waiting)
-        if self._job.replan is None:
-            return
-        plan = self._job.replan(self._past)
-        if roles(plan) - roles(self.plan):
-            raise Refused(
-                "a run has moved traffic of other instances since this one was planned",
-                hint="Run the same command again: it finds them on record now.",
-            )
-        if plan != self.plan:
-            self.plan = plan
-            self.logbook.replan(plan)
 
     def _refine(self) -> None:
         """Plan for the configuration files, once they are known."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from flowdeploy.config import Config
 from flowdeploy.endpoints import Endpoints
@@ -15,9 +15,6 @@ from flowdeploy.journal.lease import WAIT, WAIT_OR_TAKE_OVER
 from flowdeploy.journal.runs import Run
 from flowdeploy.plan import Plan
 from flowdeploy.refs import Commit
-
-if TYPE_CHECKING:
-    from flowdeploy.executors.past import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +85,8 @@ class Job:
     files differ from it. ``connections`` is how many calls may be under way at once.
     ``earlier`` is the record of the run that is gone on with, if it is one.
     ``before_build`` raises Refused where the tree is not what is to be built.
-<<<<<<< Updated upstream
     ``once_alone`` is called when the locks are taken, where the plan follows from the
     records: it raises Refused where it does not any more, and returns ``earlier`` anew.
-=======
-    ``replan`` makes the plan of a run that follows from the records, once nobody else can
-    add to them; it raises Refused where there is none any more.
->>>>>>> Stashed changes
     """
 
     plan: Plan
@@ -108,11 +100,7 @@ class Job:
     claim: Claim = AT_ONCE
     earlier: Run | None = None
     before_build: Callable[[], None] = lambda: None
-<<<<<<< Updated upstream
     once_alone: Callable[[], Run | None] | None = None
-=======
-    replan: Callable[[Past], Plan] | None = None
->>>>>>> Stashed changes
 
     @property
     def run(self) -> str:

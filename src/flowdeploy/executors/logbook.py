@@ -38,17 +38,8 @@ class Logbook:
         self._recorder: Recorder | None = None
         self._locks: Locks | None = None
 
-<<<<<<< Updated upstream
     def begin(self, *, shared: bool, earlier: Run | None) -> None:
         """Put the run on record; ``shared``: for other machines as well. Raises ServiceError."""
-=======
-    def begin(self, earlier: Run | None = None, *, shared: bool) -> None:
-        """Put the run on record, as going on with what it did ``earlier``.
-
-        ``shared``: for other machines as well. Raises ServiceError, and Refused where
-        somebody else goes on with it already.
-        """
->>>>>>> Stashed changes
         site = self._job.site
         stores: list[ObjectStore] = [FolderStore(site.home)]
         if shared:
@@ -60,7 +51,7 @@ class Logbook:
     def replan(self, plan: Plan) -> None:
         """Put on record the plan as it is known by now. Raises ServiceError."""
         if self._recorder is not None:
-            self._recorder.replan(plan_json(plan, self._job.endpoints.target), places(plan))
+            self._recorder.replan(plan_json(plan, self._job.endpoints.target))
 
     def lock(self, notify: Callable[[str], None]) -> None:
         """Keep others from the instances of this plan. Raises LockHeld and ServiceError."""
@@ -107,7 +98,7 @@ class Logbook:
             command=job.site.command,
             target=job.endpoints.target,
             plan=plan_json(job.plan, job.endpoints.target),
-            places=places(job.plan),
+            places={each.id: (each.project, each.service) for each in instances(job.plan)},
             orders=asdict(job.orders),
             commit=job.commit,
             modified=job.modified,
@@ -118,11 +109,6 @@ def instances(plan: Plan) -> Iterable[Instance]:
     """The instances of all steps."""
     steps = (step for stage in plan.stages for step in stage.steps)
     return (instance for instance in map(instance_of, steps) if instance)
-
-
-def places(plan: Plan) -> dict[str, tuple[str, str]]:
-    """The projects and services of a plan's instances."""
-    return {each.id: (each.project, each.service) for each in instances(plan)}
 
 
 def roles(plan: Plan) -> set[Role]:

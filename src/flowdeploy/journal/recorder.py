@@ -58,9 +58,9 @@ class Recorder:
         """
         self._write("plan", {"header": header_json(self.run.header), "by": dict(by)})
 
-    def replan(self, plan: Mapping[str, Any], places: Mapping[str, tuple[str, str]]) -> None:
+    def replan(self, plan: Mapping[str, Any]) -> None:
         """Put on record the plan as it is known by now, before any of it that is new has begun."""
-        self.run = replace(self.run, header=replace(self.run.header, plan=plan, places=places))
+        self.run = replace(self.run, header=replace(self.run.header, plan=plan))
         self._write("plan", {"header": header_json(self.run.header)})
 
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:

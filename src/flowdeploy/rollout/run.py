@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from contextlib import closing
 
@@ -35,7 +34,7 @@ def run(plan: Plan, crew: Crew, journal: Journal, listener: Listener, limits: Li
     board = Board(plan, limits, listener)
     try:
         with closing(Pool(limits.jobs, crew, board, journal)) as pool:
-            _run_stages(crew, board, pool)
+            _run_stages(plan, crew, board, pool)
     except FlowdeployError as error:
         return Result(board.reports, error)
     except KeyboardInterrupt:
@@ -45,10 +44,8 @@ def run(plan: Plan, crew: Crew, journal: Journal, listener: Listener, limits: Li
     return Result(board.reports, board.halted)
 
 
-def _run_stages(crew: Crew, board: Board, pool: Pool) -> None:
-    for index in itertools.count():
-        if index == len(board.plan.stages):
-            return
+def _run_stages(plan: Plan, crew: Crew, board: Board, pool: Pool) -> None:
+    for index in range(len(plan.stages)):
         crew.enter(board.plan.stages[index])
         board.refine(crew.refined(board.plan))
         stage, places = _stage_with_places(board.plan, index)
@@ -56,7 +53,7 @@ def _run_stages(crew: Crew, board: Board, pool: Pool) -> None:
         _run_stage(stage, places, crew, board, pool)
         if not board.may_go_on(stage, places):
             return
-        if stage.pause and index + 1 < len(board.plan.stages):
+        if stage.pause and index + 1 < len(plan.stages):
             board.pause(stage)
             time.sleep(stage.pause)
         crew.leave(board.reports_of(places))
