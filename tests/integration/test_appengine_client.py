@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
+from flowdeploy.checks import Deployed
 from flowdeploy.errors import ServiceError
 from flowdeploy.executors.clients.appengine import AppEngine
 from flowdeploy.sandbox.server import Sandbox
@@ -161,6 +162,20 @@ def test_a_files_digest_is_read_in_every_form(
     assert deployed
     assert deployed.files
     assert (deployed.files["a"] == "a9993e364706816aba3e25717850c26c9cd0d89d") is sha1
+
+
+def test_files_can_be_asked_for_without_the_settings(tmp_path: Path) -> None:
+    seen: list[str] = []
+    body = {"servingStatus": "STOPPED", "deployment": {"files": {"a": {"sha1Sum": "a" * 40}}}}
+
+    def answer(request: web.Request) -> web.Response:
+        seen.append(request.query["fields"])
+        return web.json_response(body)
+
+    with _engine(tmp_path, answer) as engine:
+        deployed = engine.deployed("akvoflow-1", "default", "v0", settings=False)
+    assert deployed == Deployed("STOPPED", {"a": "a" * 40})
+    assert seen == ["servingStatus,deployment(files,zip)"]
 
 
 def test_a_read_waits_as_long_as_the_server_asks(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from flowdeploy.executors.clients.messages import version_settings
 from flowdeploy.known_errors import hint_for
 from flowdeploy.traffic import Split
 
+CONTENT = "servingStatus,deployment(files,zip)"  # of a Version, what it serves
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
@@ -71,17 +73,19 @@ class AppEngine:
         return self._api.pages(f"{path}/versions", "versions", pageSize="100")
 
     def deployed(
-        self, project: str, service: str, version: str, view: str = "FULL"
+        self, project: str, service: str, version: str, *, settings: bool = True
     ) -> Deployed | None:
-        """The version, its content in the FULL view only; None where it does not exist."""
+        """The version with its files, and its settings where they are wanted; None where it
+        does not exist."""
         path = _path(project, "services", service, "versions", version)
-        body = self._api.get_or_none(path, view=view)
+        partly = {} if settings else {"fields": CONTENT}
+        body = self._api.get_or_none(path, view="FULL", **partly)
         if body is None:
             return None
         return Deployed(
             body.get("servingStatus", "SERVING"),
             _files(body),
-            version_settings(body) if view == "FULL" else None,
+            version_settings(body) if settings else None,
             _archive(body),
         )
 
@@ -120,11 +124,14 @@ def _split(body: dict[str, Any]) -> Split:
 
 
 def _files(body: dict[str, Any]) -> dict[str, str] | None:
-    """Path → SHA-1 of a version's manifest; None where the server gives none."""
+    """Path → SHA-1 of a version's manifest; None where the server gives none.
+
+    A thousand instances have the same files: each text is kept once.
+    """
     files = body.get("deployment", {}).get("files")
     if not files:
         return None
-    return {path: _sha1(entry) for path, entry in files.items()}
+    return {intern(path): intern(_sha1(entry)) for path, entry in files.items()}
 
 
 def _archive(body: dict[str, Any]) -> str | None:

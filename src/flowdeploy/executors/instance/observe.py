@@ -34,11 +34,9 @@ def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> Prospe
     app = engine.app(instance.project)
     if app is None:
         return Prospect(None)
-    return Prospect(
-        app,
-        engine.split(instance.project, instance.service),
-        {v: engine.deployed(instance.project, instance.service, v) for v in to.live},
-    )
+    where = (instance.project, instance.service)
+    versions = {v: engine.deployed(*where, v, settings=False) for v in to.live}
+    return Prospect(app, engine.split(*where), versions)
 
 
 def standing(engine: AppEngine, instance: Instance) -> Standing:
