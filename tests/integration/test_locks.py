@@ -157,6 +157,23 @@ def test_who_takes_a_lock_over_goes_on_and_the_other_stops(fleet: Project) -> No
     assert fleet.report("resume", ours["run"])["exit_code"] == 4, "it is overtaken"
 
 
+def test_a_rollback_that_has_waited_undoes_what_was_done_meanwhile(fleet: Project) -> None:
+    """When it begins to wait, one instance of five is promoted; when it begins, all are."""
+    fleet.edit("config/instances.yaml", "{name: internal}", "{name: internal, pause: 2s}")
+    with process("promote", "v2", "all") as running:
+        read_until(running, "production:internal pauses for 2.0s")
+        report = fleet.report("rollback", "all", "--wait", "1m")
+        running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert report["exit_code"] == 0
+    done = {s["instance"] for s in report["steps"] if s["action"] == "promote"}
+    assert done == set(NAMES)
+    assert {name: fleet.remote.live(name) for name in NAMES} == {n: {"1": 1} for n in NAMES}
+    again = fleet.report("rollback", "all", "--run", report["run"])
+    assert again["exit_code"] == 0
+    assert fleet.remote.live("akvoflow-5") == {"v2": 1}, "all of it is on record"
+
+
 def test_taking_over_is_not_overwriting(held: Project) -> None:
     """Neither of the two implies the other."""
     assert held.report("promote", "v2", "all", "--force")["exit_code"] == 5

@@ -40,7 +40,8 @@ class Options:
     """How a plan is to be run, and what it is built from, if it builds.
 
     ``earlier`` is the record of the run that is gone on with, if it is one;
-    ``once_alone`` looks again whether the records say what the plan was made from.
+    ``once_alone`` looks again whether the records say what the plan was made from,
+    ``replan`` makes it anew from them.
     """
 
     jobs: int | None = None
@@ -50,6 +51,7 @@ class Options:
     claim: Claim = AT_ONCE
     earlier: Run | None = None
     once_alone: Callable[[], Run | None] | None = None
+    replan: Callable[[], Plan] | None = None
 
 
 def execute(plan: Plan, session: Session, options: Options) -> None:
@@ -95,6 +97,7 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
             options.earlier,
             options.source.require,
             options.once_alone,
+            options.replan,
         )
 
         def report(result: Result, plan: Plan) -> Report:

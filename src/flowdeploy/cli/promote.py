@@ -101,13 +101,13 @@ def carry_out(
     max_failures: Portion | None,
     wait: float,
     take_over: bool,
-    once_alone: Callable[[], None] | None = None,
+    replan: Callable[[], Plan] | None = None,
     **orders: Any,
 ) -> None:
     """Show the plan of a promotion or a rollback with how the instances stand, or execute it.
 
-    ``once_alone`` is called when nobody else can change the instances, and raises Refused
-    where the plan is not what is meant any more.
+    ``replan`` makes the plan anew when nobody else can change the instances, and raises
+    Refused where there is nothing to do any more.
     """
     if dry_run:
         click.get_current_context().exit(_foresee(plan, here, orders))
@@ -119,7 +119,7 @@ def carry_out(
         max_failures,
         Orders(**orders),
         claim=Claim(wait, take_over),
-        once_alone=once_alone,
+        replan=replan,
     )
     execute(plan, here, options)
 

@@ -57,16 +57,7 @@ def command(
     def planned() -> Plan:
         return _plan(here, names, run, skip_unready=orders["skip_unready"])
 
-    plan = planned()
-
-    def require_same() -> None:
-        if planned() != plan:
-            raise Refused(
-                "meanwhile another run has changed what is to be given back",
-                hint="Look at `flowdeploy history`, then run the same command again.",
-            )
-
-    carry_out(plan, here, dry_run, jobs, max_failures, once_alone=require_same, **orders)
+    carry_out(planned(), here, dry_run, jobs, max_failures, replan=planned, **orders)
 
 
 def _plan(here: Session, names: list[str], run: str | None, *, skip_unready: bool) -> Plan:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NOTHING: Mapping[str, Split] = MappingProxyType({})
 Seen = TypeVar("Seen")
+LOOKED_BACK = 128  # runs; for an instance that none has moved all records would be read
 UNREAD, DRIFT = 1, 4  # exit codes: an instance could not be read; one is not as it should be
 
 
@@ -98,13 +99,18 @@ def _show_standing(here: Session, engine: AppEngine, version: str | None) -> int
 
 
 def _previous(here: Session, instances: Sequence[Instance]) -> Mapping[str, Split]:
-    """What `rollback` would give each instance back; nothing where the records cannot be read."""
+    """What `rollback` would give each instance back, as far as the latest runs tell.
+
+    Nothing where the records cannot be read.
+    """
     from flowdeploy.cli.past import past
 
     working = [instance for instance in instances if not instance.skip]
     try:
         with past(here) as records:
-            return {undo.instance.id: undo.back for undo in records.undoing(working).undos}
+            return {
+                undo.instance.id: undo.back for undo in records.undoing(working, LOOKED_BACK).undos
+            }
     except FlowdeployError as error:
         note(f"what was served before is not known: {error.message}")
         return NOTHING

@@ -16,7 +16,7 @@ from flowdeploy.configure_steps import by_instance, configured
 from flowdeploy.errors import Refused
 from flowdeploy.executors import staging
 from flowdeploy.executors.job import Job, Watcher
-from flowdeploy.executors.logbook import Logbook
+from flowdeploy.executors.logbook import Logbook, roles
 from flowdeploy.executors.product import Product
 from flowdeploy.executors.publishing.library import Library, Release
 from flowdeploy.fleet import Instance
@@ -71,6 +71,7 @@ class WorkCrew:
         if not self._begun:
             self._begun = True
             self._begin()
+            stage = self.plan.stages[0]
         self._refine()
         if any(map(instance_of, stage.steps)):
             self.logbook.lock(self._watcher.waiting)
@@ -202,14 +203,26 @@ class WorkCrew:
         if self._job.once_alone:
             self.logbook.lock(self._watcher.waiting)
             earlier = self._job.once_alone()
+        if self._job.replan:
+            self.logbook.lock(self._watcher.waiting)
+            self._replan(self._job.replan())
         shared = needs_google and self._job.config.records != "local"
-        self.logbook.begin(shared=shared, earlier=earlier)
+        self.logbook.begin(self.plan, shared=shared, earlier=earlier)
         if self._has(Build) and self._has(Deploy):
             self._product.recall(with_library=self._has(Publish))
         elif self._has(Deploy):
             self._product.require()
         elif self.plan.version and self.plan.kind != ROLLBACK and self._has(Promote):
             self._product.recall_configs(self.plan.version)
+
+    def _replan(self, plan: Plan) -> None:
+        """Go on with what is to be done by now. Raises Refused where that needs other locks."""
+        if roles(plan) != roles(self.plan):
+            raise Refused(
+                "a run has changed other instances since this one was planned",
+                hint="Run the same command again: it finds them on record now.",
+            )
+        self.plan = plan
 
     def _refine(self) -> None:
         """Plan for the configuration files, once they are known."""

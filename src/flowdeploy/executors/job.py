@@ -87,6 +87,8 @@ class Job:
     ``before_build`` raises Refused where the tree is not what is to be built.
     ``once_alone`` is called when the locks are taken, where the plan follows from the
     records: it raises Refused where it does not any more, and returns ``earlier`` anew.
+    ``replan`` is called then, too, and makes the plan anew; it raises Refused where
+    there is nothing to do any more.
     """
 
     plan: Plan
@@ -101,6 +103,7 @@ class Job:
     earlier: Run | None = None
     before_build: Callable[[], None] = lambda: None
     once_alone: Callable[[], Run | None] | None = None
+    replan: Callable[[], Plan] | None = None
 
     @property
     def run(self) -> str:

@@ -38,13 +38,13 @@ class Logbook:
         self._recorder: Recorder | None = None
         self._locks: Locks | None = None
 
-    def begin(self, *, shared: bool, earlier: Run | None) -> None:
+    def begin(self, plan: Plan, *, shared: bool, earlier: Run | None) -> None:
         """Put the run on record; ``shared``: for other machines as well. Raises ServiceError."""
         site = self._job.site
         stores: list[ObjectStore] = [FolderStore(site.home)]
         if shared:
             stores.append(self._cloud().records(self._job.config))
-        recorder = Recorder.of(stores, self._header(), self._confirm, earlier)
+        recorder = Recorder.of(stores, self._header(plan), self._confirm, earlier)
         recorder.begin({"user": site.user, "host": socket.gethostname(), "command": site.command})
         self._recorder = recorder
 
@@ -88,7 +88,7 @@ class Logbook:
             return FolderStore(self._job.site.home / "records")
         return self._cloud().records(self._job.config)
 
-    def _header(self) -> Header:
+    def _header(self, plan: Plan) -> Header:
         job = self._job
         return Header(
             run=job.run,
@@ -97,8 +97,8 @@ class Logbook:
             host=socket.gethostname(),
             command=job.site.command,
             target=job.endpoints.target,
-            plan=plan_json(job.plan, job.endpoints.target),
-            places={each.id: (each.project, each.service) for each in instances(job.plan)},
+            plan=plan_json(plan, job.endpoints.target),
+            places={each.id: (each.project, each.service) for each in instances(plan)},
             orders=asdict(job.orders),
             commit=job.commit,
             modified=job.modified,

@@ -69,10 +69,13 @@ class Past:
         found = (each for several in self._batches(count) for each in several)
         return islice(found, count)
 
-    def undoing(self, instances: Sequence[Instance]) -> Undoing:
-        """What a rollback of these has to do. Raises Refused where a record cannot be read."""
+    def undoing(self, instances: Sequence[Instance], most: int | None = None) -> Undoing:
+        """What a rollback of these has to do, by the newest ``most`` runs (None: by all).
+
+        Raises Refused where a record cannot be read.
+        """
         runs: list[Run] = []
-        for several in self._batches(AT_ONCE):
+        for several in self._batches(AT_ONCE, most):
             runs += _readable(several)
             found = undoing(instances, runs)
             if not found.open:
@@ -89,8 +92,10 @@ class Past:
         earlier = [name for name in names if name < run.name][:AT_ONCE]
         return dict(changed_later(run, _readable(self._read(later + earlier))))
 
-    def _batches(self, size: int) -> Iterator[list[tuple[str, Run | Refused]]]:
-        names = self.names()
+    def _batches(
+        self, size: int, most: int | None = None
+    ) -> Iterator[list[tuple[str, Run | Refused]]]:
+        names = self.names()[:most]
         for begin in range(0, len(names), size):
             yield self._read(names[begin : begin + size])
 
