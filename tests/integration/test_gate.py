@@ -78,7 +78,7 @@ def test_a_version_with_other_files_is_refused_and_they_are_named(project: Proje
 def test_where_no_files_are_told_that_is_said_and_not_refused(fleet: Project) -> None:
     report = fleet.report("promote", "v2", "akvoflow-1")
     assert report["exit_code"] == 0
-    assert report["steps"][0]["notes"] == ["App Engine does not say which files version v2 has"]
+    assert "App Engine does not say which files version v2 has" in report["steps"][0]["notes"]
 
 
 @pytest.mark.parametrize("how", ["configured", "asked for"])

@@ -6,7 +6,7 @@ and publishes without Google's libraries, and without an identity there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
@@ -135,10 +135,12 @@ class WorkCrew:
             return Done(Outcome.UNCHANGED)
         return (yield from self._configurator.before_live(instance, str(self.plan.version), notify))
 
-    def _ready(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
+    def _ready(self, instance: Instance, notify: Notify) -> Generator[Pause, None, tuple[str, ...]]:
         """Whether the configuration that comes with an instance's traffic can come."""
-        if steps := self._configures.get(instance.id):
+        steps = self._configures.get(instance.id, [])
+        if steps or self._product.configs:
             yield from self._configurator.ready(instance, steps, notify)
+        return self._product.remarks
 
     @cached_property
     def _configurator(self) -> Configurator:
@@ -242,9 +244,13 @@ class WorkCrew:
     def _check_deploys(self) -> None:
         steps = [step for step in self._steps if isinstance(step, Deploy)]
         if steps and (staged := self._product.staged):
-            self._instances.check(steps, staged, self._job.orders, self._watcher.checking)
-            if self._configures:
-                self._configurator.check(self._configures, self._watcher.checking)
+            checking = self._watcher.checking
+            check = partial(self._instances.check, steps, staged, self._job.orders, checking)
+            _all_of(check, *self._configuration_checks())
+
+    def _configuration_checks(self) -> Iterator[Callable[[], None]]:
+        if self._configures:
+            yield partial(self._configurator.check, self._configures, self._watcher.checking)
 
     @cached_property
     def _publishing(self) -> Publishing:

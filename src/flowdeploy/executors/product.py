@@ -17,17 +17,24 @@ from flowdeploy.rollout import Done, Running
 if TYPE_CHECKING:
     from flowdeploy.executors.release.releases import Archive, Recalled
 
+UNRECORDED = (
+    "the version has no release record: indexes, queues, cron jobs and dispatch rules stay as"
+    " they are"
+)
+
 
 class Product:
     """The application and the library of one version.
 
     ``staged`` is None until they are there. ``configs`` are the texts of queue.yaml and
     the like by path, None until they are known; a promotion knows these alone.
+    ``remarks`` are what a person should know of them.
     """
 
     def __init__(self, job: Job, watcher: Watcher, archive: Callable[[], Archive]) -> None:
         self.staged: Staged | None = None
         self.configs: Mapping[str, str] | None = None
+        self.remarks: tuple[str, ...] = ()
         self._job = job
         self._watcher = watcher
         self._archive = archive
@@ -54,6 +61,7 @@ class Product:
         """What is on record of a version's configuration; nothing where it has no record."""
         released = self._archive().releases.find(version)
         self.configs = released.release.configs if released else {}
+        self.remarks = () if released else (UNRECORDED,)
 
     def build(self, *, to_deploy: bool) -> Running:
         """Run the commands, unless an earlier run or job has; then read what they made."""

@@ -167,10 +167,17 @@ def _parsed(record: dict[str, Any]) -> Release:
         modified=record["modified"],
         app_yaml=record["app_yaml"],
         manifest=Manifest(tuple(File(**file) for file in record["files"])),
-        configs=dict(record["configs"]),
+        configs=_configs(record["configs"]),
         library=_library(record["library"]),
         builder=Builder(**record["built"]),
     )
+
+
+def _configs(record: Any) -> Mapping[str, str]:
+    """Raises ValueError for what was recorded before configuration could be applied."""
+    if isinstance(record, list) and record:
+        raise ValueError(f"it names {', '.join(record)} and does not say what is in them")
+    return dict(record)  # an empty list of old is as good as no files
 
 
 def _library(record: dict[str, Any] | None) -> LibraryRelease | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from flowdeploy.fleet import Instance
@@ -39,8 +40,10 @@ def undoing(instances: Sequence[Instance], runs: Iterable[Run]) -> Undoing:
     that instance past what the others are given back. ``open`` are the instances
     of which these runs say nothing.
     """
-    moving = [run for run in runs if run.kind != ROLLBACK and _moved(run)]
-    found = {each.id: _last(each, moving) for each in instances}
+    known = [run for run in runs if run.kind != ROLLBACK]
+    moving = [run for run in known if _moved(run)]
+    configuring = [run for run in known if _has_configured(run)]
+    found = {each.id: _last(each, moving, configuring) for each in instances}
     return Undoing(
         tuple(last for last in found.values() if isinstance(last, Undo)),
         tuple(Skipped(name, last) for name, last in found.items() if isinstance(last, str)),
@@ -80,13 +83,17 @@ def changed_later(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
     return {instance: name for _, instance, name in sorted(changes)}
 
 
-def _last(instance: Instance, runs: Sequence[Run]) -> Undo | str | None:
-    """The undo, why there is nothing to undo, or None where no run has dealt with it."""
-    dealt = [run for run in runs if _was_to_move(instance, run)]
-    newest_first = sorted(dealt, key=lambda run: _moment(instance, run), reverse=True)
-    for index, run in enumerate(newest_first):
+def _last(
+    instance: Instance, moving: Sequence[Run], configuring: Sequence[Run]
+) -> Undo | str | None:
+    """The undo, why there is nothing to undo, or None where no run has dealt with it.
+
+    What later runs have finished of the configuration that came with the traffic goes with it.
+    """
+    dealt = [run for run in moving if _was_to_move(instance, run)]
+    for run in sorted(dealt, key=lambda run: _moment(instance, run), reverse=True):
         if undo := _undo(instance, run):
-            return replace(undo, configured=_since(instance, newest_first[index::-1]))
+            return replace(undo, configured=_since(instance, run, configuring))
         if not _found_done(instance, run):
             return f"run {run.name} was to move its traffic, and did not"
     return None
@@ -98,13 +105,17 @@ def _undo(instance: Instance, run: Run) -> Undo | None:
     if not splits:
         return None  # never moved, or live by being the service's first version
     left = tuple(Split.of_json(each.change.after) for each in moves)
-    return Undo(instance, splits[0], left, run.name, _since(instance, [run]))
+    return Undo(instance, splits[0], left, run.name, _since(instance, run, [run]))
 
 
-def _since(instance: Instance, runs: Sequence[Run]) -> Mapping[Phase, tuple[str, ...]]:
-    """Which of the runs, the oldest first, have changed the instance's configuration."""
+def _since(instance: Instance, run: Run, runs: Sequence[Run]) -> Mapping[Phase, tuple[str, ...]]:
+    """Which of the runs, the oldest first, have changed the instance's configuration since
+    ``run`` moved its traffic, that one included."""
+    moment = _moment(instance, run)
+    later = [(_moment(instance, each), each.name, each) for each in runs]
+    since = [each for at, _, each in sorted(later, key=itemgetter(0, 1)) if at >= moment]
     found = {
-        phase: tuple(run.name for run in runs if _configured(instance, run, aspect))
+        phase: tuple(each.name for each in since if _configured(instance, each, aspect))
         for phase, aspect in _TAKEN_BACK.items()
     }
     return {phase: names for phase, names in found.items() if names}
@@ -114,11 +125,20 @@ def _moved(run: Run) -> bool:
     return any(True for _ in run.changes_of(Aspect.TRAFFIC))
 
 
+def _has_configured(run: Run) -> bool:
+    return any(True for aspect in _TAKEN_BACK.values() for _ in run.changes_of(aspect))
+
+
 def _moves(instance: Instance, run: Run) -> Iterator[Recorded]:
     """The moves of an instance's traffic by a run, in their order."""
+    return _changes(instance, run, Aspect.TRAFFIC)
+
+
+def _changes(instance: Instance, run: Run, aspect: Aspect) -> Iterator[Recorded]:
+    """What a run changed of an instance, unless another project had its name by then."""
     if run.header.places.get(instance.id) != (instance.project, instance.service):
         return iter(())
-    return (each for each in run.changes_of(Aspect.TRAFFIC) if each.instance == instance.id)
+    return (each for each in run.changes_of(aspect) if each.instance == instance.id)
 
 
 def _was_to_move(instance: Instance, run: Run) -> bool:
@@ -165,4 +185,4 @@ def configuration_before(
 
 
 def _configured(instance: Instance, run: Run, aspect: Aspect) -> list[Recorded]:
-    return [each for each in run.changes_of(aspect) if each.instance == instance.id]
+    return list(_changes(instance, run, aspect))

@@ -31,14 +31,15 @@ Progress = Callable[[int, int], None]
 class Gate:
     """What is known of instances whose traffic is to be moved.
 
-    ``configuration`` waits until that of an instance is ready for its traffic, and raises
-    Refused where it is not. ``health`` is the page that must answer, if one is configured;
-    ``own_descriptors`` is whether instances have one file of their own; ``force`` is that
-    it does not matter what they serve by now.
+    ``configuration`` waits until that of an instance is ready for its traffic, and gives
+    back what a person should know of it; it raises Refused where it is not ready.
+    ``health`` is the page that must answer, if one is configured; ``own_descriptors`` is
+    whether instances have one file of their own; ``force`` is that it does not matter
+    what they serve by now.
     """
 
     cloud: Cloud
-    configuration: Callable[[Instance, Notify], Generator[Pause, None, None]]
+    configuration: Callable[[Instance, Notify], Generator[Pause, None, tuple[str, ...]]]
     health: Health | None = None
     own_descriptors: bool = False
     force: bool = False
@@ -78,12 +79,12 @@ class Gate:
                 yield from self._well(url, notify)
             except ServiceError as error:
                 raise StepFailed(Unready(error), Done(url=url)) from error
-        yield from self.configuration(step.instance, notify)
+        notes = yield from self._configurable(step.instance, notify)
         live = seen.split is not None and seen.split.same_as(step.to)
         return Done(
             state=State.LIVE if live else State.DARK,
             url=urls[0] if step.to.only else None,
-            notes=remarks(step, seen),
+            notes=(*remarks(step, seen), *notes),
         )
 
     def promote(self, step: Promote, notify: Notify) -> Running:
@@ -106,6 +107,14 @@ class Gate:
                 details=grouped(sorted(findings, key=lambda finding: finding.instance)),
                 hint="`flowdeploy rollback` gives instances back what they served before.",
             )
+
+    def _configurable(
+        self, instance: Instance, notify: Notify
+    ) -> Generator[Pause, None, tuple[str, ...]]:
+        try:
+            return (yield from self.configuration(instance, notify))
+        except ServiceError as error:
+            raise error if error.code == "CONNECTION" else Unready(error) from error
 
     def _move(self, step: Promote, notify: Notify) -> Move:
         seen = self._seen[step.instance.id]
