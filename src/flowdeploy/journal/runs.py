@@ -133,7 +133,7 @@ class Runs:
             return None
         try:
             return self._read(run, entries)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Refused(
                 f"the record of run {run} cannot be read: {type(error).__name__}: {error}",
                 hint="It may be of a later flowdeploy: use that.",
