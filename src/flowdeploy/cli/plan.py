@@ -20,11 +20,12 @@ from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_option
 from flowdeploy.cli.session import Session, session
 from flowdeploy.configure_steps import configured
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Plan, instance_of
+from flowdeploy.plan import ROLLBACK, Plan, instance_of
 from flowdeploy.plan_json import plan_json
 
 if TYPE_CHECKING:
     from flowdeploy.display.tables import Row
+    from flowdeploy.executors.preview import Foreseen
 
 
 @click.command(
@@ -56,29 +57,36 @@ def command(
 
 
 def show(
-    plan: Plan, source: Source, here: Session, refusals: Sequence[Finding] | None = None
-) -> list[Row] | None:
+    plan: Plan,
+    source: Source,
+    here: Session,
+    refusals: Sequence[Finding] | None = None,
+    *,
+    force: bool = False,
+) -> Sequence[Finding]:
     """Print a plan, and on standard error what would keep `run` from beginning it.
 
     With ``refusals``, which are what a look at the instances has found, or with --verbose:
-    read how the instances stand, and give that back.
+    read how the instances and their configuration stand. Gives back all refusals.
+    ``force`` is whether what somebody else has changed would be overwritten.
     """
     look = refusals is not None or here.settings.verbose
     known = known_settings(plan, here.config)
     plan = foreseen(plan, here.config.build.staging)
-    plan, configuration, unseen = _configuration(plan, here) if look else (plan, None, ())
+    plan, configuration, unseen = _configuration(plan, here, force) if look else (plan, None, ())
+    found = (*(refusals or ()), *(configuration.refusals if configuration else ()))
     fleet, unread = _fleet(plan, here) if look else (None, ())
     if here.settings.format == "json":
         document = {**plan_json(plan, here.target), "settings": known.settings}
         if fleet is not None:
             document["fleet"] = fleet
         if configuration is not None:
-            document["configuration"] = configuration
+            document["configuration"] = configuration.changes
         if refusals is not None:
-            document["refusals"] = [asdict(finding) for finding in refusals]
+            document["refusals"] = [asdict(finding) for finding in found]
         click.echo(json.dumps(document, indent=2, default=str))
     else:
-        _print(plan, known, fleet, here, configuration or {})
+        _print(plan, known, fleet, here, configuration.changes if configuration else {})
     if not here.settings.quiet:
         for objection in (
             *here.config.warnings,
@@ -86,10 +94,10 @@ def show(
             *known.objections,
             *unread,
             *unseen,
-            *(f"would be refused: {line}" for line in grouped(refusals or ())),
+            *(f"would be refused: {line}" for line in grouped(found)),
         ):
             note(objection)
-    return fleet
+    return found
 
 
 def _print(
@@ -129,23 +137,24 @@ def _fleet(plan: Plan, here: Session) -> tuple[list[Row] | None, tuple[str, ...]
 
 
 def _configuration(
-    plan: Plan, here: Session
-) -> tuple[Plan, Mapping[str, Sequence[str]] | None, tuple[str, ...]]:
-    """The plan with the configuration's steps, what they would do by instance, and why that
-    cannot be known if it cannot."""
+    plan: Plan, here: Session, force: bool
+) -> tuple[Plan, Foreseen | None, tuple[str, ...]]:
+    """The plan with the configuration's steps, what they would do, and what cannot be known."""
     from flowdeploy.executors import staging
     from flowdeploy.executors.clients.cloud import Cloud
-    from flowdeploy.executors.preview import configuration, released_configs
+    from flowdeploy.executors.preview import Preview
+    from flowdeploy.executors.product import UNRECORDED
 
     config = here.config
     try:
         with here.endpoints() as endpoints:
             cloud = Cloud.connect(endpoints, config.rollout.jobs)
+            preview = Preview(config, cloud, here.home, force)
             if builds(plan):
-                configs = staging.config_texts(config.build.staging)
-            else:
-                configs = released_configs(config, cloud, here.home, plan.version or "")
-                plan = configured(plan, tuple(configs))
-            return plan, configuration(plan, configs, config, cloud, here.home), ()
+                return plan, preview.of(plan, staging.config_texts(config.build.staging)), ()
+            configs = None if plan.kind == ROLLBACK else preview.released(plan.version or "")
+            remarks = (UNRECORDED,) if configs is None and plan.kind != ROLLBACK else ()
+            plan = configured(plan, tuple(configs or ()))
+            return plan, preview.of(plan, configs or {}), remarks
     except FlowdeployError as error:
         return plan, None, (f"the configuration could not be compared: {error}",)

@@ -135,8 +135,8 @@ def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:
         show(plan, Source(None), here, ())
         note(f"it cannot be known what would be refused: {error.message}")
         return error.exit_code
-    show(plan, Source(None), here, refusals)
-    refused = {finding.instance for finding in refusals}
+    found = show(plan, Source(None), here, refusals, force=orders["force"])
+    refused = {finding.instance for finding in found}
     allowed = orders["skip_unready"] and len(refused) < len(_checks(plan))
     return Refused.exit_code if refused and not allowed else 0
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowdeploy.checks import Finding
 from flowdeploy.config import Config
 from flowdeploy.configure_steps import by_instance
 from flowdeploy.errors import FlowdeployError
@@ -14,36 +16,77 @@ from flowdeploy.executors.clients.folder_store import FolderStore
 from flowdeploy.executors.instance.configure import Configurator
 from flowdeploy.executors.past import Past
 from flowdeploy.executors.together import together
+from flowdeploy.fleet import Instance
 from flowdeploy.journal.releases import Releases
-from flowdeploy.plan import Configure, Plan
+from flowdeploy.plan import Plan, Verify
 
 if TYPE_CHECKING:
     from flowdeploy.executors.clients.cloud import Cloud
 
-Foreseen = Mapping[str, tuple[str, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would become of the configuration, a line each, and what speaks against it."""
+
+    changes: Mapping[str, tuple[str, ...]]
+    refusals: tuple[Finding, ...]
 
 
-def released_configs(config: Config, cloud: Cloud, home: Path, version: str) -> Mapping[str, str]:
-    """The configuration files of a released version; none of one that has no record."""
-    local = config.records == "local"
-    store = FolderStore(home / "records") if local else cloud.records(config)
-    found = Releases(store, "").find(version)
-    return found.release.configs if found else {}
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``force`` is whether what somebody else has changed would be overwritten."""
+
+    config: Config
+    cloud: Cloud
+    home: Path
+    force: bool = False
+
+    def released(self, version: str) -> Mapping[str, str] | None:
+        """A version's configuration files, path → text; None where it has no record."""
+        local = self.config.records == "local"
+        store = FolderStore(self.home / "records") if local else self.cloud.records(self.config)
+        found = Releases(store, "").find(version)
+        return found.release.configs if found else None
+
+    def of(self, plan: Plan, configs: Mapping[str, str]) -> Foreseen:
+        """What the plan would do now, by instance. Raises Refused for files that are wrong."""
+        past = Past.of(self.config, self.cloud.endpoints, self.home)
+        configurator = Configurator(
+            self.cloud,
+            past.require,
+            staging.configuration(configs),
+            prune=self.config.prune_queues,
+            force=self.force,
+        )
+        return _foreseen(configurator, plan, self.cloud.connections)
 
 
-def configuration(
-    plan: Plan, configs: Mapping[str, str], config: Config, cloud: Cloud, home: Path
-) -> Foreseen:
-    """What the plan's configure steps would do, by instance; or why that cannot be seen."""
-    past = Past.of(config, cloud.endpoints, home)
-    files = staging.configuration(configs)
-    configurator = Configurator(cloud, past.require, files, prune=config.prune_queues)
+def _foreseen(configurator: Configurator, plan: Plan, connections: int) -> Foreseen:
+    steps, checked = by_instance(plan), _checked(plan)
 
-    def look(named: tuple[str, list[Configure]]) -> tuple[str, ...]:
+    def look(name: str) -> tuple[str, ...] | FlowdeployError:
         try:
-            return configurator.foreseen(named[1])
+            waits = _waits(configurator, checked[name]) if name in checked else ()
+            return (*waits, *configurator.foreseen(steps.get(name, [])))
         except FlowdeployError as error:
-            return (error.message,)
+            return error
 
-    looks = together(look, by_instance(plan).items(), cloud.connections)
-    return {name: lines for (name, _), lines in looks if lines}
+    names = dict.fromkeys((*checked, *steps))
+    seen = dict(together(look, names, connections))
+    found = [(name, seen[name]) for name in names]
+    return Foreseen(
+        {name: each for name, each in found if each and not isinstance(each, FlowdeployError)},
+        tuple(Finding(n, each.message) for n, each in found if isinstance(each, FlowdeployError)),
+    )
+
+
+def _waits(configurator: Configurator, instance: Instance) -> tuple[str, ...]:
+    """What a promotion would wait for."""
+    said: list[str] = []
+    next(configurator.ready(instance, [], said.append), None)
+    return tuple(said)
+
+
+def _checked(plan: Plan) -> dict[str, Instance]:
+    steps = (step for stage in plan.stages for step in stage.steps)
+    return {step.instance.id: step.instance for step in steps if isinstance(step, Verify)}

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 Files = Mapping[str, str]
 GENERATED = "WEB-INF/appengine-generated"
-PRODUCTION = tuple(f"akvoflow-{number}" for number in (1, 2, 3, 4, 5))
+PRODUCTION = ("akvoflow-1", "akvoflow-2", "akvoflow-3")
+CONFIG = """\
+build: {commands: [python3 build.py], staging: target/staging}
+instances:
+  - {id: flow-uat1, role: uat1}
+  - {id: flow-uat2, role: uat2}
+  - {id: akvoflow-1, role: production}
+  - {id: akvoflow-2, role: production}
+  - {id: akvoflow-3, role: production}
+"""
 BEFORE, AFTER = "20200402-101500", "20200403-073034"
 BUCKET = "/storage/v1/b/staging.flow-uat1.appspot.com/o"
 COPY = """\
@@ -123,6 +132,7 @@ def configured(project: Project) -> Configured:
     kinds: Any = (Tasks, Scheduler, Datastore, Dispatch)
     cloud = Cloud(*(kind(project.remote.url, AnonymousCredentials(), 2) for kind in kinds))
     project.write("build.py", BUILD + COPY)
+    project.write("config/instances.yaml", CONFIG)
     return Configured(project, cloud)
 
 
