@@ -142,6 +142,16 @@ def test_records_that_fail_midway_stop_the_run_where_it_is(fleet: Project, write
     assert live(fleet) == FIRST
 
 
+@pytest.mark.parametrize("words", [("promote", "v2", "all"), ("rollback", "all"), ("history",)])
+def test_a_bucket_that_may_not_be_used_is_named(fleet: Project, words: tuple[str, ...]) -> None:
+    fleet.remote.fault("permission", target="*/storage/*")
+    ended = fleet.run(*words)
+    assert ended.code == 1
+    said = " ".join((ended.out + ended.err).split())
+    assert "the records in gs://staging.flow-uat1.appspot.com/flowdeploy/ cannot be used" in said
+    assert "roles/storage.objectAdmin" in said
+
+
 @pytest.mark.parametrize("taken", ["the folder", "a name in it"])
 def test_a_home_that_cannot_be_written_to_stops_it_before_any_change(
     fleet: Project, tmp_path: Path, taken: str

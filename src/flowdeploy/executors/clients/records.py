@@ -8,6 +8,7 @@ together with its content, and it takes long to load for a promotion.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -22,6 +23,11 @@ from flowdeploy.journal.store import Stored
 
 PREFIX = "flowdeploy/"
 LISTED = "items(name),prefixes,nextPageToken"
+_OURS_TO_GRANT = frozenset({"PERMISSION_DENIED", "FORBIDDEN", "NOT_FOUND"})
+_GRANT = (
+    "Grant roles/storage.objectAdmin on this bucket to the identity that runs flowdeploy, or name"
+    " another place with `records:` in the configuration."
+)
 
 
 def place(records: str | None, fleet: Fleet) -> tuple[str, str]:
@@ -98,7 +104,8 @@ class BucketStore:
         asked = {"prefix": parent, "delimiter": "/", "fields": LISTED}
         token: dict[str, str] = {}
         while True:
-            page = api.get(f"b/{self.bucket}/o", maxResults=str(self.page), **asked, **token)
+            with self._told():
+                page = api.get(f"b/{self.bucket}/o", maxResults=str(self.page), **asked, **token)
             yield from (item["name"] for item in page.get("items", []))
             yield from page.get("prefixes", [])
             if not page.get("nextPageToken"):
@@ -121,4 +128,18 @@ class BucketStore:
                 return None
             return accepted(answer)
 
-        return retried(once)
+        with self._told():
+            return retried(once)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Of what goes wrong in here, which of all buckets it is about."""
+        try:
+            yield
+        except ServiceError as error:
+            raise ServiceError(
+                error.code,
+                f"the records in gs://{self.bucket}/{self.prefix} cannot be used: {error.message}",
+                details=error.details,
+                hint=error.hint if error.code not in _OURS_TO_GRANT else _GRANT,
+            ) from error
