@@ -23,7 +23,7 @@ from flowdeploy.report import Change
 from flowdeploy.rollout import Intent, Pause, Request
 
 ATTEMPTS = 6
-FIRST_POLL = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
+SHORTEST_WAIT = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
 LONGEST_WAIT = 3600.0  # gcloud gives up after an hour too
 ENDLESS = "OPERATION_ENDLESS"
 _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
@@ -116,14 +116,14 @@ def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, 
     Raises ServiceError where it cannot be seen, or does not come within the hour.
     """
     started = time.monotonic()
-    wait = FIRST_POLL
+    wait = SHORTEST_WAIT
     while not operation.done:
         yield Pause(wait)
         operation = engine.operation(operation.name)
         waited = time.monotonic() - started
         if waited > LONGEST_WAIT and not operation.done:
             raise _endless(operation)
-        wait = min(5.0, max(0.5, waited / 5))
+        wait = min(5.0, max(SHORTEST_WAIT, waited / 5))
     return operation
 
 
