@@ -80,6 +80,14 @@ def test_it_pauses_after_a_wave_and_says_so(fleet: Project) -> None:
     assert order(fleet)[0] == "akvoflow-1"
 
 
+def test_a_dry_run_tells_of_limits_and_pauses(fleet: Project) -> None:
+    configure(fleet, "{name: internal, pause: 10m}, {name: small, max: 10%}")
+    ended = fleet.run("promote", "v2", "all", "--dry-run")
+    lines = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert "production:internal pause 10m00s" in lines
+    assert "production:small limit 10% of its instances at once" in lines
+
+
 def test_the_next_wave_begins_only_if_the_one_before_is_well(fleet: Project) -> None:
     configure(fleet, IN_ORDER, health="{path: /well, attempts: 1}")
     for name in ("akvoflow-2", "akvoflow-3"):  # well while dark, and then no more

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from flowdeploy.display.tables import padded
 from flowdeploy.display.terminal import Line, literal, say_blocks
-from flowdeploy.display.text import clean, counted, gathered, wrapped
+from flowdeploy.display.text import clean, counted, duration, gathered, wrapped
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
 from flowdeploy.plan import ROLLBACK, Plan, Stage, action
+from flowdeploy.units import ALL
 
 
 def render(plan: Plan, target: str, console: Console, further: Sequence[Line] = ()) -> None:
@@ -87,7 +88,7 @@ def _headline(plan: Plan) -> str:
 
 def _table(plan: Plan, width: int) -> Iterator[str]:
     """The lines of the table; its last column is wrapped at ``width``."""
-    rows = [row for stage in plan.stages for row in _rows(stage)]
+    rows = [row for stage in plan.stages for row in (*_rows(stage), *_pause(stage, plan))]
     heads = padded([["STAGE", "ACTION"], *(row[:2] for row in rows)])
     for head, last in zip(heads, ["DETAIL", *(row[2] for row in rows)], strict=True):
         left = "".join(f"{cell}  " for cell in head)
@@ -100,6 +101,13 @@ def _rows(stage: Stage) -> Iterator[tuple[str, str, str]]:
     alike = gathered(((action(s), detail(s)), instance_name(s)) for s in stage.steps)
     for (what, how), names in alike.items():
         yield stage.name, what, how + _on(list(filter(None, names)))
+    if stage.max != ALL:
+        yield stage.name, "limit", f"{stage.max} of its instances at once"
+
+
+def _pause(stage: Stage, plan: Plan) -> Iterator[tuple[str, str, str]]:
+    if stage.pause and stage is not plan.stages[-1]:
+        yield stage.name, "pause", duration(stage.pause)
 
 
 def _on(names: list[str]) -> str:
