@@ -271,6 +271,16 @@ class World:
         path = f"/v1/apps/{project}/services/default?updateMask=split"
         self.call("PATCH", path, {"split": {"allocations": allocations, "shardBy": by}})
 
+    def put_version(self, project: str, version: str) -> None:
+        """A version that can be stopped, as only those of manual or basic scaling can."""
+        body = {
+            "id": version,
+            "runtime": "java21",
+            "manualScaling": {"instances": 1},
+            "deployment": {"container": {"image": "gcr.io/somebody/else"}},
+        }
+        self.call("POST", f"/v1/apps/{project}/services/default/versions", body)
+
     def switch(self, project: str, version: str, status: str) -> None:
         """Start (SERVING) or stop (STOPPED) a version."""
         path = f"/v1/apps/{project}/services/default/versions/{version}?updateMask=servingStatus"
