@@ -81,8 +81,8 @@ def test_the_record_is_here_and_there_and_nothing_of_it_is_written_twice(fleet: 
     run = fleet.report("promote", "v2", "all")["run"]
     names = objects(fleet, run)
     assert names == [path.name for path in here(fleet, run)]
-    assert names[0] == "000-00000-plan.json"
-    assert names[-1].endswith("-report.json")
+    kinds = [name.removesuffix(".json").rpartition("-")[2] for name in names]
+    assert (kinds.count("plan"), kinds[0], kinds[-1]) == (1, "plan", "report")
     uploads = [r for r in fleet.remote.requests("POST", "/upload/*") if run in r["query"]]
     assert len(uploads) == len(names)
     assert all("ifGenerationMatch=0" in r["query"] for r in uploads)

@@ -230,8 +230,9 @@ class WorkCrew:
         """Plan for the configuration files, once they are known."""
         configs = self._product.configs
         if configs is not None and self.plan.configs != tuple(configs):
-            self.plan = configured(self.plan, tuple(configs))
-            self.logbook.replan(self.plan)
+            planned, self.plan = self.plan, configured(self.plan, tuple(configs))
+            if self.plan.stages != planned.stages:
+                self.logbook.replan(self.plan)
 
     def _check_library(self) -> None:
         self._library()
