@@ -46,11 +46,39 @@ for path in pathlib.Path("configs").rglob("*.yaml"):
 
 
 @dataclass(frozen=True)
-class Configured:
-    """A project whose releases have configuration, and the services that keep it."""
+class Configuration:
+    """What a stand-in has of it."""
+
+    cloud: Cloud
+
+    @classmethod
+    def at(cls, url: str) -> Configuration:
+        kinds: Any = (Tasks, Scheduler, Datastore, Dispatch)
+        return cls(Cloud(*(kind(url, AnonymousCredentials(), 2) for kind in kinds)))
+
+    def queues(self, project: str) -> tuple[dict[str, Any], ...]:
+        return self.cloud.tasks.queues(project)
+
+    def state(self, project: str) -> Any:
+        """Everything that is configured, without what servers make up, and order nobody gave."""
+        found = told(self.cloud.snapshot(project), project)
+        unordered = {part: sorted(found[part], key=str) for part in found if part != "dispatch"}
+        return {**found, **unordered}
+
+    def as_with_gcloud(self, *versions: Files, project: str = "akvoflow-37") -> Any:
+        """The state that gcloud's own decisions make of versions one after the other, but for
+        its pausing of queues; on an application of no other use."""
+        for files in versions:
+            changes = appconfig.changes(appconfig.read(files), self.cloud.snapshot(project))
+            self.cloud.apply(project, changes.all)
+        return self.state(project)
+
+
+@dataclass(frozen=True)
+class Configured(Configuration):
+    """A project whose releases have configuration."""
 
     project: Project
-    cloud: Cloud
 
     @property
     def remote(self) -> Remote:
@@ -74,9 +102,6 @@ class Configured:
         for report in (self.release(tag, files), self.project.report("promote", tag, "all")):
             assert report["exit_code"] == 0, report
 
-    def queues(self, project: str) -> tuple[dict[str, Any], ...]:
-        return self.cloud.tasks.queues(project)
-
     def remove(self, path: str) -> None:
         shutil.rmtree(self.project.root / path)
 
@@ -87,22 +112,8 @@ class Configured:
         upload = f"/upload{BUCKET}?uploadType=media&name={name}"
         self.remote.call("POST", upload, {**found, **fields})
 
-    def states(self, projects: Sequence[str] = PRODUCTION) -> dict[str, Any]:
-        """Everything that is configured, by project, without what servers make up."""
-        return {name: self.state(name) for name in projects}
-
-    def state(self, project: str) -> Any:
-        found = told(self.cloud.snapshot(project), project)
-        unordered = {part: sorted(found[part], key=str) for part in found if part != "dispatch"}
-        return {**found, **unordered}
-
-    def as_with_gcloud(self, *versions: Files, project: str = "akvoflow-37") -> Any:
-        """The state that gcloud's own decisions make of versions one after the other, but for
-        its pausing of queues; on an application of no other use."""
-        for files in versions:
-            changes = appconfig.changes(appconfig.read(files), self.cloud.snapshot(project))
-            self.cloud.apply(project, changes.all)
-        return self.state(project)
+    def states(self) -> dict[str, Any]:
+        return {name: self.state(name) for name in PRODUCTION}
 
 
 def created(old: Any, new: Any) -> dict[str, list[Any]]:
@@ -129,11 +140,9 @@ def outcomes(report: Any, action: str = "configure") -> list[tuple[str, str]]:
 
 @pytest.fixture
 def configured(project: Project) -> Configured:
-    kinds: Any = (Tasks, Scheduler, Datastore, Dispatch)
-    cloud = Cloud(*(kind(project.remote.url, AnonymousCredentials(), 2) for kind in kinds))
     project.write("build.py", BUILD + COPY)
     project.write("config/instances.yaml", CONFIG)
-    return Configured(project, cloud)
+    return Configured(Configuration.at(project.remote.url).cloud, project)
 
 
 @pytest.fixture

@@ -16,18 +16,22 @@ _LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0)  # seconds between looks
 
 
 def ready(
-    datastore: Datastore, project: str, wanted: Sequence[Index], notify: Notify
+    datastore: Datastore,
+    project: str,
+    wanted: Sequence[Index],
+    notify: Notify,
+    longest: float = LONGEST_BUILD,
 ) -> Generator[Pause, None, None]:
     """Wait until every index serves queries.
 
-    Raises Refused for one that is missing, has failed, or takes longer than half an
-    hour; ServiceError where they cannot be seen.
+    Raises Refused for one that is missing, has failed, or takes longer than ``longest``
+    seconds; ServiceError where they cannot be seen.
     """
-    deadline = time.monotonic() + LONGEST_BUILD
+    deadline = time.monotonic() + longest
     looks = 0
     while building := _building(datastore, project, wanted):
         if time.monotonic() > deadline:
-            raise _not_ready(building, f"after {LONGEST_BUILD / 60:.0f} minutes")
+            raise _not_ready(building, f"after {longest / 60:.0f} minutes")
         notify(f"{len(building)} of {len(wanted)} indexes are being built")
         yield Pause(_LOOK_AGAIN[min(looks, len(_LOOK_AGAIN) - 1)])
         looks += 1
