@@ -68,30 +68,46 @@ def objections(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...
         return ("the project has no App Engine application, or may not be seen",)
     return (
         *disabled(seen.app),
-        *(line for version in step.to.live for line in _of_version(version, seen, wanted)),
+        *(line for version in step.to.live for line in _not_serving(version, seen)),
+        *(() if _gives_back(step) else _others(step, seen, wanted)),
         *_moved(step, seen, wanted),
     )
 
 
-def remarks(step: Verify, seen: Prospect) -> tuple[str, ...]:
-    """What cannot be known, without being an objection."""
-    return tuple(
+def remarks(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+    """What is odd, or cannot be known, without being an objection.
+
+    An instance gets back what it served, whatever the others serve.
+    """
+    untold = (
         f"App Engine does not say which files version {version} has"
         for version in step.to.live
         if (deployed := seen.versions.get(version)) and deployed.files is None
     )
+    return (*untold, *(_others(step, seen, wanted) if _gives_back(step) else ()))
 
 
-def _of_version(version: str, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+def _gives_back(step: Verify) -> bool:
+    return bool(step.left)
+
+
+def _not_serving(version: str, seen: Prospect) -> tuple[str, ...]:
     deployed = seen.versions.get(version)
     if deployed is None:
         return (f"version {version} is not deployed",)
     if deployed.serving_status != "SERVING":
         return (f"version {version} is {deployed.serving_status}, not SERVING",)
-    if deployed.files is None or version not in wanted.files:
-        return ()
-    found = drift.of_files(wanted.files[version], _common(deployed.files, wanted.own))
-    return tuple(f"version {version} has {each} than most instances have" for each in found)
+    return ()
+
+
+def _others(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+    """Where versions have other files than on most instances."""
+    return tuple(
+        f"version {version} has {each} than most instances have"
+        for version in wanted.files.keys() & set(step.to.live)
+        if (deployed := seen.versions.get(version)) and deployed.files is not None
+        for each in drift.of_files(wanted.files[version], _common(deployed.files, wanted.own))
+    )
 
 
 def _common(files: Files, own: frozenset[str]) -> dict[str, str]:

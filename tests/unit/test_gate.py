@@ -64,9 +64,10 @@ def test_other_files_than_most_instances_have_are_named() -> None:
 def test_what_the_server_does_not_say_is_told_and_not_refused() -> None:
     untold = prospect(None)
     assert found(PROMOTION, untold, prospect()) == ()
-    [remark] = remarks(PROMOTION, untold)
+    nothing_known = expected((untold,), {OWN}, force=False)
+    [remark] = remarks(PROMOTION, untold, nothing_known)
     assert "does not say" in remark
-    assert remarks(PROMOTION, prospect()) == ()
+    assert remarks(PROMOTION, prospect(), nothing_known) == ()
 
 
 @pytest.mark.parametrize("split", [*ROLLBACK.left, ROLLBACK.to])
@@ -87,3 +88,13 @@ def test_every_version_of_a_split_must_be_there() -> None:
     back = Verify(ONE, CANARY)
     seen = prospect(versions={OLD: None, NEW: Deployed(files=FILES)})
     assert found(back, seen) == (f"version {OLD} is not deployed",)
+
+
+def test_an_instance_gets_back_what_it_served_whatever_others_serve() -> None:
+    odd = prospect(versions={OLD: Deployed(files={**FILES, "index.html": "cc"})})
+    most = [prospect(versions={OLD: Deployed(files=FILES)}) for _ in range(2)]
+    seen = replace(odd, split=Split.all_to(NEW))
+    wanted = expected((seen, *most), {OWN}, force=False)
+    assert objections(ROLLBACK, seen, wanted) == ()
+    [remark] = remarks(ROLLBACK, seen, wanted)
+    assert "index.html" in remark

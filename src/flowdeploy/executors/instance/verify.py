@@ -84,7 +84,7 @@ class Gate:
         return Done(
             state=State.LIVE if live else State.DARK,
             url=urls[0] if step.to.only else None,
-            notes=(*remarks(step, seen), *notes),
+            notes=(*remarks(step, seen, self._expected), *notes),
         )
 
     def promote(self, step: Promote, notify: Notify) -> Running:
