@@ -146,13 +146,13 @@ class WorkCrew:
     def _configurator(self) -> Configurator:
         """Once the configuration files are known."""
         from flowdeploy.executors.instance.configure import Configurator
+        from flowdeploy.executors.instance.taking_back import TakingBack
 
         return Configurator(
             self._cloud,
-            self._past.require,
+            TakingBack(self._past.require, self._job.orders.force),
             staging.configuration(self._product.configs or {}),
             prune=self._job.config.prune_queues,
-            force=self._job.orders.force,
         )
 
     @cached_property

@@ -14,6 +14,7 @@ from flowdeploy.errors import FlowdeployError
 from flowdeploy.executors import staging
 from flowdeploy.executors.clients.folder_store import FolderStore
 from flowdeploy.executors.instance.configure import Configurator
+from flowdeploy.executors.instance.taking_back import TakingBack
 from flowdeploy.executors.past import Past
 from flowdeploy.executors.together import together
 from flowdeploy.fleet import Instance
@@ -53,10 +54,9 @@ class Preview:
         past = Past.of(self.config, self.cloud.endpoints, self.home)
         configurator = Configurator(
             self.cloud,
-            past.require,
+            TakingBack(past.require, self.force),
             staging.configuration(configs),
             prune=self.config.prune_queues,
-            force=self.force,
         )
         return _foreseen(configurator, plan, self.cloud.connections)
 

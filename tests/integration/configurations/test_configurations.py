@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from tests.integration.configurations.conftest import (
@@ -16,7 +18,14 @@ from tests.integration.configurations.conftest import (
     outcomes,
     without,
 )
+from tests.unit.test_imports import PROBE
 
+LIBRARIES = (
+    "google.cloud.tasks_v2beta3",
+    "google.cloud.scheduler_v1beta1",
+    "google.cloud.datastore_admin_v1",
+)
+PROMOTED = [["run", AFTER], ["promote", AFTER, "all"]]
 CHANGING = ("POST", "PATCH", "DELETE")
 WHAT = {
     "indexes": r"/v1/projects/[^/]+/indexes",
@@ -230,3 +239,25 @@ def test_the_next_release_deployed_dark_is_no_change_of_somebody_elses(ready: Co
     assert ready.project.report("rollback", "all")["exit_code"] == 0
     for name, found in ready.states().items():
         assert without(found, created(before[name], found)) == before[name]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["run", AFTER], ["promote", AFTER, "all"], ["rollback", "all"]],
+    ids=lambda command: command[0],
+)
+def test_without_files_none_of_the_libraries_is_loaded(
+    configured: Configured, command: list[str]
+) -> None:
+    configured.write({})
+    configured.project.release(AFTER, "plain ")
+    for earlier in {"promote": [["run", AFTER]], "rollback": PROMOTED}.get(command[0], []):
+        assert configured.project.report(*earlier)["exit_code"] == 0
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, ",".join(LIBRARIES), *command],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []
+    assert configured.remote.live("flow-uat1") == {AFTER: 1}

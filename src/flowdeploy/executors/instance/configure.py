@@ -7,10 +7,10 @@ cut off is finished by comparing once more.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from threading import Lock
 
 from flowdeploy import appconfig
 from flowdeploy.appconfig import AppConfig, Snapshot
@@ -22,31 +22,26 @@ from flowdeploy.executors.clients.api import backoff
 from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.instance.indexes import ready
 from flowdeploy.executors.instance.reading import (
+    ASPECTS,
     PARTS,
     as_json,
-    of_json,
     parts_of,
     read,
     switched_off,
     written,
 )
 from flowdeploy.executors.instance.sending import begun, send
+from flowdeploy.executors.instance.taking_back import TakingBack
 from flowdeploy.executors.together import together
 from flowdeploy.fleet import Instance
-from flowdeploy.journal.runs import Run
-from flowdeploy.journal.undo import configuration_before
 from flowdeploy.known_errors import is_transient
 from flowdeploy.plan import Configure, Phase
-from flowdeploy.report import Aspect, Change, Outcome, State
+from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
 
 ATTEMPTS = 6  # without getting any further
+FRESH = 60.0  # seconds for which it is believed that nothing is to be done
 
-ASPECTS = {
-    Phase.ADD: Aspect.ADDITIONS,
-    Phase.BEFORE_TRAFFIC: Aspect.QUEUES,
-    Phase.AFTER_TRAFFIC: Aspect.SCHEDULES,
-}
 NOTHING = AppConfig()
 Progress = Callable[[int, int], None]
 Changes = tuple[ConfigChange, ...]
@@ -56,18 +51,15 @@ Changes = tuple[ConfigChange, ...]
 class Configurator:
     """What the configuration of instances is changed with.
 
-    ``config`` is the version's, ``recorded`` finds the record of a run whose changes
-    are to be taken back; ``prune`` is whether queues are paused that the version does
-    not list, ``force`` whether what somebody else has changed is overwritten.
+    ``config`` is the version's, ``taking_back`` is for steps that undo runs; ``prune`` is
+    whether queues are paused that the version does not list.
     """
 
     cloud: Cloud
-    recorded: Callable[[str], Run]
+    taking_back: TakingBack
     config: AppConfig = NOTHING
     prune: bool = False
-    force: bool = False
-    _runs: dict[str, Run] = field(default_factory=dict)
-    _finding: Lock = field(default_factory=Lock)
+    _settled: dict[tuple[str, Phase], tuple[float, Changes]] = field(default_factory=dict)
 
     def foreseen(self, steps: Sequence[Configure]) -> tuple[str, ...]:
         """What these steps of one instance would do now, a line each.
@@ -79,7 +71,7 @@ class Configurator:
             looks = [(step, self._read(step)) for step in steps]
         except ServiceError as error:
             raise self._refusal(error, steps) from error
-        return tuple(str(change) for step, there in looks for change in self._missing(step, there))
+        return tuple(str(change) for step, there in looks for change in self._told(step, there))
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
         """Look at every instance, by id. Raises Refused with all that cannot be seen."""
@@ -118,10 +110,10 @@ class Configurator:
         Raises ServiceError where its first change was refused, and StepFailed where
         something may have been changed by then.
         """
-        there = self._read(step)
-        told = self._missing(step, there)
+        there = self._read(step) if self._is_stale(step) else None
+        told = self._missing(step, there) if there else self._settled[_key(step)][1]
         notes = tuple(map(str, told))
-        if not to_send(told):
+        if there is None or not to_send(told):
             return Done(Outcome.UNCHANGED, notes=notes)
         meant = _meant(step, there, told)
         attempts, now = yield from self._carried_out(step, meant, told, notify)
@@ -189,33 +181,34 @@ class Configurator:
                 return error
         return None
 
+    def _told(self, step: Configure, there: Snapshot) -> Changes:
+        """What is missing; where that is nothing, the step need not look again for a while."""
+        missing = self._missing(step, there)
+        if not to_send(missing):
+            self._settled[_key(step)] = time.monotonic(), missing
+        return missing
+
+    def _is_stale(self, step: Configure) -> bool:
+        """Whether it is not known well enough that nothing is to be done."""
+        at, _ = self._settled.get(_key(step), (-FRESH, ()))
+        return time.monotonic() - at >= FRESH
+
     def _missing(self, step: Configure, there: Snapshot) -> Changes:
         if step.undoes:
-            return self._taken_back(step, there)
+            return self.taking_back.changes(step, there)
         config = written(self.config, step.phase)
         changes = appconfig.changes(config, there, prune_queues=self.prune)
         return changes.unfelt if step.phase is Phase.ADD else changes.all
-
-    def _taken_back(self, step: Configure, there: Snapshot) -> Changes:
-        runs = [self._run(name) for name in step.undoes]
-        found, left = configuration_before(step.instance, runs, ASPECTS[step.phase])
-        before = of_json(found)
-        if left is not None and not self.force:
-            _require_nobody_elses(appconfig.foreign(before, of_json(left), there), step)
-        return appconfig.restore(before, there).all
-
-    def _run(self, name: str) -> Run:
-        """Read once: it tells of all instances."""
-        with self._finding:
-            if name not in self._runs:
-                self._runs[name] = self.recorded(name)
-            return self._runs[name]
 
     def _read(self, step: Configure) -> Snapshot:
         return read(self.cloud, step.instance.project, self._parts(step))
 
     def _parts(self, step: Configure) -> Sequence[str]:
         return PARTS[step.phase] if step.undoes else parts_of(written(self.config, step.phase))
+
+
+def _key(step: Configure) -> tuple[str, Phase]:
+    return step.instance.id, step.phase
 
 
 def to_send(changes: Sequence[ConfigChange]) -> list[ConfigChange]:
@@ -228,15 +221,6 @@ def _meant(step: Configure, there: Snapshot, told: Changes) -> Change:
     if step.phase is Phase.ADD:
         return Change(ASPECTS[step.phase], None, list(map(str, told)))
     return Change(ASPECTS[step.phase], as_json(there), None)
-
-
-def _require_nobody_elses(others: Sequence[str], step: Configure) -> None:
-    if others:
-        raise Refused(
-            f"somebody else has changed the configuration since run {step.undoes[-1]}:"
-            f" {'; '.join(others)}",
-            hint="Look who. --force takes the run's changes back all the same, and theirs.",
-        )
 
 
 def _not_as_asked(missing: Sequence[ConfigChange]) -> ServiceError:

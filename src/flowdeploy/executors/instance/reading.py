@@ -11,11 +11,17 @@ from flowdeploy.executors.clients.cloud import Cloud
 from flowdeploy.executors.clients.service_usage import DATASTORE, SCHEDULER, TASKS
 from flowdeploy.known_errors import enable_command
 from flowdeploy.plan import Phase
+from flowdeploy.report import Aspect
 
 PARTS = {
     Phase.ADD: ("indexes", "queues"),
     Phase.BEFORE_TRAFFIC: ("queues",),
     Phase.AFTER_TRAFFIC: ("jobs", "dispatch"),
+}
+ASPECTS = {
+    Phase.ADD: Aspect.ADDITIONS,
+    Phase.BEFORE_TRAFFIC: Aspect.QUEUES,
+    Phase.AFTER_TRAFFIC: Aspect.SCHEDULES,
 }
 _APIS = {"indexes": DATASTORE, "queues": TASKS, "jobs": SCHEDULER}
 

@@ -1,0 +1,55 @@
+"""What is due of a configuration in each phase, and what is put on record of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowdeploy import appconfig
+from flowdeploy.appconfig import Snapshot
+from flowdeploy.appconfig.changes import LeaveQueue, PauseQueue
+from flowdeploy.executors.instance.configure import to_send
+from flowdeploy.executors.instance.reading import PARTS, as_json, of_json, parts_of, written
+from flowdeploy.plan import Phase
+
+FILES = {
+    "index.yaml": "indexes:\n- {kind: Message, properties: [{name: a}, {name: b}]}\n",
+    "queue.yaml": "queue:\n- {name: mail, rate: 5/s}\n",
+    "cron.yaml": "cron:\n- {url: /a, schedule: every 24 hours}\n",
+    "dispatch.yaml": 'dispatch:\n- {url: "*/a/*", service: default}\n',
+}
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_each_phase_has_its_parts_of_what_is_written(phase: Phase) -> None:
+    assert parts_of(written(appconfig.read(FILES), phase)) == PARTS[phase]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_no_file_speaks_of_is_not_read(name: str) -> None:
+    config = appconfig.read({name: FILES[name]})
+    due = {part for phase in Phase for part in parts_of(written(config, phase))}
+    assert due == set(parts_of(config))
+    assert len(due) == 1
+
+
+def test_a_file_that_lists_nothing_speaks_of_its_part() -> None:
+    assert parts_of(appconfig.read({"cron.yaml": "cron: []\n"})) == ("jobs",)
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        Snapshot(),
+        Snapshot(queues=()),
+        Snapshot(queues=({"name": "mail"},), jobs=(), dispatch=({"path": "/a"},)),
+    ],
+)
+def test_what_was_read_comes_back_from_the_record(snapshot: Snapshot) -> None:
+    assert of_json(as_json(snapshot)) == snapshot
+
+
+def test_what_is_only_named_is_not_sent() -> None:
+    changes: Any = (LeaveQueue("old", "no longer listed"), PauseQueue("mail"))
+    assert to_send(changes) == [PauseQueue("mail")]
