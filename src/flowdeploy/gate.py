@@ -50,7 +50,10 @@ class Unready(Refused):
 
 
 def expected(prospects: Iterable[Prospect], own: Collection[str], *, force: bool) -> Expected:
-    """What most instances have, by version. ``own`` are the paths that each may have its own of."""
+    """What most instances have, by version; where as many have other files, what the first has.
+
+    ``own`` are the paths that each may have its own of.
+    """
     kept = frozenset(own)
     manifests: dict[str, Counter[frozenset[tuple[str, str]]]] = {}
     for prospect in prospects:

@@ -34,7 +34,7 @@ MOMENTS = [
     "uat    begins",
     "creating the version",
     "moving traffic",
-    "flow-uat1  deployed",
+    "live",  # deployed or already so, if traffic was on its way when it was last killed
     "production  begins",
     "akvoflow-1  deployed",
 ]

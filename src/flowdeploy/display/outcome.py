@@ -8,7 +8,7 @@ from flowdeploy.display.text import counted, duration, gathered, listed
 from flowdeploy.display.words import instance_name, left_out, result, where
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.plan import Configure, Deploy, Promote, Verify
-from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport
+from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport, has_begun
 
 _SERVING = (State.LIVE, State.DARK)
 _STANDING = {
@@ -74,7 +74,11 @@ def closing(report: Report) -> str:
 def next_step(report: Report) -> str | None:
     """What to do about a run that stands half-way."""
     what = _NEXT.get(report.outcome)
-    return f"Next: {what} flowdeploy resume {report.run}" if what else None
+    if what is None:
+        return None
+    if not any(map(has_begun, report.steps)):  # it may not even be on record
+        return "Next: give the same command again"
+    return f"Next: {what} flowdeploy resume {report.run}"
 
 
 def _now(report: Report) -> str:

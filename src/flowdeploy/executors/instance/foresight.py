@@ -34,7 +34,8 @@ def foreseen(
 
     seen = {step.instance.id: found for step, found in together(look, steps, cloud.connections)}
     own = (DEPLOYED_AS,) if own_descriptors else ()
-    prospects = (found for found in seen.values() if isinstance(found, Prospect))
+    looked = (seen[step.instance.id] for step in steps)
+    prospects = (found for found in looked if isinstance(found, Prospect))
     wanted = expected(prospects, own, force=force)
     return tuple(
         Finding(step.instance.id, message)

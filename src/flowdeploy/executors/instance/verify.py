@@ -53,7 +53,8 @@ class Gate:
         ):
             self._seen[step.instance.id] = seen
             progress(count, len(steps))
-        prospects = [seen for seen in self._seen.values() if isinstance(seen, Prospect)]
+        looked = (self._seen[step.instance.id] for step in steps)
+        prospects = [seen for seen in looked if isinstance(seen, Prospect)]
         own = (DEPLOYED_AS,) if self.own_descriptors else ()
         self._expected = expected(prospects, own, force=self.force)
 
