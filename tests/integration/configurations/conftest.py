@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -62,7 +64,8 @@ class Configuration:
     def state(self, project: str) -> Any:
         """Everything that is configured, without what servers make up, and order nobody gave."""
         found = told(self.cloud.snapshot(project), project)
-        unordered = {part: sorted(found[part], key=str) for part in found if part != "dispatch"}
+        text = partial(json.dumps, sort_keys=True)
+        unordered = {part: sorted(found[part], key=text) for part in found if part != "dispatch"}
         return {**found, **unordered}
 
     def as_with_gcloud(self, *versions: Files, project: str = "akvoflow-37") -> Any:

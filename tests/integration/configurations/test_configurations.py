@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.integration.configurations.conftest import (
@@ -18,6 +20,7 @@ from tests.integration.configurations.conftest import (
     outcomes,
     without,
 )
+from tests.integration.test_appconfig_applied import deploy_with_gcloud
 from tests.unit.test_imports import PROBE
 
 LIBRARIES = (
@@ -261,3 +264,16 @@ def test_without_files_none_of_the_libraries_is_loaded(
     )
     assert done.stdout.split() == []
     assert configured.remote.live("flow-uat1") == {AFTER: 1}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
+def test_a_promotion_brings_what_the_real_gcloud_brings_but_for_a_pause(
+    ready: Configured, tmp_path: Path
+) -> None:
+    ready.project.report("promote", AFTER, "akvoflow-2", "akvoflow-3")
+    for files in (OLD, NEW):
+        deploy_with_gcloud("akvoflow-37", files, ready.remote.url, tmp_path)
+    assert ready.state("akvoflow-37") != ready.state("akvoflow-2")
+    ready.cloud.tasks.resume("akvoflow-37", "reports")
+    assert ready.state("akvoflow-37") == ready.state("akvoflow-2")
