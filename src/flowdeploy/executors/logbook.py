@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flowdeploy.executors.clients.folder_store import FolderStore
 from flowdeploy.executors.job import Job
 from flowdeploy.fleet import Instance, Role
+from flowdeploy.journal.clock import OURS, Clock
 from flowdeploy.journal.lease import Holder
 from flowdeploy.journal.locks import Locks
 from flowdeploy.journal.recorder import Recorder
@@ -42,9 +42,13 @@ class Logbook:
         """Put the run on record; ``shared``: for other machines as well. Raises ServiceError."""
         site = self._job.site
         stores: list[ObjectStore] = [FolderStore(site.home)]
+        clock = OURS
         if shared:
-            stores.append(self._cloud().records(self._job.config))
-        recorder = Recorder.of(stores, self._header(plan), self._confirm, earlier)
+            store = self._cloud().records(self._job.config)
+            stores.append(store)
+            clock = Clock.set_by(store.now())
+        header = self._header(plan, clock)
+        recorder = Recorder.of(stores, header, self._confirm, earlier, clock)
         recorder.begin({"user": site.user, "host": socket.gethostname(), "command": site.command})
         self._recorder = recorder
 
@@ -88,11 +92,11 @@ class Logbook:
             return FolderStore(self._job.site.home / "records")
         return self._cloud().records(self._job.config)
 
-    def _header(self, plan: Plan) -> Header:
+    def _header(self, plan: Plan, clock: Clock) -> Header:
         job = self._job
         return Header(
             run=job.run,
-            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            started=clock.now(),
             user=job.site.user,
             host=socket.gethostname(),
             command=job.site.command,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from flowdeploy.errors import Refused
+from flowdeploy.journal.clock import OURS, Clock
 from flowdeploy.journal.runs import (
     SCHEMA,
     Ending,
@@ -37,6 +37,7 @@ class Recorder:
     stores: Sequence[ObjectStore]
     run: Run
     confirm: Callable[[], None]
+    clock: Clock = OURS
     _number: int = field(default=0, init=False)
 
     @classmethod
@@ -46,10 +47,11 @@ class Recorder:
         header: Header,
         confirm: Callable[[], None],
         earlier: Run | None = None,
+        clock: Clock = OURS,
     ) -> Recorder:
         """For a run that begins, or one that is gone on with as its ``earlier`` record tells."""
         run = replace(earlier, sessions=earlier.sessions + 1) if earlier else Run(header)
-        return cls(stores, replace(run, report=None), confirm)
+        return cls(stores, replace(run, report=None), confirm, clock)
 
     def begin(self, by: Mapping[str, str]) -> None:
         """Put on record that the run begins, or is gone on with, and ``by`` whom.
@@ -65,7 +67,7 @@ class Recorder:
 
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
         """As `Journal.record`. One object holds all of a call: an object is never rewritten."""
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        at = self.clock.now()
         session = self.run.sessions - 1
         names = [step.get("instance", "") for _, step in self.run.steps] if intents else []
         begun = [Recorded(session, p, names[p], at, change) for p, change in intents]

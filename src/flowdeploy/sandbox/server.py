@@ -7,8 +7,9 @@ import signal
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
+from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -159,4 +160,14 @@ def _application(
     application.add_routes(control.routes(state))
     for service in SERVICES:
         application.add_routes(service.routes(state))
+    application.on_response_prepare.append(_dated(state))
     return application
+
+
+def _dated(state: State) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Answers are of the time that the state is of."""
+
+    async def date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(state.now(), usegmt=True)
+
+    return date

@@ -92,7 +92,7 @@ class Objects:
         row = self._row(request)
         start, stop = _range(request, row["size"])
         partly = "Range" in request.headers
-        headers = _media_headers(row) | {"Date": formatdate(self._state.now(), usegmt=True)}
+        headers = _media_headers(row)
         if partly:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{row['size']}"
         response = web.StreamResponse(status=206 if partly else 200, headers=headers)
