@@ -95,8 +95,16 @@ def _last(
         if undo := _undo(instance, run):
             return replace(undo, configured=_since(instance, run, configuring))
         if not _found_done(instance, run):
-            return f"run {run.name} was to move its traffic, and did not"
+            return _unmoved(instance, run)
     return None
+
+
+def _unmoved(instance: Instance, run: Run) -> str:
+    """Why there is nothing to give back; queues come before the traffic, and may be others."""
+    said = f"run {run.name} was to move its traffic, and did not"
+    if not _configured(instance, run, Aspect.QUEUES):
+        return said
+    return f"{said}, but has changed its queues: promote the version that it serves to have its own"
 
 
 def _undo(instance: Instance, run: Run) -> Undo | None:

@@ -186,3 +186,21 @@ def test_what_a_later_release_leaves_out_is_left_alone(ready: Configured) -> Non
     assert ready.states() == before
     found = ready.project.report("rollback", "all")
     assert (found["exit_code"], outcomes(found), ready.states()) == (0, [], before)
+
+
+def test_a_rollback_names_queues_that_came_without_their_traffic(ready: Configured) -> None:
+    path = "/v1/apps/akvoflow-1/services/default"
+    ready.remote.fault("permission", method="PATCH", target=path)
+    report = ready.project.report("promote", AFTER, "all", "--max-failures", "1")
+    ready.remote.heal()
+    assert (report["exit_code"], served(ready)) == (3, [{BEFORE}, {AFTER}, {AFTER}])
+    (skipped,) = (
+        each
+        for each in ready.project.report("rollback", "all")["skipped"]
+        if each["instance"] == "akvoflow-1"
+    )
+    assert "has changed its queues: promote the version that it serves" in skipped["reason"]
+    ready.project.report("promote", BEFORE, "akvoflow-1")
+    queues = {name: found["queues"] for name, found in ready.states().items()}
+    rates = [[queue["rateLimits"] for queue in found] for found in queues.values()]
+    assert rates[0] == rates[1]
