@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -103,3 +104,15 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
             use()
         assert str(tmp_path / "file") in error.value.message
         assert error.value.hint == "FLOWDEPLOY_HOME names a folder that can be written to."
+
+
+def test_a_disk_without_room_is_told_with_the_folder(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(ServiceError, match=f"the records in {tmp_path} cannot be used"):
+            store.write("runs/a/plan", b"x" * 2000, 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert store.children("") == ()

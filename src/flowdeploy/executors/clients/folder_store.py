@@ -32,7 +32,7 @@ class FolderStore:
     root: Path
 
     def read(self, name: str) -> Stored | None:
-        with _told():
+        with self._told():
             try:
                 with (self.root / name).open("rb") as file:
                     written = os.fstat(file.fileno()).st_mtime_ns
@@ -42,7 +42,7 @@ class FolderStore:
 
     def write(self, name: str, content: bytes, generation: int) -> int | None:
         path = self.root / name
-        with _told(), self._locked():
+        with self._told(), self._locked():
             if _generation(path) != generation:
                 return None
             self._make_folder(path.parent)
@@ -53,17 +53,29 @@ class FolderStore:
 
     def delete(self, name: str, generation: int) -> None:
         path = self.root / name
-        with _told(), self._locked():
+        with self._told(), self._locked():
             if _generation(path) == generation:
                 path.unlink(missing_ok=True)
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        with _told():
+        with self._told():
             try:
                 found = [path for path in (self.root / prefix).iterdir() if _is_kept(path)]
             except FileNotFoundError:
                 return ()
             return tuple(sorted(f"{prefix}{path.name}{'/' * path.is_dir()}" for path in found))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            where = error.filename or self.root  # a full disk names no file
+            raise ServiceError(
+                "RECORDS",
+                f"the records in {where} cannot be used: {error.strerror}",
+                hint="FLOWDEPLOY_HOME names a folder that can be written to.",
+            ) from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -114,15 +126,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ServiceError(
-            "RECORDS",
-            f"the records in {error.filename} cannot be used: {error.strerror}",
-            hint="FLOWDEPLOY_HOME names a folder that can be written to.",
-        ) from error
