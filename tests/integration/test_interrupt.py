@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -158,6 +159,23 @@ def test_a_signal_during_a_promotion_says_which_instances_stand_where(project: P
         "akvoflow-2": "unknown",
         **{f"akvoflow-{n}": None for n in (3, 4, 5)},
     }
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_the_end_is_put_on_record_changes_nothing_of_it(
+    fleet: Project, number: signal.Signals
+) -> None:
+    process = Process("promote", "v2", "akvoflow-1")
+    assert process.wait_for("akvoflow-1 promoted")
+    fleet.remote.settings(latency=1)
+    while not [*fleet.root.glob(".flowdeploy/runs/*/000-*-report.json")]:
+        time.sleep(0.01)  # here, that is: next to the bucket
+    process.signal(number)
+    code, out = process.ended()
+    report = json.loads(out)
+    assert (code, report["outcome"], report["steps"][1]["outcome"]) == (0, "succeeded", "done")
+    fleet.remote.settings(latency=0)
+    assert fleet.run("history", report["run"], "--format", "json").json["report"] == report
 
 
 def _state_is_whole(home: Path) -> None:

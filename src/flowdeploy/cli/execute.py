@@ -30,6 +30,7 @@ from flowdeploy.journal.runs import Run
 from flowdeploy.plan import Plan
 from flowdeploy.report import Report, has_begun, not_started, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
+from flowdeploy.rollout.interrupts import posted
 from flowdeploy.units import Portion
 
 NOTHING_BUILT = Source(None)
@@ -151,6 +152,8 @@ def _roll_out(
         crew = WorkCrew(job, watcher)
         with closing(crew):
             result = _result(job, crew, watcher, limits)
+            if not result.interrupted:
+                _end_undisturbed()
             report = reported(result, crew.plan)
             _log(crew, report)
     return report
@@ -166,6 +169,12 @@ def _result(job: Job, crew: WorkCrew, watcher: Listener, limits: Limits) -> Resu
     if isinstance(result.error, LockHeld) and not any(map(has_begun, result.steps)):
         return replace(result, steps=())  # as the contract has it: this run was not to be yet
     return result
+
+
+def _end_undisturbed() -> None:
+    """Nothing is left to be cut short: until the command ends, a first signal changes nothing
+    of how the run has ended, and a second one ends it at once."""
+    click.get_current_context().with_resource(posted(lambda: None))
 
 
 def _log(crew: WorkCrew, report: Report) -> None:
