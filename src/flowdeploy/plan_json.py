@@ -48,7 +48,7 @@ def plan_of(document: Mapping[str, Any], fleet: Fleet) -> Plan:
     TypeError and ValueError for what is no plan.
     """
     version = document["version"]
-    configs = document["configs"]
+    configs = document.get("configs")  # plans of old have none, and are told it when they go on
     return Plan(
         document["ref"],
         document["kind"],

@@ -76,3 +76,9 @@ def test_an_instance_that_is_gone_is_named() -> None:
     document = plan_json(plan, "google")
     with pytest.raises(UsageError, match="two"):
         plan_of(document, Fleet(FLEET.instances[:3]))
+
+
+def test_a_plan_of_old_does_not_know_its_configuration_yet() -> None:
+    document = plan_json(plan_promotion("v2", ["all"], SCOPE), "google")
+    del document["configs"]
+    assert plan_of(document, FLEET).configs is None
