@@ -201,3 +201,25 @@ def moved_meanwhile(project: Project, name: str, *options: str) -> Any:
         return project.report("promote", "v2", "all", *options)
     finally:
         somebody.join()
+
+
+def test_what_somebody_else_is_moving_is_left_as_they_have_moved_it(fleet: Project) -> None:
+    """Their operation is in the way of ours, which waits for its end."""
+    remote = fleet.remote
+    remote.put_version("akvoflow-1", "v9")
+    remote.settings(operation_seconds=1000)
+    remote.split("akvoflow-1", {"v9": 1})
+
+    def end() -> None:
+        while not any(asked["status"] == 409 for asked in remote.requests("PATCH")):
+            pass
+        remote.settings(operation_seconds=0)
+        remote.advance(2000)
+
+    thread = Thread(target=end, daemon=True)
+    thread.start()
+    report = fleet.report("promote", "v2", "akvoflow-1")
+    thread.join()
+    (error,) = (step["error"] for step in report["steps"] if step["error"])
+    assert error["message"].startswith("it serves v9 by now, and served 1 when it was checked")
+    assert remote.live("akvoflow-1") == {"v9": 1}

@@ -55,7 +55,7 @@ def promote(move: Move, step: Promote, notify: Notify) -> Running:
         for present, split in pairwise((before, *way)):
             if done.state is State.LIVE:
                 yield from _between(move, step, present, notify)
-            attempts = yield from _move(move.engine, instance, present, split, notify)
+            attempts = yield from _move(move, instance, present, split, notify)
             done = replace(done, state=State.LIVE, attempts=max(done.attempts, attempts))
     except FlowdeployError as error:
         raise StepFailed(error, done) from error
@@ -119,17 +119,24 @@ def _between(
 
 
 def _move(
-    engine: AppEngine, instance: Instance, before: Split, split: Split, notify: Notify
+    move: Move, instance: Instance, before: Split, split: Split, notify: Notify
 ) -> Generator[Request, None, int]:
-    """Make one move of the traffic; how many attempts it has needed."""
+    """Make one move of the traffic; how many attempts it has needed.
+
+    Between two attempts others may have moved it: what was in our way may have been that.
+    """
+    engine = move.engine
 
     def send() -> Operation:
         notify(f"moving traffic from {before} to {split}")
         return engine.set_split(instance.project, instance.service, split)
 
     def happened() -> bool:
-        present = engine.split(instance.project, instance.service)
-        return present is not None and present.same_as(split)
+        present = _present(engine, instance)
+        if present.same_as(split):
+            return True
+        _require_as_seen(present, move.seen and before)
+        return False
 
     meant = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
     return (yield from change(Sending(engine, instance.project, meant, send, happened)))
