@@ -180,6 +180,7 @@ def test_what_cannot_be_read_is_told_in_its_row(fleet: Project) -> None:
     assert report["exit_code"] == 4
     assert run in report["error"]["message"]
     assert "later flowdeploy" in report["error"]["hint"]
+    assert "rollback --run RUN" in report["error"]["hint"]
 
 
 def test_a_place_of_ones_own_is_used(fleet: Project) -> None:

@@ -136,7 +136,8 @@ class Runs:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Refused(
                 f"the record of run {run} cannot be read: {type(error).__name__}: {error}",
-                hint="It may be of a later flowdeploy: use that.",
+                hint="It may be of a later flowdeploy: use that. `flowdeploy rollback --run RUN`"
+                " undoes a run by its own record alone.",
             ) from error
 
     def _read(self, run: str, entries: list[_Entry]) -> Run:
