@@ -156,7 +156,7 @@ def test_no_bucket_for_the_records_says_what_to_do(project: Project) -> None:
     report = project.report("run", "my-feature")
     assert report["exit_code"] == 1
     assert report["error"]["code"] == "NOT_FOUND"
-    assert "`records`" in report["error"]["hint"]
+    assert "`records:`" in report["error"]["hint"]
     assert {step["outcome"] for step in report["steps"]} == {"not-started"}
 
 

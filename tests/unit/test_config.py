@@ -66,7 +66,6 @@ def test_what_is_not_written_has_a_default(tmp_path: Path) -> None:
                 Instance("flow-uat2", Role.UAT2, project="flow-uat2"),
             )
         ),
-        warnings=(),
     )
 
 
@@ -99,10 +98,6 @@ def test_everything_that_can_be_written(tmp_path: Path) -> None:
         ),
         Instance("flow-2", Role.PRODUCTION, "flow-2", skip="2019-06-30"),
     )
-
-
-def test_records_that_stay_local_need_no_warning(tmp_path: Path) -> None:
-    assert load(write(tmp_path, MINIMAL + "records: local\n")).warnings == ()
 
 
 def test_anchors_and_aliases_are_written_out(tmp_path: Path) -> None:

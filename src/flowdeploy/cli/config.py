@@ -89,4 +89,4 @@ def _confirm(config: Config) -> None:
 
 
 def _remarks(config: Config) -> list[str]:
-    return [*config.warnings, *([FLEETING] if config.records is None else [])]
+    return [FLEETING] if config.records is None else []

@@ -147,8 +147,6 @@ def _roll_out(
         quiet=settings.quiet,
         verbose=settings.verbose,
     ) as watcher:
-        for warning in session.config.warnings:
-            watcher.said(warning)
         crew = WorkCrew(job, watcher)
         with closing(crew):
             result = _result(job, crew, watcher, limits)

@@ -89,7 +89,6 @@ def show(
         _print(plan, known, fleet, here, configuration.changes if configuration else {})
     if not here.settings.quiet:
         for objection in (
-            *here.config.warnings,
             *source.objections,
             *known.objections,
             *unread,

@@ -126,7 +126,6 @@ def _config(path: Path, file: ConfigFile) -> Config:
         ),
         prune_queues=file.prune_queues,
         fleet=Fleet(tuple(_instance(root, file, entry) for entry in file.instances)),
-        warnings=(),
     )
 
 

@@ -57,8 +57,7 @@ class Config:
     """One configuration file. Every path is absolute; ``root`` is the project's.
 
     ``records`` is where releases, runs and locks are kept: ``gs://…``, ``local``,
-    or None for the default. ``warnings`` are sentences about keys that are
-    understood but without effect.
+    or None for the default.
     """
 
     path: Path
@@ -73,4 +72,3 @@ class Config:
     rollout: Rollout
     prune_queues: bool
     fleet: Fleet
-    warnings: tuple[str, ...]
