@@ -83,7 +83,7 @@ def test_an_operation_that_always_ends_in_an_error_is_the_instances_failure(
     report = project.report("run", RELEASE, "--max-failures", "1")
     assert (report["exit_code"], report["outcome"]) == (3, "partial")
     failed = _step(report, "akvoflow-2")
-    assert (failed["outcome"], failed["state"]) == ("failed", None), "a look shows: nothing is there"
+    assert (failed["outcome"], failed["state"]) == ("failed", None), "a look shows nothing there"
     assert failed["error"]["code"] == "INTERNAL"
     assert failed["error"]["message"] == "An internal error occurred."
     assert failed["error"]["hint"]
