@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,7 +15,17 @@ import pytest
 from flowdeploy.fleet import Instance, Role
 from flowdeploy.plan import Build, Plan, Promote, Stage, Step, Verify, instance_of
 from flowdeploy.report import Aspect, Change, State
-from flowdeploy.rollout import Done, Intent, Limits, Notify, Pause, Result, Running
+from flowdeploy.rollout import (
+    Done,
+    Ended,
+    Intent,
+    Limits,
+    Notify,
+    Pause,
+    Placed,
+    Result,
+    Running,
+)
 from flowdeploy.traffic import Split
 
 V2 = Split.all_to("v2")
@@ -120,6 +131,26 @@ def test_what_was_waiting_is_of_unknown_state(carry_out: CarryOut) -> None:
     assert result.steps[0].may_have_changed
     assert result.steps[0].error
     assert result.steps[0].error.hint
+
+
+def test_a_change_that_is_on_record_and_was_not_begun_is_none(carry_out: CarryOut) -> None:
+    written: list[int] = []
+
+    def perform(step: Step, notify: Notify) -> Running:
+        yield Intent(CHANGE)
+        notify("changed")
+        return Done()
+
+    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.3)  # the main thread is told before this returns
+        written.extend(place for place, _ in intents)
+
+    result, events = carry_out(plan(production(A)), perform, Limits(jobs=1), record=record)
+
+    assert written == [0], "the write is waited for"
+    assert result.steps[0].state is None
+    assert "note promote a: changed" not in events
 
 
 def test_what_waited_before_its_first_change_has_changed_nothing(carry_out: CarryOut) -> None:

@@ -89,7 +89,7 @@ class Pool:
         self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._intents: deque[tuple[Job, Change]] = deque()
-        self._granted: deque[Job] = deque()
+        self._granted: deque[tuple[Job, Change | None]] = deque()
         self._recording = False
         self._due: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
@@ -126,20 +126,27 @@ class Pool:
         self._inbox.put(_Woken())
 
     def _dispatch(self, stage: Stage, waiting: deque[Job], most: int) -> None:
-        """Give free workers what may change something now, what is due, then what has not
-        begun, unless ``most`` are under way."""
+        """Give free workers what there is for them."""
         if not self._board.may_begin(stage):
             waiting.clear()
         while len(self._busy) < self._size and not self._stopping:
-            if self._granted:
-                self._hand_over(self._granted.popleft())
-            elif self._due and self._due[0][0] <= time.monotonic():
-                self._hand_over(heapq.heappop(self._due)[2])
-            elif waiting and len(self._begun) < most:
-                self._hand_over(waiting.popleft())
-            else:
+            job = self._next(waiting, most)
+            if job is None:
                 break
+            self._hand_over(job)
         self._record()
+
+    def _next(self, waiting: deque[Job], most: int) -> Job | None:
+        """What may change something now, what is due, then what has not begun, unless ``most``
+        are under way."""
+        if self._granted:
+            job, change = self._granted.popleft()
+            if change is not None:
+                self._board.recorded(job.places[0], change)
+            return job
+        if self._due and self._due[0][0] <= time.monotonic():
+            return heapq.heappop(self._due)[2]
+        return waiting.popleft() if waiting and len(self._begun) < most else None
 
     def _record(self) -> None:
         """Begin to write down what has come together, unless a write is under way.
@@ -225,9 +232,7 @@ class Pool:
         self._board.halted = self._board.halted or error
         for job, change in waiting:
             job.refused = error
-            if error is None:
-                self._board.recorded(job.places[0], change)
-            self._granted.append(job)
+            self._granted.append((job, None if error else change))
 
     def _go_on_in(self, seconds: float, job: Job) -> None:
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), job))
@@ -238,13 +243,12 @@ class Pool:
         del self._begun[id(job)]
 
     def _wind_down(self) -> None:
-        """Let calls under way return, for a while; whatever has begun then ends as interrupted.
-
-        Another signal ends the while.
+        """Let calls under way return, for a while, and the journal be written; whatever has begun
+        then ends as interrupted. Another signal ends the while.
         """
         deadline = time.monotonic() + GRACE
         with suppress(KeyboardInterrupt):
-            while self._busy and (left := deadline - time.monotonic()) > 0:
+            while (self._busy or self._recording) and (left := deadline - time.monotonic()) > 0:
                 self._receive(left)
         for job in list(self._begun.values()):
             if job.running:
