@@ -91,14 +91,14 @@ def _run(plan: Plan, session: Session, options: Options) -> Report:
             endpoints,
             site,
             options.orders,
-            limits.jobs,
-            options.source.commit,
-            options.source.modified,
-            options.claim,
-            options.earlier,
-            options.source.require,
-            options.once_alone,
-            options.replan,
+            connections=limits.jobs,
+            commit=options.source.commit,
+            modified=options.source.modified,
+            claim=options.claim,
+            earlier=options.earlier,
+            before_build=options.source.require,
+            once_alone=options.once_alone,
+            replan=options.replan,
         )
 
         def report(result: Result, plan: Plan) -> Report:

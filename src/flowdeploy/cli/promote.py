@@ -85,7 +85,7 @@ def command(
 
 
 def _gradual(percents: tuple[float, ...] | None, split_by: str, pause: float) -> Gradual | None:
-    """Raises UsageError for shares that App Engine cannot divide so finely."""
+    """None for all at once. Raises UsageError for a pause between no steps."""
     if percents is None:
         if pause:
             raise UsageError("--pause is between the steps of --split, which is missing")

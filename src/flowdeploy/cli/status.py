@@ -20,7 +20,7 @@ from flowdeploy.refs import parse_version
 if TYPE_CHECKING:
     from flowdeploy.display.tables import Column, Row
     from flowdeploy.executors.clients.appengine import AppEngine
-    from flowdeploy.executors.instance.drifting import Drifting
+    from flowdeploy.executors.instance.drifting import Compared, Drifting
     from flowdeploy.traffic import Split
 
 NOTHING: Mapping[str, Split] = MappingProxyType({})
@@ -117,21 +117,15 @@ def _previous(here: Session, instances: Sequence[Instance]) -> Mapping[str, Spli
 
 
 def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
-    from flowdeploy.display.status import DRIFT_COLUMNS, drift_row, unread_row
+    from flowdeploy.display.status import DRIFT_COLUMNS
+    from flowdeploy.display.text import gathered
 
     instances = here.config.fleet.instances
     seen = _looked_at(here, instances, _drifting(here, engine, version).of)
-    rows: list[Row] = []
-    untold: dict[str, list[str]] = {}
-    for instance in instances:
-        found = seen.get(instance.id)
-        if isinstance(found, FlowdeployError):
-            rows.append(unread_row(instance, found))
-        elif found:
-            drifts = found.drifts
-            rows += [drift_row(instance, f.version, f.difference, f.source) for f in drifts]
-            for unknown in found.untold:
-                untold.setdefault(unknown, []).append(instance.id)
+    looked = [(instance, seen[instance.id]) for instance in instances if instance.id in seen]
+    rows = [row for instance, found in looked for row in _drift_rows(instance, found)]
+    compared = [(i.id, found) for i, found in looked if not isinstance(found, FlowdeployError)]
+    untold = gathered((unknown, name) for name, found in compared for unknown in found.untold)
     for unknown, names in untold.items():
         _note(here, f"which files version {unknown} has cannot be known on {', '.join(names)}")
     _print(rows, DRIFT_COLUMNS, here)
@@ -140,6 +134,16 @@ def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
     if any(row["error"] for row in rows):
         return UNREAD
     return DRIFT if rows else 0
+
+
+def _drift_rows(instance: Instance, found: Compared | FlowdeployError) -> list[Row]:
+    from flowdeploy.display.status import drift_row, unread_row
+
+    if isinstance(found, FlowdeployError):
+        return [unread_row(instance, found)]
+    return [
+        drift_row(instance, each.version, each.difference, each.source) for each in found.drifts
+    ]
 
 
 def _drifting(here: Session, engine: AppEngine, version: str | None) -> Drifting:
