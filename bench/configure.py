@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploy import COMMIT, JOBS, Setting, StandIn, compiled, projects, stand_in, table, write_files
+from deploy import compiled
 from promote import Figures, behave, measured
+from surroundings import COMMIT, Setting, StandIn, configure, stand_in, table, write_files
 
 FIRST, SECOND = "20200403-073034", "20200404-073034"
 MOST = 8.0  # seconds that the files may cost
@@ -90,16 +91,7 @@ def configuration() -> Mapping[str, str]:
 def project(instances: int, files: Mapping[str, str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "config").mkdir()
-        lines = [
-            "build: {commands: [], staging: staging}",
-            f"rollout: {{jobs: {JOBS}}}",
-            "instances:",
-            "  - {id: bench-uat1, role: uat1}",
-            "  - {id: bench-uat2, role: uat2}",
-            *(f"  - {{id: {each}, role: production}}" for each in projects(instances)),
-        ]
-        (folder / "config/instances.yaml").write_text("\n".join(lines) + "\n")
+        configure(folder, instances)
         staging = folder / "staging"
         staging.mkdir()
         write_files(staging, 20, 1000)

@@ -23,9 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,18 +32,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-FLOWDEPLOY = [sys.executable, "-m", "flowdeploy"]
-COMMIT = ["--commit", "0123456789abcdef", "--commit-time", "2020-04-03T07:30:34Z"]
-JOBS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """``latency`` of each request and length of each operation, in seconds."""
-
-    instances: int
-    latency: float
-    operation: float
+from surroundings import (
+    COMMIT,
+    FLOWDEPLOY,
+    JOBS,
+    Peak,
+    Setting,
+    StandIn,
+    configure,
+    projects,
+    stand_in,
+    table,
+    write_files,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +84,6 @@ HEAD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """A sandbox that runs in a process of its own."""
-
-    url: str
-
-    def call(self, method: str, path: str) -> Any:
-        request = urllib.request.Request(self.url + path, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
-
-    def requests(self) -> list[dict[str, Any]]:
-        return list(self.call("GET", "/_sandbox/requests")["requests"])
-
-    def forget(self) -> None:
-        self.call("DELETE", "/_sandbox/requests")
-
-
 class Fleet:
     """A project folder: configuration, staged application, and how to deploy it."""
 
@@ -110,18 +91,7 @@ class Fleet:
         self.folder = folder
         self.staging = folder / "staging"
         self.staging.mkdir(parents=True)
-        (folder / "config").mkdir()
-        lines = [
-            "build: {commands: [], staging: staging}",
-            f"upload: {{mode: {mode}}}",
-            "records: local",
-            f"rollout: {{jobs: {JOBS}}}",
-            "instances:",
-            "  - {id: bench-uat1, role: uat1}",
-            "  - {id: bench-uat2, role: uat2}",
-            *(f"  - {{id: {name}, role: production}}" for name in projects(instances)),
-        ]
-        (folder / "config/instances.yaml").write_text("\n".join(lines) + "\n")
+        configure(folder, instances, f"upload: {{mode: {mode}}}", "records: local")
 
     @property
     def size(self) -> int:
@@ -130,22 +100,6 @@ class Fleet:
     def deploy(self, stand_in: StandIn, version: str) -> Process:
         command = [*FLOWDEPLOY, "run", version, "--prebuilt", "--report", "report", *COMMIT]
         return watched(command, self.folder, {"FLOWDEPLOY_SANDBOX": stand_in.url})
-
-
-def projects(count: int) -> list[str]:
-    return [f"bench-{number}" for number in range(1, count + 1)]
-
-
-def write_files(folder: Path, count: int, size: int, seed: int = 1) -> None:
-    """``count`` files of ``size`` bytes that compress as little as jars do."""
-    chance = random.Random(seed)  # noqa: S311
-    (folder / "app.yaml").write_text("runtime: java21\napp_engine_apis: true\n")
-    # Else ten processes of gcloud would all make one here, and trip over each other.
-    (folder / ".gcloudignore").write_text(".gcloudignore\n")
-    for number in range(count):
-        path = folder / f"static/{number % 20}/{number}.bin"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(chance.randbytes(size))
 
 
 def change_files(folder: Path, share: float) -> None:
@@ -192,29 +146,6 @@ def watched(command: list[str], folder: Path, variables: dict[str, str]) -> Proc
     return Process(marks[0], marks[-1], cpu, threads.memory, threads.threads)
 
 
-class Peak:
-    """The most threads and memory (MiB) of a process, looked at while it runs."""
-
-    def __init__(self, pid: int) -> None:
-        self.threads = 0
-        self.memory = 0.0
-        self._status = Path(f"/proc/{pid}/status")
-        threading.Thread(target=self._look, daemon=True).start()
-
-    def _look(self) -> None:
-        while True:
-            try:
-                lines = self._status.read_text().splitlines()
-            except OSError:
-                return
-            fields = dict(line.split(":", 1) for line in lines)
-            if "VmHWM" not in fields:
-                return
-            self.threads = max(self.threads, int(fields["Threads"]))
-            self.memory = int(fields["VmHWM"].split()[0]) / 1024
-            time.sleep(0.05)
-
-
 def measured(case: str, setting: Setting, fleet: Fleet, stand_in: StandIn, version: str) -> Figures:
     stand_in.forget()
     process = fleet.deploy(stand_in, version)
@@ -249,27 +180,6 @@ def project_of(path: str) -> str | None:
     """``bench-7`` in /v1/apps/bench-7/… or /storage/v1/b/staging.bench-7.appspot.com/…"""
     parts = path.replace("staging.", "").replace(".appspot.com", "").split("/")
     return next((part for part in parts if part.startswith("bench-")), None)
-
-
-@contextmanager
-def stand_in(setting: Setting) -> Iterator[StandIn]:
-    with tempfile.TemporaryDirectory() as state:
-        names = ["bench-uat1", "bench-uat2", *projects(setting.instances)]
-        command = [
-            *FLOWDEPLOY,
-            *("sandbox", "serve", "--state", state),
-            *("--latency-ms", str(setting.latency * 1000)),
-            *("--operation-seconds", str(setting.operation)),
-            *(part for name in names for part in ("--app", name)),
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=state)
-        assert process.stdout is not None  # noqa: S101  (a pipe)
-        url = process.stdout.readline().strip()
-        try:
-            yield StandIn(url)
-        finally:
-            process.terminate()
-            process.wait()
 
 
 @contextmanager
@@ -371,12 +281,6 @@ def cases(options: argparse.Namespace) -> Iterator[Callable[[], Iterator[Figures
         twenty = Setting(20, 0.05, 2.0)
         yield lambda: against_gcloud(twenty, "zip")
         yield lambda: against_gcloud(twenty, "files")
-
-
-def table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def main() -> None:

@@ -29,7 +29,17 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy import FLOWDEPLOY, JOBS, Peak, Setting, StandIn, compiled, projects, stand_in, table
+from deploy import compiled
+from surroundings import (
+    FLOWDEPLOY,
+    Peak,
+    Setting,
+    StandIn,
+    configure,
+    projects,
+    stand_in,
+    table,
+)
 
 VERSION = "20200403-073034"
 FILES = 400
@@ -89,16 +99,7 @@ def figures(instances: int) -> Iterator[Figures]:
 def project(instances: int) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "config").mkdir()
-        lines = [
-            "build: {commands: [], staging: staging}",
-            f"rollout: {{jobs: {JOBS}}}",
-            "instances:",
-            "  - {id: bench-uat1, role: uat1}",
-            "  - {id: bench-uat2, role: uat2}",
-            *(f"  - {{id: {name}, role: production}}" for name in projects(instances)),
-        ]
-        (folder / "config/instances.yaml").write_text("\n".join(lines) + "\n")
+        configure(folder, instances)
         yield folder
 
 
