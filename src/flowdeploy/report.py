@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from flowdeploy.errors import FlowdeployError, Refused
-from flowdeploy.plan import CHANGING, Plan, Promote, Step, action, instance_of
-from flowdeploy.traffic import Split
+from flowdeploy.planning.plan import CHANGING, Plan, Promote, Step, action, instance_of
+from flowdeploy.planning.traffic import Split
 
 
 class Outcome(StrEnum):

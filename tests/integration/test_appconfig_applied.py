@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy import appconfig
-from flowdeploy.appconfig import AppConfig, Snapshot
-from flowdeploy.appconfig.changes import (
+from flowdeploy.appengine import config_files
+from flowdeploy.appengine.config_files import AppConfig, Snapshot
+from flowdeploy.appengine.config_files.changes import (
     Change,
     CreateIndex,
     CreateJob,
@@ -32,10 +32,10 @@ from flowdeploy.appconfig.changes import (
     SetDispatch,
     UpdateQueue,
 )
-from flowdeploy.executors.clients.datastore import Datastore
-from flowdeploy.executors.clients.dispatch import Dispatch
-from flowdeploy.executors.clients.scheduler import Scheduler
-from flowdeploy.executors.clients.tasks import Tasks
+from flowdeploy.clients.datastore import Datastore
+from flowdeploy.clients.dispatch import Dispatch
+from flowdeploy.clients.scheduler import Scheduler
+from flowdeploy.clients.tasks import Tasks
 from flowdeploy.sandbox.exports import gcloud_environment
 
 from .conftest import Remote
@@ -111,7 +111,7 @@ class Cloud:
 
     def deploy(self, project: str, config: AppConfig) -> None:
         there = self.snapshot(project)
-        self.apply(project, appconfig.changes(config, there, prune_queues=True).all)
+        self.apply(project, config_files.changes(config, there, prune_queues=True).all)
 
     def apply(self, project: str, changes: Iterable[Change]) -> None:
         for change in changes:
@@ -182,20 +182,20 @@ def told(snapshot: Snapshot, project: str) -> dict[str, Any]:
 
 def test_a_promotion_is_taken_back_field_by_field(cloud: Cloud) -> None:
     project = "akvoflow-1"
-    cloud.deploy(project, appconfig.read(OLD))
+    cloud.deploy(project, config_files.read(OLD))
     before = cloud.snapshot(project)
-    cloud.deploy(project, appconfig.read(NEW))
+    cloud.deploy(project, config_files.read(NEW))
     after = cloud.snapshot(project)
-    assert not appconfig.changes(appconfig.read(NEW), after, prune_queues=True)
-    assert appconfig.foreign(before, after, cloud.snapshot(project)) == ()
+    assert not config_files.changes(config_files.read(NEW), after, prune_queues=True)
+    assert config_files.foreign(before, after, cloud.snapshot(project)) == ()
 
-    cloud.apply(project, appconfig.restore(before, after).all)
+    cloud.apply(project, config_files.restore(before, after).all)
     back = cloud.snapshot(project)
     known = {queue["name"] for queue in before.queues or ()}
     queues = tuple(queue for queue in back.queues or () if queue["name"] in known)
     restored = Snapshot(before.indexes, queues, back.jobs, back.dispatch)
     assert told(restored, project) == told(before, project)
-    assert not appconfig.restore(before, back)
+    assert not config_files.restore(before, back)
 
 
 @pytest.mark.slow
@@ -204,7 +204,7 @@ def test_the_state_is_the_one_that_gcloud_makes(
     cloud: Cloud, remote: Remote, tmp_path: Path
 ) -> None:
     for version in (OLD, NEW):
-        cloud.deploy("akvoflow-1", appconfig.read(version))
+        cloud.deploy("akvoflow-1", config_files.read(version))
         deploy_with_gcloud("akvoflow-2", version, remote.url, tmp_path)
         found = {name: told(cloud.snapshot(name), name) for name in ("akvoflow-1", "akvoflow-2")}
         assert found["akvoflow-1"] == found["akvoflow-2"]

@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.checks import Deployed
+from flowdeploy.checks.deploy import Deployed
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.appengine import AppEngine
+from flowdeploy.planning.traffic import Split
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
-from flowdeploy.traffic import Split
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answers = Callable[[web.Request], web.Response | None]

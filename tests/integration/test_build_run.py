@@ -11,7 +11,7 @@ import pytest
 
 from flowdeploy.config import Build
 from flowdeploy.errors import ToolError
-from flowdeploy.executors import build
+from flowdeploy.steps import build
 
 Run = Callable[..., list[str]]
 

@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
+from flowdeploy.clients.appengine import AppEngine, Operation
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.appengine import AppEngine, Operation
-from flowdeploy.executors.instance.change import ATTEMPTS, InDoubt, Sending, change
 from flowdeploy.report import Aspect, Change
+from flowdeploy.steps.change import ATTEMPTS, InDoubt, Sending, change
 
 MEANT = Change(Aspect.VERSION, None, "v2")
 DENIED = ServiceError("PERMISSION_DENIED", "no")

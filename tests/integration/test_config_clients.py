@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
+from flowdeploy.clients.cloud import Cloud
+from flowdeploy.clients.service_usage import DATASTORE, SCHEDULER, TASKS
 from flowdeploy.endpoints import sandbox
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.cloud import Cloud
-from flowdeploy.executors.clients.service_usage import DATASTORE, SCHEDULER, TASKS
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
 

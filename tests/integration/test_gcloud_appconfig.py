@@ -37,9 +37,9 @@ from google.cloud.scheduler_v1beta1 import Job
 from google.cloud.tasks_v2beta3 import Queue
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from flowdeploy import appconfig
-from flowdeploy.appconfig import Snapshot
-from flowdeploy.appconfig.changes import (
+from flowdeploy.appengine import config_files
+from flowdeploy.appengine.config_files import Snapshot
+from flowdeploy.appengine.config_files.changes import (
     Change,
     CreateIndex,
     CreateJob,
@@ -104,10 +104,10 @@ def there(name: str, project: str) -> list[dict[str, Any]]:
 
 def ours(name: str) -> list[Request]:
     kind = kind_of(name)
-    config = appconfig.read({f"WEB-INF/{kind}.yaml": FILES[name]})
+    config = config_files.read({f"WEB-INF/{kind}.yaml": FILES[name]})
     field = {"index": "indexes", "queue": "queues", "cron": "jobs"}.get(kind, kind)
     snapshot = Snapshot(**{field: tuple(there(name, "p"))})
-    changes = appconfig.changes(config, snapshot, prune_queues=True)
+    changes = config_files.changes(config, snapshot, prune_queues=True)
     return ordered(request for change in changes.all for request in requests_of(change))
 
 

@@ -32,9 +32,9 @@ import yaml
 from google.cloud.appengine_admin_v1 import Version
 from google.protobuf.json_format import ParseDict
 
-from flowdeploy.appyaml import version_body
+from flowdeploy.appengine.app_yaml import version_body
 from flowdeploy.errors import Refused
-from flowdeploy.executors import staging
+from flowdeploy.steps import staging
 
 CASES = Path(__file__).with_name("appyaml_cases")
 RECORDED_FILE = CASES / "recorded.json"

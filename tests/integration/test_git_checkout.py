@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flowdeploy.clients.git import Checkout, installed
 from flowdeploy.errors import Refused, ToolError
-from flowdeploy.executors.git import Checkout, installed
-from flowdeploy.refs import Commit
+from flowdeploy.planning.refs import Commit
 
 WHEN = datetime(2020, 4, 3, 7, 30, 34, tzinfo=UTC)
 

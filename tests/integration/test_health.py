@@ -11,14 +11,14 @@ import pytest
 from aiohttp import web as aiohttp_web
 from aiohttp.typedefs import Handler
 
+from flowdeploy.clients.web import Answer, Web
 from flowdeploy.config import Health
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.web import Answer, Web
-from flowdeploy.executors.instance.health import healthy
+from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.rollout import Pause
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
-from flowdeploy.urls import dark_url, live_url
+from flowdeploy.steps.traffic.health import healthy
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Remote

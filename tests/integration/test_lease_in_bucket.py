@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
+from flowdeploy.clients.api import authorized_session
+from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.errors import LockHeld, ServiceError
-from flowdeploy.executors.clients.api import authorized_session
-from flowdeploy.executors.clients.records import BucketStore
-from flowdeploy.journal.lease import TTL, WAIT_OR_TAKE_OVER, Holder, Lease
+from flowdeploy.records.lease import TTL, WAIT_OR_TAKE_OVER, Holder, Lease
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Remote

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
+from flowdeploy.clients.api import authorized_session
+from flowdeploy.clients.bucket_store import BucketStore, place
 from flowdeploy.errors import LockHeld
-from flowdeploy.executors.clients.api import authorized_session
-from flowdeploy.executors.clients.records import BucketStore, place
-from flowdeploy.executors.publishing import publish as publishing
-from flowdeploy.fleet import Fleet, Instance, Role
-from flowdeploy.journal.lease import Holder, Lease
+from flowdeploy.planning.fleet import Fleet, Instance, Role
+from flowdeploy.records.lease import Holder, Lease
+from flowdeploy.steps.publish import publish as publishing
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Project, Remote

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.executors.clients.api import authorized_session
-from flowdeploy.executors.clients.records import BucketStore
-from flowdeploy.fleet import Role
-from flowdeploy.journal.lease import Holder, Lease
+from flowdeploy.clients.api import authorized_session
+from flowdeploy.clients.bucket_store import BucketStore
+from flowdeploy.planning.fleet import Role
+from flowdeploy.records.lease import Holder, Lease
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Project, Remote

@@ -13,11 +13,11 @@ from google.auth.credentials import AnonymousCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowdeploy.clients.api import authorized_session
+from flowdeploy.clients.bucket_store import BucketStore
+from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.api import authorized_session
-from flowdeploy.executors.clients.folder_store import FolderStore
-from flowdeploy.executors.clients.records import BucketStore
-from flowdeploy.journal.store import ObjectStore
+from flowdeploy.records.store import ObjectStore
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
 

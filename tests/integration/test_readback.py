@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowdeploy.clients.appengine import AppEngine, Operation
+from flowdeploy.clients.cloud import Cloud
 from flowdeploy.endpoints import sandbox
-from flowdeploy.executors import staging
-from flowdeploy.executors.clients.appengine import AppEngine, Operation
-from flowdeploy.executors.clients.cloud import Cloud
-from flowdeploy.executors.instance.instances import Instances
-from flowdeploy.executors.job import NO_ORDERS
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Deploy, Traffic
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Deploy, Traffic
 from flowdeploy.report import State
 from flowdeploy.rollout import Done, Running, StepFailed
+from flowdeploy.steps import staging
+from flowdeploy.steps.context import NO_ORDERS
+from flowdeploy.steps.deploy.checks import Instances
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Project, Remote

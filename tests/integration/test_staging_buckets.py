@@ -12,15 +12,15 @@ import requests
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
+from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.storage import Buckets
+from flowdeploy.clients.transfers import LARGE, PIECE
 from flowdeploy.errors import FlowdeployError, ServiceError
-from flowdeploy.executors.clients.storage import Buckets
-from flowdeploy.executors.clients.transfers import LARGE, PIECE
-from flowdeploy.executors.staging import Source
-from flowdeploy.executors.upload.sharing import Needed
-from flowdeploy.executors.upload.stager import Stager
 from flowdeploy.rollout import Pause
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
+from flowdeploy.steps.deploy.upload.sharing import Needed
+from flowdeploy.steps.deploy.upload.stager import Stager
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Step = Generator[Pause, None, tuple[str, ...]]
@@ -177,14 +177,14 @@ def test_what_is_kept_elsewhere_is_copied_under_its_hash(cloud: Cloud) -> None:
     files = cloud.files(b"one")
     (name,) = files.names
     cloud.buckets.upload(C, f"objects/{name}", files.here[name], NOBODY)
-    kept = Needed(files.names, {}, (Source(B, "gone/"), Source(C, "objects/")))
+    kept = Needed(files.names, {}, (BucketFolder(B, "gone/"), BucketFolder(C, "objects/")))
     ended(cloud.stager(files, A).bring(A, kept, quiet))
     assert cloud.has(A, files)
 
 
 def test_what_is_nowhere_is_told(cloud: Cloud) -> None:
     files = cloud.files(b"one")
-    lost = Needed(files.names, {}, (Source(C),))
+    lost = Needed(files.names, {}, (BucketFolder(C),))
     with pytest.raises(ServiceError, match="1 files are not on this machine"):
         ended(cloud.stager(files, A).bring(A, lost, quiet))
 

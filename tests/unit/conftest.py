@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from flowdeploy.plan import Plan, Stage, Step, action, instance_of
+from flowdeploy.planning.plan import Plan, Stage, Step, action, instance_of
 from flowdeploy.report import StepReport
 from flowdeploy.rollout import Ended, Limits, Notify, Placed, Result, Running, run
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from flowdeploy import appconfig
-from flowdeploy.appconfig import Changes, Snapshot
-from flowdeploy.appconfig.changes import CreateJob, Difference, UpdateQueue
+from flowdeploy.appengine import config_files
+from flowdeploy.appengine.config_files import Changes, Snapshot
+from flowdeploy.appengine.config_files.changes import CreateJob, Difference, UpdateQueue
 
 PARENT = "projects/p/locations/europe-west1"
 
@@ -55,8 +55,8 @@ def rule(path: str, service: str) -> dict[str, str]:
 
 
 def planned(there: Snapshot, *, prune: bool = False, **files: str) -> Changes:
-    config = appconfig.read({f"{name}.yaml": text for name, text in files.items()})
-    return appconfig.changes(config, there, prune_queues=prune)
+    config = config_files.read({f"{name}.yaml": text for name, text in files.items()})
+    return config_files.changes(config, there, prune_queues=prune)
 
 
 def lines(changes: Changes) -> list[str]:
@@ -140,14 +140,14 @@ def test_an_index_is_waited_for_until_it_serves() -> None:
     text = "indexes:\n" + "".join(
         f"- {{kind: {kind}, properties: [{{name: a}}]}}\n" for kind in "ABC"
     )
-    indexes = appconfig.read({"index.yaml": text}).indexes
+    indexes = config_files.read({"index.yaml": text}).indexes
     assert indexes is not None
     there = [
         {"kind": kind, "ancestor": "NONE", "state": state}
         | {"properties": [{"name": "a", "direction": "ASCENDING"}]}
         for kind, state in (("A", "READY"), ("B", "CREATING"))
     ]
-    found = appconfig.unready(indexes, there)
+    found = config_files.unready(indexes, there)
     assert [(str(index), state) for index, state in found] == [
         ("index B (a)", "CREATING"),
         ("index C (a)", ""),
@@ -193,7 +193,7 @@ def test_what_was_not_read_cannot_be_compared() -> None:
 def test_a_rollback_brings_back_settings_and_pauses() -> None:
     before = Snapshot(queues=(queue("a"), queue("b", "PAUSED"), queue("gone", "PAUSED")))
     now = Snapshot(queues=(queue("a", "PAUSED", maxDoublings=3), queue("b"), queue("new")))
-    assert lines(appconfig.restore(before, now)) == [
+    assert lines(config_files.restore(before, now)) == [
         "queue a: max_doublings 3 → 16",
         "queue a: resume",
         "queue b: pause",
@@ -205,8 +205,8 @@ def test_a_rollback_brings_back_settings_and_pauses() -> None:
 def test_a_rollback_takes_a_target_away_that_was_not_there() -> None:
     override = {"appEngineRoutingOverride": {"host": "v1.worker.p.ew.r.appspot.com"}}
     with_target = {**queue("a"), "appEngineHttpQueue": override}
-    away = appconfig.restore(Snapshot(queues=(queue("a"),)), Snapshot(queues=(with_target,)))
-    back = appconfig.restore(Snapshot(queues=(with_target,)), Snapshot(queues=(queue("a"),)))
+    away = config_files.restore(Snapshot(queues=(queue("a"),)), Snapshot(queues=(with_target,)))
+    back = config_files.restore(Snapshot(queues=(with_target,)), Snapshot(queues=(queue("a"),)))
     assert lines(away) == ["queue a: target v1.worker → unset"]
     assert lines(back) == ["queue a: target unset → v1.worker"]
     (change,) = back.queues
@@ -222,7 +222,7 @@ def test_a_rollback_brings_back_jobs_with_all_that_they_said() -> None:
     aimed["appEngineHttpTarget"]["appEngineRouting"] = {"host": "worker.p.appspot.com"}
     before = Snapshot(jobs=(aimed, job(2, "/b", "PAUSED"), job(3, "/c")))
     now = Snapshot(jobs=(job(7, "/b"), job(8, "/c", schedule="every 1 hours"), job(9, "/d")))
-    found = appconfig.restore(before, now)
+    found = config_files.restore(before, now)
     assert lines(found) == [
         "cron job /b: pause",
         "cron job /c: schedule every 1 hours → every 24 hours",
@@ -247,7 +247,7 @@ def test_a_rollback_brings_back_jobs_with_all_that_they_said() -> None:
 
 def test_a_rollback_lets_jobs_run_that_ran() -> None:
     before, now = job(1, "/a"), job(1, "/a", "PAUSED")
-    found = appconfig.restore(Snapshot(jobs=(before,)), Snapshot(jobs=(now,)))
+    found = config_files.restore(Snapshot(jobs=(before,)), Snapshot(jobs=(now,)))
     assert lines(found) == ["cron job /a: resume"]
 
 
@@ -255,14 +255,14 @@ def test_a_job_that_calls_another_host_is_brought_back_too() -> None:
     """No cron.yaml makes one; someone may have."""
     outside = job(1, "/a", httpTarget={"uri": "https://example.org/a", "httpMethod": "POST"})
     del outside["appEngineHttpTarget"]
-    found = appconfig.restore(Snapshot(jobs=(outside,)), Snapshot(jobs=()))
+    found = config_files.restore(Snapshot(jobs=(outside,)), Snapshot(jobs=()))
     assert lines(found) == ["cron job https://example.org/a: create, every 24 hours"]
 
 
 def test_what_was_not_recorded_is_left_alone() -> None:
     now = Snapshot((), (queue("a"),), (job(1, "/a"),), (rule("/a", "a"),))
-    assert lines(appconfig.restore(Snapshot(), now)) == []
-    assert appconfig.foreign(Snapshot(), Snapshot(), now) == ()
+    assert lines(config_files.restore(Snapshot(), now)) == []
+    assert config_files.foreign(Snapshot(), Snapshot(), now) == ()
 
 
 def test_what_someone_else_changed_is_named_in_their_direction() -> None:
@@ -270,7 +270,7 @@ def test_what_someone_else_changed_is_named_in_their_direction() -> None:
     faster = queue("a")
     faster["rateLimits"]["maxDispatchesPerSecond"] = 9.0
     now = Snapshot((), (faster, queue("new")), (job(1, "/a", "PAUSED"),), (rule("/a", "a"),))
-    assert appconfig.foreign(after, after, now) == (
+    assert config_files.foreign(after, after, now) == (
         "queue a: rate 5/s → 9/s",
         "queue gone: delete",
         "cron job /a: pause",
@@ -290,13 +290,13 @@ def test_what_a_promotion_made_and_what_came_back_of_it_is_nobody_elses() -> Non
         (rule("/a", "a"),),
     )
     for now in (before, after, halfway):
-        assert appconfig.foreign(before, after, now) == ()
+        assert config_files.foreign(before, after, now) == ()
 
 
 def test_a_job_that_both_states_have_and_somebody_deleted_is_named() -> None:
     before, after = (Snapshot(jobs=(job(1, "/a"), job(n, f"/{n}"))) for n in (2, 3))
     now = Snapshot(jobs=(job(2, "/2"), job(4, "/4")))
-    assert appconfig.foreign(before, after, now) == (
+    assert config_files.foreign(before, after, now) == (
         "cron job /4: create, every 24 hours",
         "cron job /a: delete (every 24 hours)",
     )

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from flowdeploy import appconfig
+from flowdeploy.appengine import config_files
 from flowdeploy.errors import Refused
 
 
 def problems(**files: str) -> tuple[str, ...]:
     with pytest.raises(Refused) as refused:
-        appconfig.read({f"{name}.yaml": text for name, text in files.items()})
+        config_files.read({f"{name}.yaml": text for name, text in files.items()})
     return refused.value.details
 
 
 def test_what_no_file_speaks_of_is_none() -> None:
-    config = appconfig.read({"WEB-INF/appengine-generated/index.yaml": "indexes: []"})
+    config = config_files.read({"WEB-INF/appengine-generated/index.yaml": "indexes: []"})
     assert config.indexes == ()
     assert (config.queues, config.cron, config.dispatch) == (None, None, None)
     assert config.sources == ("WEB-INF/appengine-generated/index.yaml",)
 
 
 def test_files_of_other_names_are_passed_over() -> None:
-    assert appconfig.read({"app.yaml": "runtime: [", "old-cron.yaml": "nonsense"}).sources == ()
+    assert config_files.read({"app.yaml": "runtime: [", "old-cron.yaml": "nonsense"}).sources == ()
 
 
 def test_the_problems_of_all_files_are_told_with_their_lines() -> None:
@@ -39,7 +39,7 @@ def test_the_problems_of_all_files_are_told_with_their_lines() -> None:
 
 def test_one_file_of_a_name_is_enough() -> None:
     with pytest.raises(Refused) as refused:
-        appconfig.read({"cron.yaml": "cron:", "WEB-INF/cron.yaml": "cron:"})
+        config_files.read({"cron.yaml": "cron:", "WEB-INF/cron.yaml": "cron:"})
     assert refused.value.details == ("cron.yaml: is a second cron.yaml; keep one",)
 
 
@@ -57,7 +57,7 @@ def test_an_application_in_a_file_is_refused(name: str) -> None:
 
 def test_what_cloud_tasks_has_not_is_remarked_upon() -> None:
     text = "total_storage_limit: 5M\nqueue:\n- {name: a, rate: 1/s, acl: [{user_email: b}]}\n"
-    assert appconfig.read({"queue.yaml": text}).warnings == (
+    assert config_files.read({"queue.yaml": text}).warnings == (
         "queue.yaml:1: total_storage_limit is not sent: Cloud Tasks has no such setting",
         "queue.yaml:3: queue[0].acl is not sent: Cloud Tasks has no such setting",
     )
@@ -65,10 +65,10 @@ def test_what_cloud_tasks_has_not_is_remarked_upon() -> None:
 
 def test_time_zones_are_looked_up_where_they_are_known() -> None:
     text = "cron:\n- {url: /a, schedule: every 1 hours, timezone: Mars/Phobos}\n"
-    assert appconfig.read({"cron.yaml": text}).cron
+    assert config_files.read({"cron.yaml": text}).cron
     with pytest.raises(Refused):
-        appconfig.read({"cron.yaml": text}, zones={"Europe/Amsterdam"})
-    assert appconfig.read({"cron.yaml": text}, zones={"Mars/Phobos"}).cron
+        config_files.read({"cron.yaml": text}, zones={"Europe/Amsterdam"})
+    assert config_files.read({"cron.yaml": text}, zones={"Mars/Phobos"}).cron
 
 
 @pytest.mark.parametrize("description", ["x" * 500, "two\\nlines"])
@@ -96,7 +96,7 @@ def test_indexes_are_refused_where_datastore_has_none_such() -> None:
 
 def test_dispatch_rules_are_as_many_and_as_long_as_the_api_takes() -> None:
     rule = "- {url: '*/%s', service: a}\n"
-    good = appconfig.read({"dispatch.yaml": "dispatch:\n" + rule % ("x" * 98) * 20})
+    good = config_files.read({"dispatch.yaml": "dispatch:\n" + rule % ("x" * 98) * 20})
     assert good.dispatch is not None
     assert len(good.dispatch) == 20
     assert "at most 100 characters" in problems(dispatch="dispatch:\n" + rule % ("x" * 99))[0]

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy import appconfig
-from flowdeploy.appconfig import AppConfig, Snapshot
-from flowdeploy.appconfig.changes import (
+from flowdeploy.appengine import config_files
+from flowdeploy.appengine.config_files import AppConfig, Snapshot
+from flowdeploy.appengine.config_files.changes import (
     Change,
     CreateIndex,
     CreateJob,
@@ -196,7 +196,7 @@ def configs() -> st.SearchStrategy[AppConfig]:
     }
     files = st.fixed_dictionaries({}, optional=dict(texts))
     return files.map(
-        lambda found: appconfig.read({name: json.dumps(v) for name, v in found.items()})
+        lambda found: config_files.read({name: json.dumps(v) for name, v in found.items()})
     )
 
 
@@ -204,7 +204,7 @@ def settled(*applied: AppConfig, prune: bool = False) -> Apis:
     """An application to which some configurations were deployed one after the other."""
     apis = Apis()
     for config in applied:
-        apis.apply(appconfig.changes(config, apis.snapshot(), prune_queues=prune).all)
+        apis.apply(config_files.changes(config, apis.snapshot(), prune_queues=prune).all)
     return apis
 
 
@@ -227,7 +227,7 @@ def told(snapshot: Snapshot, names: Iterable[str]) -> dict[str, Any]:
 @given(configs(), configs(), st.booleans())
 def test_a_deploy_repeated_changes_nothing(old: AppConfig, new: AppConfig, prune: bool) -> None:
     apis = settled(old, new, prune=prune)
-    again = appconfig.changes(new, apis.snapshot(), prune_queues=prune)
+    again = config_files.changes(new, apis.snapshot(), prune_queues=prune)
     assert not again, [str(change) for change in again.all]
 
 
@@ -237,10 +237,10 @@ def test_a_rollback_brings_back_what_was_there(
 ) -> None:
     apis = settled(older, old)
     before, known = apis.snapshot(), set(apis.queues)
-    apis.apply(appconfig.changes(new, before, prune_queues=True).all)
-    apis.apply(appconfig.restore(before, apis.snapshot()).all)
+    apis.apply(config_files.changes(new, before, prune_queues=True).all)
+    apis.apply(config_files.restore(before, apis.snapshot()).all)
     assert told(apis.snapshot(), known) == told(before, known)
-    assert not appconfig.restore(before, apis.snapshot())
+    assert not config_files.restore(before, apis.snapshot())
 
 
 @given(configs(), configs())
@@ -249,10 +249,10 @@ def test_what_a_rollback_would_undo_of_someone_elses_is_named(
 ) -> None:
     apis = settled(old)
     after = apis.snapshot()
-    assert appconfig.foreign(after, after, after) == ()
-    apis.apply(appconfig.changes(new, after).all)
-    would_undo = bool(appconfig.restore(after, apis.snapshot()))
-    assert bool(appconfig.foreign(after, after, apis.snapshot())) == would_undo
+    assert config_files.foreign(after, after, after) == ()
+    apis.apply(config_files.changes(new, after).all)
+    would_undo = bool(config_files.restore(after, apis.snapshot()))
+    assert bool(config_files.foreign(after, after, apis.snapshot())) == would_undo
 
 
 @given(configs(), configs(), st.data())
@@ -261,11 +261,11 @@ def test_a_rollback_cut_off_anywhere_takes_nothing_of_its_own_for_someone_elses(
 ) -> None:
     apis = settled(old)
     before = apis.snapshot()
-    apis.apply(appconfig.changes(new, before, prune_queues=True).all)
+    apis.apply(config_files.changes(new, before, prune_queues=True).all)
     after = apis.snapshot()
-    back = appconfig.restore(before, after).all
+    back = config_files.restore(before, after).all
     apis.apply(back[: data.draw(st.integers(0, len(back)))])
-    assert appconfig.foreign(before, after, apis.snapshot()) == ()
+    assert config_files.foreign(before, after, apis.snapshot()) == ()
 
 
 @given(configs(), configs())
@@ -274,9 +274,9 @@ def test_a_promotion_interrupted_anywhere_is_finished_by_comparing_again(
 ) -> None:
     apis = settled(old)
     before = apis.snapshot()
-    changes = appconfig.changes(new, before).all
+    changes = config_files.changes(new, before).all
     whole = settled(old, new)
     apis.apply(changes[: len(changes) // 2])
-    apis.apply(appconfig.changes(new, apis.snapshot()).all)
+    apis.apply(config_files.changes(new, apis.snapshot()).all)
     names = set(whole.queues)
     assert told(apis.snapshot(), names) == told(whole.snapshot(), names)

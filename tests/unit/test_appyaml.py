@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appyaml import AppYaml, parse, version_body
-from flowdeploy.appyaml.manifest import File, Manifest
+from flowdeploy.appengine.app_yaml import AppYaml, parse, version_body
+from flowdeploy.appengine.manifest import File, Manifest
 from flowdeploy.errors import Refused
 
 

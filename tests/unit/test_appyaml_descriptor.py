@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appyaml import parse, with_settings
-from flowdeploy.appyaml.descriptor import Descriptor, read
+from flowdeploy.appengine.app_yaml import parse, with_settings
+from flowdeploy.appengine.app_yaml.descriptor import Descriptor, read
 from flowdeploy.errors import Refused
 
 WHOLE = b"""<?xml version="1.0" encoding="utf-8"?>

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowdeploy.appyaml import AppYaml, parse, with_settings
+from flowdeploy.appengine.app_yaml import AppYaml, parse, with_settings
 from flowdeploy.errors import Refused
 
 APP = parse(

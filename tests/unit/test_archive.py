@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.archive import Entry, Extent, directory, end, local_header, placed
+from flowdeploy.appengine.archive import Entry, Extent, directory, end, local_header, placed
 
 COMMON = {
     "WEB-INF/lib/flow.jar": b"PK jar" * 100,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.executors.build import environment
+from flowdeploy.steps.build import environment
 
 CREDENTIALS = (
     "CLOJARS_USERNAME CLOJARS_PASSWORD GITHUB_TOKEN GH_TOKEN NPM_TOKEN TOKEN npm_token PGPASSWORD "

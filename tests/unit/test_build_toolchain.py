@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.executors.toolchain import missing_tools
+from flowdeploy.steps.toolchain import missing_tools
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.checks import (
+from flowdeploy.checks.deploy import (
     VERSIONS_PER_APP,
     App,
     Deployed,
@@ -20,8 +20,8 @@ from flowdeploy.checks import (
     is_deployed,
     is_older,
 )
-from flowdeploy.plan import Traffic
-from flowdeploy.traffic import Split
+from flowdeploy.planning.plan import Traffic
+from flowdeploy.planning.traffic import Split
 
 TAG = "20200403-073034"
 OLDER, NEWER = "20200402-191702-1a2b3c4d", "20200404-101500"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowdeploy.journal.clock import Clock
+from flowdeploy.records.clock import Clock
 
 
 @pytest.mark.parametrize("apart", [0.0, -0.9, 4.0, -3600.0, 3600.0, 3596.5])

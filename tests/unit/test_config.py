@@ -8,7 +8,7 @@ import pytest
 
 from flowdeploy.config import Build, Config, Health, Library, Rollout, find, load, problems
 from flowdeploy.errors import ConfigError
-from flowdeploy.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.units import ALL, Portion
 
 REPOSITORY = Path(__file__).parents[2]

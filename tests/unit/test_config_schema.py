@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from flowdeploy.appyaml.keys import SENT
+from flowdeploy.appengine.app_yaml.keys import SENT
 from flowdeploy.config import schema
 from flowdeploy.config.settings import SettingKey
 

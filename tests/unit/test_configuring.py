@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from flowdeploy import appconfig
-from flowdeploy.appconfig import Snapshot
-from flowdeploy.appconfig.changes import LeaveQueue, PauseQueue
-from flowdeploy.executors.instance.configure import to_send
-from flowdeploy.executors.instance.reading import PARTS, as_json, of_json, parts_of, written
-from flowdeploy.plan import Phase
+from flowdeploy.appengine import config_files
+from flowdeploy.appengine.config_files import Snapshot
+from flowdeploy.appengine.config_files.changes import LeaveQueue, PauseQueue
+from flowdeploy.planning.plan import Phase
+from flowdeploy.steps.configuration.apply import to_send
+from flowdeploy.steps.configuration.read import PARTS, as_json, of_json, parts_of, written
 
 FILES = {
     "index.yaml": "indexes:\n- {kind: Message, properties: [{name: a}, {name: b}]}\n",
@@ -23,19 +23,19 @@ FILES = {
 
 @pytest.mark.parametrize("phase", Phase)
 def test_each_phase_has_its_parts_of_what_is_written(phase: Phase) -> None:
-    assert parts_of(written(appconfig.read(FILES), phase)) == PARTS[phase]
+    assert parts_of(written(config_files.read(FILES), phase)) == PARTS[phase]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_no_file_speaks_of_is_not_read(name: str) -> None:
-    config = appconfig.read({name: FILES[name]})
+    config = config_files.read({name: FILES[name]})
     due = {part for phase in Phase for part in parts_of(written(config, phase))}
     assert due == set(parts_of(config))
     assert len(due) == 1
 
 
 def test_a_file_that_lists_nothing_speaks_of_its_part() -> None:
-    assert parts_of(appconfig.read({"cron.yaml": "cron: []\n"})) == ("jobs",)
+    assert parts_of(config_files.read({"cron.yaml": "cron: []\n"})) == ("jobs",)
 
 
 @pytest.mark.parametrize(

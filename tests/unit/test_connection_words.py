@@ -17,7 +17,7 @@ from urllib3.exceptions import (
     ProtocolError,
 )
 
-from flowdeploy.executors.clients.api import service_error
+from flowdeploy.clients.api import service_error
 
 HOST = "storage.googleapis.com"
 POOL = HTTPSConnectionPool(HOST)

@@ -17,10 +17,10 @@ from flowdeploy.display.progress import listener
 from flowdeploy.display.report import render
 from flowdeploy.display.summary import markdown
 from flowdeploy.errors import ServiceError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Build, Deploy, Plan, Promote, Publish, Stage, Traffic, Verify
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Build, Deploy, Plan, Promote, Publish, Stage, Traffic, Verify
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport, not_started
-from flowdeploy.traffic import Split
 
 
 def plan_of(ids: list[str], traffic: Traffic) -> Plan:

@@ -7,8 +7,8 @@ import io
 from rich.console import Console
 
 from flowdeploy.display.plan import render
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import (
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
@@ -19,7 +19,7 @@ from flowdeploy.plan import (
     Traffic,
     Verify,
 )
-from flowdeploy.traffic import Split
+from flowdeploy.planning.traffic import Split
 
 VERSION = "20200403-073034"
 

@@ -16,8 +16,8 @@ from flowdeploy.display.live import LiveProgress
 from flowdeploy.display.progress import ProgressListener, listener
 from flowdeploy.display.view import View
 from flowdeploy.errors import ServiceError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Build, Deploy, Plan, Stage, Traffic
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Build, Deploy, Plan, Stage, Traffic
 from flowdeploy.report import Outcome, State, StepReport, not_started
 
 URL = "https://20200403-073034-dot-default-dot-akvoflow-1.ew.r.appspot.com"

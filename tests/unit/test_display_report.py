@@ -10,8 +10,8 @@ from rich.console import Console
 
 from flowdeploy.display.report import render
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError, ToolError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import (
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
@@ -22,8 +22,8 @@ from flowdeploy.plan import (
     Traffic,
     Verify,
 )
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport, not_started
-from flowdeploy.traffic import Split
 
 VERSION = "20200403-073034"
 URL = "https://20200403-073034-dot-default-dot-{}.ew.r.appspot.com"

@@ -12,10 +12,10 @@ from markdown_it import MarkdownIt
 
 from flowdeploy.display.summary import escaped, markdown
 from flowdeploy.errors import ServiceError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Plan, Promote, Stage, Verify
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Plan, Promote, Stage, Verify
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport
-from flowdeploy.traffic import Split
 
 VERSION = "20200403-073034"
 

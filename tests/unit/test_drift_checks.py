@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowdeploy.checks import (
+from flowdeploy.checks.deploy import (
     App,
     Deployed,
     Observation,
@@ -16,8 +16,8 @@ from flowdeploy.checks import (
     differences,
     is_deployed,
 )
-from flowdeploy.plan import Traffic
-from flowdeploy.traffic import Split
+from flowdeploy.planning.plan import Traffic
+from flowdeploy.planning.traffic import Split
 
 FILES = {"index.html": "aa"}
 WANTED = Wanted("2", Traffic.DARK, FILES, {"instanceClass": "F4", "runtime": "java21"})

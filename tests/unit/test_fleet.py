@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowdeploy.errors import UsageError
-from flowdeploy.fleet import Fleet, Instance, Role
+from flowdeploy.planning.fleet import Fleet, Instance, Role
 
 UAT = Instance("uat", Role.UAT1, "project-uat")
 ONE = Instance("one", Role.PRODUCTION, "project-1")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.clients.folder_store import FolderStore
 
 NAME = "releases/20200403-073034.json"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.appyaml.manifest import File, Manifest
+from flowdeploy.appengine.manifest import File, Manifest
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.executors.release.vault import FolderVault
+from flowdeploy.steps.release.files import FolderVault
 
 SHA1 = hashlib.sha1(b"one", usedforsecurity=False).hexdigest()
 MANIFEST = Manifest((File("a.txt", 3, SHA1),))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from flowdeploy.checks import App, Deployed
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.gate import Prospect, expected, objections, remarks
-from flowdeploy.plan import Verify
-from flowdeploy.traffic import Split
+from flowdeploy.checks.deploy import App, Deployed
+from flowdeploy.checks.promotion import Prospect, expected, objections, remarks
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Verify
+from flowdeploy.planning.traffic import Split
 
 NEW, OLD = "20200403-073034", "20200402-191702"
 APP = App("akvoflow-1.ew.r.appspot.com", "staging.akvoflow-1.appspot.com")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appyaml.ignore import Ignored, included, rules
+from flowdeploy.appengine.app_yaml.ignore import Ignored, included, rules
 from flowdeploy.errors import Refused
 
 

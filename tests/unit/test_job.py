@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.executors.job import Site
+from flowdeploy.steps.context import Site
 
 
 @pytest.fixture

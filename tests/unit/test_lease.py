@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.errors import LockHeld
-from flowdeploy.executors.clients.folder_store import FolderStore
-from flowdeploy.journal.lease import TTL, Holder, Lease, acquired, kept
-from flowdeploy.journal.process import Process
+from flowdeploy.records.lease import TTL, Holder, Lease, acquired, kept
+from flowdeploy.records.process import Process
 
 OURS = Holder("run-1", "ada", "laptop", "flowdeploy run master", "2020-04-03T07:30:34+00:00")
 THEIRS = Holder("run-2", "bob", "ci", "flowdeploy run my-feature", "2020-04-03T07:30:35+00:00")

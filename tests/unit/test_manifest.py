@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appyaml.manifest import LARGEST_FILE, File, Findings, Manifest, check
+from flowdeploy.appengine.manifest import LARGEST_FILE, File, Findings, Manifest, check
 
 FILES = st.lists(
     st.builds(File, st.text(max_size=3), st.just(1), st.sampled_from(["aa", "bb", "cc"])),

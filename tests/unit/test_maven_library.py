@@ -9,9 +9,10 @@ from subprocess import run
 
 import pytest
 
+from flowdeploy.clients.repository import File, Repository
 from flowdeploy.errors import Refused
-from flowdeploy.executors.publishing.library import File, Library, Repository, check
 from flowdeploy.maven.coordinates import Coordinates
+from flowdeploy.steps.publish.library import Library, check
 
 POM = b"""<project>
   <groupId>org.akvo.flow</groupId><artifactId>akvo-flow</artifactId><version>1</version>
@@ -107,6 +108,6 @@ def test_a_password_in_the_address_is_not_repeated(library: Library) -> None:
 
 
 def test_a_check_needs_no_network_library() -> None:
-    module = "flowdeploy.executors.publishing.library"
+    module = "flowdeploy.steps.publish.library"
     code = f"import sys, {module} as _; sys.exit('requests' in sys.modules)"
     assert run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,13 +8,13 @@ import sys
 # In a process of its own: others that run here load the whole library.
 PROBE = """\
 import sys
-from flowdeploy.executors.clients import cloud, storage
-from flowdeploy.executors.clients.messages import version_settings
+from flowdeploy.clients import cloud, storage
+from flowdeploy.clients.messages import version_settings
 print(*(m for m in ("grpc", "google.api_core", "google.cloud.storage") if m in sys.modules))
 print(version_settings({"inboundServices": [9], "threadsafe": False}))
 from google.cloud import appengine_admin_v1
 print(appengine_admin_v1.VersionsClient.__name__, appengine_admin_v1.Version(id="v1").id)
-from flowdeploy.executors.clients import messages
+from flowdeploy.clients import messages
 print(messages._Version is appengine_admin_v1.Version)
 """
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.checks import Finding
+from flowdeploy.checks.deploy import Finding
 from flowdeploy.errors import Refused
-from flowdeploy.executors import staging
-from flowdeploy.executors.instance.package import Package, packages
-from flowdeploy.executors.job import NO_ORDERS
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Deploy, Traffic
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Deploy, Traffic
+from flowdeploy.steps import staging
+from flowdeploy.steps.context import NO_ORDERS
+from flowdeploy.steps.deploy.package import Package, packages
 
 DESCRIPTOR = "WEB-INF/appengine-web.xml"
 

@@ -7,11 +7,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flowdeploy.configure_steps import configured
 from flowdeploy.errors import UsageError
-from flowdeploy.fleet import Fleet, Instance, Role, Wave
-from flowdeploy.pipelines import Scope, Undo, plan_deploy, plan_promotion, plan_ref, plan_rollback
-from flowdeploy.plan import (
+from flowdeploy.planning.configure_steps import configured
+from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.planning.pipelines import (
+    Scope,
+    Undo,
+    plan_deploy,
+    plan_promotion,
+    plan_ref,
+    plan_rollback,
+)
+from flowdeploy.planning.plan import (
     Build,
     Configure,
     Deploy,
@@ -25,9 +32,9 @@ from flowdeploy.plan import (
     Verify,
     action,
 )
-from flowdeploy.plan_json import plan_json
-from flowdeploy.refs import Commit, Kind, Ref, parse_ref
-from flowdeploy.traffic import Split
+from flowdeploy.planning.plan_json import plan_json
+from flowdeploy.planning.refs import Commit, Kind, Ref, parse_ref
+from flowdeploy.planning.traffic import Split
 
 UAT1 = Instance("akvoflow-uat1", Role.UAT1, "akvoflow-uat1")
 UAT2 = Instance("akvoflow-uat2", Role.UAT2, "akvoflow-uat2")

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.configure_steps import configured
 from flowdeploy.errors import UsageError
-from flowdeploy.fleet import Fleet, Instance, Role, Wave
-from flowdeploy.pipelines import Scope, Undo, plan_promotion, plan_ref, plan_rollback
-from flowdeploy.plan import Gradual, Phase, Plan
-from flowdeploy.plan_json import plan_json, plan_of
-from flowdeploy.refs import Commit, parse_ref
-from flowdeploy.traffic import Split
+from flowdeploy.planning.configure_steps import configured
+from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.planning.pipelines import Scope, Undo, plan_promotion, plan_ref, plan_rollback
+from flowdeploy.planning.plan import Gradual, Phase, Plan
+from flowdeploy.planning.plan_json import plan_json, plan_of
+from flowdeploy.planning.refs import Commit, parse_ref
+from flowdeploy.planning.traffic import Split
 from flowdeploy.units import Portion
 
 COMMIT = Commit("1a2b3c4d" * 5, datetime(2020, 4, 3, 7, 30, 34, tzinfo=UTC))

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from flowdeploy.journal.process import Process
+from flowdeploy.records.process import Process
 
 CHILD = """
 import dataclasses, json
-from flowdeploy.journal.process import Process
+from flowdeploy.records.process import Process
 print(json.dumps(dataclasses.asdict(Process.this())), flush=True)
 input()
 """

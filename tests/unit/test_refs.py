@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowdeploy.errors import RefError, UsageError
-from flowdeploy.refs import (
+from flowdeploy.planning.refs import (
     ACCEPTED,
     Commit,
     Kind,

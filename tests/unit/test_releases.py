@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appyaml.manifest import File, Manifest
+from flowdeploy.appengine.manifest import File, Manifest
+from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.errors import Refused
-from flowdeploy.executors.clients.folder_store import FolderStore
-from flowdeploy.journal.releases import (
+from flowdeploy.planning.refs import Commit
+from flowdeploy.records.releases import (
     Builder,
     LibraryFile,
     LibraryRelease,
@@ -23,7 +24,6 @@ from flowdeploy.journal.releases import (
     release_json,
     same_commit,
 )
-from flowdeploy.refs import Commit
 
 VERSION = "20200403-073034"
 NAME = f"releases/{VERSION}.json"

@@ -7,8 +7,19 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from flowdeploy.errors import FlowdeployError, LockHeld, RefError, Refused, ServiceError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Build, Deploy, Plan, Promote, Skipped, Stage, Step, Traffic, Verify
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import (
+    Build,
+    Deploy,
+    Plan,
+    Promote,
+    Skipped,
+    Stage,
+    Step,
+    Traffic,
+    Verify,
+)
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import (
     Bug,
     Outcome,
@@ -20,7 +31,6 @@ from flowdeploy.report import (
     report_json,
     unplanned,
 )
-from flowdeploy.traffic import Split
 
 ONE = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1")
 BUILD = Build()

@@ -11,8 +11,19 @@ from datetime import UTC, datetime
 import pytest
 
 from flowdeploy.errors import FlowdeployError, LockHeld, Refused, ServiceError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Build, Deploy, Plan, Promote, Stage, Step, Traffic, Verify, instance_of
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import (
+    Build,
+    Deploy,
+    Plan,
+    Promote,
+    Stage,
+    Step,
+    Traffic,
+    Verify,
+    instance_of,
+)
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Bug, Change, Outcome, Report, State, StepReport
 from flowdeploy.rollout import (
     Done,
@@ -26,7 +37,6 @@ from flowdeploy.rollout import (
     Running,
     StepFailed,
 )
-from flowdeploy.traffic import Split
 from flowdeploy.units import Portion
 
 V2 = Split.all_to("v2")

@@ -12,21 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Build, Plan, Promote, Stage, Step, Verify, instance_of
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Build, Plan, Promote, Stage, Step, Verify, instance_of
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, State
-from flowdeploy.rollout import (
-    Done,
-    Ended,
-    Intent,
-    Limits,
-    Notify,
-    Pause,
-    Placed,
-    Result,
-    Running,
-)
-from flowdeploy.traffic import Split
+from flowdeploy.rollout import Done, Ended, Intent, Limits, Notify, Pause, Placed, Result, Running
 
 V2 = Split.all_to("v2")
 CHANGE = Change(Aspect.TRAFFIC, Split.all_to("v1").as_json(), V2.as_json())
@@ -282,10 +272,10 @@ def test_outside_the_main_thread_a_plan_is_run_without_signals(carry_out: CarryO
 
 PROGRAM = """
 import os, signal, sys
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Plan, Promote, Stage
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Plan, Promote, Stage
 from flowdeploy.rollout import Limits, Pause, run
-from flowdeploy.traffic import Split
+from flowdeploy.planning.traffic import Split
 
 class Crew:
     def enter(self, stage):

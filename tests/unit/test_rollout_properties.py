@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import (
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
@@ -23,6 +23,7 @@ from flowdeploy.plan import (
     action,
     instance_of,
 )
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport
 from flowdeploy.rollout import (
     Done,
@@ -36,7 +37,6 @@ from flowdeploy.rollout import (
     StepFailed,
     run,
 )
-from flowdeploy.traffic import Split
 from flowdeploy.units import Portion
 
 V2 = Split.all_to("v2")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from flowdeploy.errors import LockHeld
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Plan, Promote, Stage, Step
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Plan, Promote, Stage, Step
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, Outcome
 from flowdeploy.rollout import Done, Ended, Intent, Limits, Notify, Placed, Result, Running
-from flowdeploy.traffic import Split
 
 V2 = Split.all_to("v2")
 MEANT = Change(Aspect.TRAFFIC, None, None)

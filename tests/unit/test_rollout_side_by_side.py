@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.plan import Plan, Promote, Stage, Step, instance_of
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Plan, Promote, Stage, Step, instance_of
+from flowdeploy.planning.traffic import Split
 from flowdeploy.rollout import Done, Limits, Notify, Pause, Result, Running
-from flowdeploy.traffic import Split
 
 V2 = Split.all_to("v2")
 CarryOut = Callable[..., tuple[Result, list[str]]]

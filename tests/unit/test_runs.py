@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdeploy.errors import LockHeld, Refused, ServiceError
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.journal.recorder import Recorder
-from flowdeploy.journal.runs import Ending, Header, Recorded, Run, Runs, with_endings
-from flowdeploy.journal.store import Stored
-from flowdeploy.plan import Plan, Promote, Stage
-from flowdeploy.plan_json import plan_json
-from flowdeploy.refs import Commit
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Plan, Promote, Stage
+from flowdeploy.planning.plan_json import plan_json
+from flowdeploy.planning.refs import Commit
+from flowdeploy.planning.traffic import Split
+from flowdeploy.records.recorder import Recorder
+from flowdeploy.records.runs import Ending, Header, Recorded, Run, Runs, with_endings
+from flowdeploy.records.store import Stored
 from flowdeploy.report import Aspect, Change, Outcome, State, StepReport
-from flowdeploy.traffic import Split
 
 NAME = "20200403-081502-034a1b2"
 A, B = Split.all_to("A"), Split.all_to("B")

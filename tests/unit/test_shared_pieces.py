@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.appyaml.manifest import File, Manifest
+from flowdeploy.appengine.manifest import File, Manifest
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.executors.upload.zipping import write_shared
+from flowdeploy.steps.deploy.upload.zipping import write_shared
 
 SHA1 = hashlib.sha1(b"one", usedforsecurity=False).hexdigest()
 MANIFEST = Manifest((File("a.txt", 3, SHA1),))

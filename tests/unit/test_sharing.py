@@ -8,18 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.executors.staging import Source
-from flowdeploy.executors.upload.sharing import Ledger, Needed, Todo, todo
+from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.steps.deploy.upload.sharing import Ledger, Needed, Todo, todo
 
-ONE, TWO = Source("one"), Source("two")
-KEPT = Source("records", "objects/")
+ONE, TWO = BucketFolder("one"), BucketFolder("two")
+KEPT = BucketFolder("records", "objects/")
 
 
-def needed(*names: str, sources: tuple[Source, ...] = (), own: tuple[str, ...] = ()) -> Needed:
+def needed(
+    *names: str, sources: tuple[BucketFolder, ...] = (), own: tuple[str, ...] = ()
+) -> Needed:
     return Needed(names, {name: Path(name) for name in names}, sources, frozenset(own))
 
 
-def elsewhere(*names: str, sources: tuple[Source, ...] = ()) -> Needed:
+def elsewhere(*names: str, sources: tuple[BucketFolder, ...] = ()) -> Needed:
     return Needed(names, {}, sources)
 
 
@@ -55,7 +57,7 @@ def test_what_is_kept_somewhere_is_copied_from_there_but_for_what_is_a_buckets_o
     ],
 )
 def test_what_is_not_here_is_looked_for_in_every_source(
-    refused: set[tuple[str, Source]], expected: Todo
+    refused: set[tuple[str, BucketFolder]], expected: Todo
 ) -> None:
     assert todo(("a",), elsewhere("a", sources=(KEPT, TWO)), {}, set(), refused) == expected
 
@@ -72,7 +74,7 @@ PLACES = st.sampled_from([ONE, TWO])
 
 @given(NAMES, st.dictionaries(st.sampled_from("abcdefgh"), PLACES), st.sets(NAMES.map("".join)))
 def test_everything_that_is_missing_comes_one_way(
-    missing: list[str], holders: dict[str, Source], sending: set[str]
+    missing: list[str], holders: dict[str, BucketFolder], sending: set[str]
 ) -> None:
     found = todo(missing, needed(*missing), holders, sending)
     ways = [*found.copy.values(), found.send, found.wait, found.lost]

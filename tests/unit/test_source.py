@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.refs import Commit, Kind, Ref
-from flowdeploy.source import Tree, objections
+from flowdeploy.checks.source import Tree, objections
+from flowdeploy.planning.refs import Commit, Kind, Ref
 
 WHEN = datetime(2020, 4, 3, 7, 30, 34, tzinfo=UTC)
 HEAD = Commit("1a2b3c4d" * 5, WHEN)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flowdeploy.errors import Refused
-from flowdeploy.executors import staging
+from flowdeploy.steps import staging
 
 JAVA = b"runtime: java21\n"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.checks import VERSIONS_PER_APP, Standing
-from flowdeploy.traffic import Split
+from flowdeploy.checks.deploy import VERSIONS_PER_APP, Standing
+from flowdeploy.planning.traffic import Split
 
 _ids = st.from_regex(r"(v[0-9]|2020040[1-9]-07303[0-9](-[a-f]{2})?)", fullmatch=True)
 _times = st.from_regex(r"2020-04-0[1-9]T07:30:3[0-9](\.5)?Z", fullmatch=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.executors.clients.batch import Answer, decoded, encoded
+from flowdeploy.clients.batch import Answer, decoded, encoded
 
 BOUNDARY = "batch_x-1"
 TYPE = f'multipart/mixed; charset=UTF-8; boundary="{BOUNDARY}"'

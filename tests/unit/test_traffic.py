@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.traffic import Split
+from flowdeploy.planning.traffic import Split
 
 DECIMALS = {"IP": 2, "COOKIE": 3}
 names = st.text("abv12-", min_size=1, max_size=4)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.fleet import Instance, Role
-from flowdeploy.journal.runs import Ending, Header, Recorded, Run
-from flowdeploy.journal.undo import Undoing, changed_later, given_up, undoing, undoing_run
-from flowdeploy.plan import Skipped
+from flowdeploy.planning.fleet import Instance, Role
+from flowdeploy.planning.plan import Skipped
+from flowdeploy.planning.traffic import Split
+from flowdeploy.records.runs import Ending, Header, Recorded, Run
+from flowdeploy.records.undo import Undoing, changed_later, given_up, undoing, undoing_run
 from flowdeploy.report import Aspect, Change, Outcome, State
-from flowdeploy.traffic import Split
 
 IDS = I0, I1, I2, I3 = ("i0", "i1", "i2", "i3")
 FLEET = {name: Instance(name, Role.PRODUCTION, f"p-{name}") for name in IDS}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdeploy.errors import UsageError
-from flowdeploy.urls import LABEL_LIMIT, dark_label, dark_url, live_url
+from flowdeploy.planning.urls import LABEL_LIMIT, dark_label, dark_url, live_url
 
 TAG = "20200403-073034"
 

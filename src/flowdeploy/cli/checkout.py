@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flowdeploy.checks.source import Tree, objections
+from flowdeploy.clients import git
 from flowdeploy.errors import Refused, UsageError
-from flowdeploy.executors import git
-from flowdeploy.refs import Commit, Kind, Ref
-from flowdeploy.source import Tree, objections
+from flowdeploy.planning.refs import Commit, Kind, Ref
 
 _SHA = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 

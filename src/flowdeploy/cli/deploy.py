@@ -11,8 +11,8 @@ from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import Ids, rollout_options
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import session
-from flowdeploy.pipelines import plan_deploy
-from flowdeploy.refs import parse_version
+from flowdeploy.planning.pipelines import plan_deploy
+from flowdeploy.planning.refs import parse_version
 from flowdeploy.units import Portion
 
 
@@ -53,6 +53,6 @@ def command(
         show(plan, Source(None), here)
         return
     from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.executors.job import Claim, Orders
+    from flowdeploy.steps.context import Claim, Orders
 
     execute(plan, here, Options(jobs, max_failures, Orders(**orders), claim=Claim(wait)))

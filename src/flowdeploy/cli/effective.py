@@ -7,8 +7,8 @@ from typing import Any
 
 from flowdeploy.config import Config
 from flowdeploy.errors import Refused
-from flowdeploy.fleet import Instance
-from flowdeploy.plan import Deploy, Plan
+from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.plan import Deploy, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ def known_settings(plan: Plan, config: Config) -> Known:
 
 
 def _known(instances: list[Instance], config: Config) -> Known:
-    from flowdeploy.executors.instance.descriptors import require_folder
-    from flowdeploy.executors.instance.effective import effective_settings
-    from flowdeploy.executors.staging import app_in
+    from flowdeploy.steps.deploy.descriptors import require_folder
+    from flowdeploy.steps.deploy.settings import effective_settings
+    from flowdeploy.steps.staging import app_in
 
     require_folder(config.descriptors)
     if not (config.build.staging / "app.yaml").is_file():

@@ -24,13 +24,13 @@ from flowdeploy.display import report as report_display
 from flowdeploy.display.progress import listener
 from flowdeploy.display.terminal import console_on
 from flowdeploy.errors import FlowdeployError, LockHeld
-from flowdeploy.executors.crew import WorkCrew
-from flowdeploy.executors.job import AT_ONCE, NO_ORDERS, Claim, Job, Orders, Site
-from flowdeploy.journal.runs import Run
-from flowdeploy.plan import Plan
+from flowdeploy.planning.plan import Plan
+from flowdeploy.records.runs import Run
 from flowdeploy.report import Report, has_begun, not_started, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
 from flowdeploy.rollout.interrupts import posted
+from flowdeploy.steps.context import AT_ONCE, NO_ORDERS, Claim, Job, Orders, Site
+from flowdeploy.steps.executor import WorkCrew
 from flowdeploy.units import Portion
 
 NOTHING_BUILT = Source(None)

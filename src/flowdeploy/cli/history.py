@@ -45,7 +45,7 @@ def command(run: str | None, limit: int) -> None:
 def _show_all(here: Session, limit: int) -> None:
     from flowdeploy.display.history import RUN_COLUMNS, run_row, unreadable_row
     from flowdeploy.display.tables import Format, show
-    from flowdeploy.journal.runs import Run
+    from flowdeploy.records.runs import Run
 
     with past(here) as records:
         rows = [
@@ -58,7 +58,7 @@ def _show_all(here: Session, limit: int) -> None:
 def _show_one(here: Session, name: str) -> None:
     from flowdeploy.display.history import RUN_COLUMNS, STEP_COLUMNS, run_row, step_rows
     from flowdeploy.display.tables import Format, dumped, show
-    from flowdeploy.journal.runs import run_json
+    from flowdeploy.records.runs import run_json
 
     with past(here) as records:
         run = found(records, name)

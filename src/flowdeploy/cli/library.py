@@ -9,12 +9,12 @@ import click
 
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, session
+from flowdeploy.clients import git
 from flowdeploy.errors import UsageError
-from flowdeploy.executors import git
-from flowdeploy.refs import Kind, Ref, library_version
+from flowdeploy.planning.refs import Kind, Ref, library_version
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.publishing.library import Release
+    from flowdeploy.steps.publish.library import Release
 
 # As good as any where there is no checkout: a version is checked for its form alone.
 UNVERSIONED = "19700101-000000.00000000"
@@ -34,8 +34,8 @@ def check() -> None:
     Looks at the jar, the pom and the account, as `run` does before the first
     byte. Asks nobody, and changes nothing.
     """
-    from flowdeploy.executors.publishing import library as files
-    from flowdeploy.executors.publishing.publish import repository_of
+    from flowdeploy.steps.publish import library as files
+    from flowdeploy.steps.publish.publish import repository_of
 
     here = session()
     library = here.config.library

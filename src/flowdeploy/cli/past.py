@@ -10,14 +10,14 @@ from flowdeploy.cli.session import Session
 from flowdeploy.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.past import Past
-    from flowdeploy.journal.runs import Run
+    from flowdeploy.records.runs import Run
+    from flowdeploy.steps.history import Past
 
 
 @contextmanager
 def past(here: Session) -> Iterator[Past]:
     """Raises ServiceError where the records cannot be read."""
-    from flowdeploy.executors.past import Past
+    from flowdeploy.steps.history import Past
 
     with here.endpoints() as endpoints:
         yield Past.of(here.config, endpoints, here.home)

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.checks import Finding, grouped
+from flowdeploy.checks.deploy import Finding, grouped
 from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.effective import Known, known_settings
 from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_options
 from flowdeploy.cli.session import Session, session
-from flowdeploy.configure_steps import configured
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import ROLLBACK, Plan, instance_of
-from flowdeploy.plan_json import plan_json
+from flowdeploy.planning.configure_steps import configured
+from flowdeploy.planning.plan import ROLLBACK, Plan, instance_of
+from flowdeploy.planning.plan_json import plan_json
 
 if TYPE_CHECKING:
     from flowdeploy.display.tables import Row
-    from flowdeploy.executors.preview import Foreseen
+    from flowdeploy.steps.preview import Foreseen
 
 
 @click.command(
@@ -139,10 +139,10 @@ def _configuration(
     plan: Plan, here: Session, force: bool
 ) -> tuple[Plan, Foreseen | None, tuple[str, ...]]:
     """The plan with the configuration's steps, what they would do, and what cannot be known."""
-    from flowdeploy.executors import staging
-    from flowdeploy.executors.clients.cloud import Cloud
-    from flowdeploy.executors.preview import Preview
-    from flowdeploy.executors.product import UNRECORDED
+    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.steps import staging
+    from flowdeploy.steps.artifacts import UNRECORDED
+    from flowdeploy.steps.preview import Preview
 
     config = here.config
     try:

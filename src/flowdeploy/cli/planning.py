@@ -13,11 +13,11 @@ from flowdeploy.cli.options import Command
 from flowdeploy.cli.parameters import Ids
 from flowdeploy.cli.session import Session
 from flowdeploy.config import Config
-from flowdeploy.configure_steps import configured
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.pipelines import Scope, plan_ref
-from flowdeploy.plan import Build, Plan
-from flowdeploy.refs import for_environment, parse_ref
+from flowdeploy.planning.configure_steps import configured
+from flowdeploy.planning.pipelines import Scope, plan_ref
+from flowdeploy.planning.plan import Build, Plan
+from flowdeploy.planning.refs import for_environment, parse_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def planned(session: Session, ref_text: str, given: Given) -> tuple[Plan, Source
 
 def foreseen(plan: Plan, staging: Path) -> Plan:
     """With what an earlier build has left to look at, if this plan builds."""
-    from flowdeploy.executors.staging import configs_in
+    from flowdeploy.steps.staging import configs_in
 
     if plan.configs is None and builds(plan) and staging.is_dir():
         return configured(plan, configs_in(staging))

@@ -20,13 +20,13 @@ from flowdeploy.cli.parameters import (
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError, Refused, UsageError
-from flowdeploy.pipelines import plan_promotion
-from flowdeploy.plan import Gradual, Plan, Verify
-from flowdeploy.refs import parse_version
+from flowdeploy.planning.pipelines import plan_promotion
+from flowdeploy.planning.plan import Gradual, Plan, Verify
+from flowdeploy.planning.refs import parse_version
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
-    from flowdeploy.checks import Finding
+    from flowdeploy.checks.deploy import Finding
 
 
 @click.command(
@@ -112,7 +112,7 @@ def carry_out(
     if dry_run:
         click.get_current_context().exit(_foresee(plan, here, orders))
     from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.executors.job import Claim, Orders
+    from flowdeploy.steps.context import Claim, Orders
 
     options = Options(
         jobs,
@@ -142,8 +142,8 @@ def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:
 
 
 def _refusals(plan: Plan, here: Session, *, force: bool) -> tuple[Finding, ...]:
-    from flowdeploy.executors.clients.cloud import Cloud
-    from flowdeploy.executors.instance.foresight import foreseen
+    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.steps.traffic.foresight import foreseen
 
     own = here.config.descriptors is not None
     with here.endpoints() as endpoints:

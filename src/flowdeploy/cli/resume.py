@@ -14,13 +14,13 @@ from flowdeploy.cli.parameters import RunName, rollout_options, take_over_option
 from flowdeploy.cli.past import found, past
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import Refused
-from flowdeploy.plan import Build, Plan
+from flowdeploy.planning.plan import Build, Plan
 from flowdeploy.report import RunOutcome
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
-    from flowdeploy.executors.job import Orders
-    from flowdeploy.journal.runs import Header, Run
+    from flowdeploy.records.runs import Header, Run
+    from flowdeploy.steps.context import Orders
 
 
 @click.command(
@@ -54,7 +54,7 @@ def command(
         return
     plan = _plan(record, here)
     from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.executors.job import Claim
+    from flowdeploy.steps.context import Claim
 
     options = Options(
         jobs,
@@ -105,7 +105,7 @@ def _confirm(run: Run, here: Session) -> None:
 
 def _plan(run: Run, here: Session) -> Plan:
     """The plan as it was made. Raises Refused where the fleet is another by now."""
-    from flowdeploy.plan_json import plan_of
+    from flowdeploy.planning.plan_json import plan_of
 
     fleet = here.config.fleet
     places = {each.id: (each.project, each.service) for each in fleet.instances}
@@ -121,7 +121,7 @@ def _plan(run: Run, here: Session) -> Plan:
 
 def _orders(header: Header) -> Orders:
     """What was allowed then; of what a later flowdeploy has recorded, what this one knows."""
-    from flowdeploy.executors.job import Orders
+    from flowdeploy.steps.context import Orders
 
     known = {each.name for each in fields(Orders)}
     return Orders(**{name: value for name, value in header.orders.items() if name in known})
@@ -135,7 +135,7 @@ def _source(header: Header, plan: Plan, here: Session) -> Source:
 
 
 def _objections(header: Header, here: Session) -> tuple[str, ...]:
-    from flowdeploy.executors import git
+    from flowdeploy.clients import git
 
     checkout = git.Checkout.find(here.config.root)
     if checkout is None or header.commit is None:

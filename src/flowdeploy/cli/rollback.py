@@ -13,13 +13,13 @@ from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.promote import carry_out
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import Refused
-from flowdeploy.pipelines import named, plan_rollback
-from flowdeploy.plan import Plan
+from flowdeploy.planning.pipelines import named, plan_rollback
+from flowdeploy.planning.plan import Plan
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
-    from flowdeploy.fleet import Instance
-    from flowdeploy.journal.undo import Undoing
+    from flowdeploy.planning.fleet import Instance
+    from flowdeploy.records.undo import Undoing
 
 
 @click.command(
@@ -73,7 +73,7 @@ def _plan(here: Session, names: list[str], run: str | None, *, skip_unready: boo
 
 
 def _undoing(here: Session, instances: tuple[Instance, ...], run: str | None) -> Undoing:
-    from flowdeploy.journal.undo import undoing_run
+    from flowdeploy.records.undo import undoing_run
 
     with past(here) as records:
         if run is None:

@@ -11,7 +11,7 @@ from flowdeploy.cli.parameters import health_option, rollout_options
 from flowdeploy.cli.planning import Given, planned, ref_options
 from flowdeploy.cli.session import session
 from flowdeploy.errors import UsageError
-from flowdeploy.plan import Plan, Publish
+from flowdeploy.planning.plan import Plan, Publish
 from flowdeploy.units import Portion
 
 
@@ -70,7 +70,7 @@ def command(
             hint="Say what is built: --commit SHA --commit-time 2020-04-03T07:30:34Z",
         )
     from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.executors.job import Claim, Orders
+    from flowdeploy.steps.context import Claim, Orders
 
     options = Options(jobs, max_failures, Orders(**orders), source, Claim(wait))
     execute(plan, here, options)

@@ -14,14 +14,14 @@ from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.fleet import Instance
-from flowdeploy.refs import parse_version
+from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.refs import parse_version
 
 if TYPE_CHECKING:
+    from flowdeploy.clients.appengine import AppEngine
     from flowdeploy.display.tables import Column, Row
-    from flowdeploy.executors.clients.appengine import AppEngine
-    from flowdeploy.executors.instance.drifting import Compared, Drifting
-    from flowdeploy.traffic import Split
+    from flowdeploy.planning.traffic import Split
+    from flowdeploy.steps.deploy.drift import Compared, Drifting
 
 NOTHING: Mapping[str, Split] = MappingProxyType({})
 Seen = TypeVar("Seen")
@@ -64,8 +64,8 @@ def command(version: str | None, drift: bool) -> None:
 @contextmanager
 def engine_for(here: Session) -> Iterator[AppEngine]:
     """App Engine, as many calls at once as the configuration has jobs. Raises ServiceError."""
-    from flowdeploy.executors.clients.api import credentials_for
-    from flowdeploy.executors.clients.appengine import AppEngine
+    from flowdeploy.clients.api import credentials_for
+    from flowdeploy.clients.appengine import AppEngine
 
     with here.endpoints() as endpoints:
         credentials, _ = credentials_for(endpoints)
@@ -81,7 +81,7 @@ def standing_rows(
 ) -> list[Row]:
     """A row for each instance, errors included."""
     from flowdeploy.display.status import status_row
-    from flowdeploy.executors.instance.observe import standing
+    from flowdeploy.steps.observe import standing
 
     seen = _looked_at(here, instances, lambda instance: standing(engine, instance))
     return [
@@ -148,9 +148,9 @@ def _drift_rows(instance: Instance, found: Compared | FlowdeployError) -> list[R
 
 def _drifting(here: Session, engine: AppEngine, version: str | None) -> Drifting:
     """Raises Refused for a staged folder or a folder of descriptors that cannot be used."""
-    from flowdeploy.executors import staging
-    from flowdeploy.executors.instance.descriptors import require_folder
-    from flowdeploy.executors.instance.drifting import Drifting
+    from flowdeploy.steps import staging
+    from flowdeploy.steps.deploy.descriptors import require_folder
+    from flowdeploy.steps.deploy.drift import Drifting
 
     config = here.config
     require_folder(config.descriptors)
@@ -166,7 +166,7 @@ def _looked_at(
     here: Session, instances: Sequence[Instance], look: Callable[[Instance], Seen]
 ) -> dict[str, Seen | FlowdeployError]:
     """What a look at each instance found, side by side; those that are skipped are left alone."""
-    from flowdeploy.executors.together import together
+    from flowdeploy.rollout.parallel import together
 
     def found(instance: Instance) -> Seen | FlowdeployError:
         try:

@@ -14,8 +14,8 @@ from flowdeploy.cli.session import session
 from flowdeploy.errors import ServiceError
 
 if TYPE_CHECKING:
+    from flowdeploy.clients.appengine import AppEngine
     from flowdeploy.display.versions import ListedVersion
-    from flowdeploy.executors.clients.appengine import AppEngine
 
 
 @click.command(
@@ -35,10 +35,10 @@ Examples:
 def command(project: str, service: str | None) -> None:
     """List the versions of a project: SERVICE, VERSION.ID, TRAFFIC_SPLIT, LAST_DEPLOYED,
     SERVING_STATUS, as `gcloud app versions list` prints and sorts them."""
+    from flowdeploy.clients.api import credentials_for
+    from flowdeploy.clients.appengine import AppEngine
     from flowdeploy.display.tables import Format, show
     from flowdeploy.display.versions import COLUMNS, versions_rows
-    from flowdeploy.executors.clients.api import credentials_for
-    from flowdeploy.executors.clients.appengine import AppEngine
 
     here = session()
     with here.endpoints() as endpoints:

@@ -10,7 +10,7 @@ from flowdeploy.config.models import BuildSection, ConfigFile, InstanceSection, 
 from flowdeploy.config.validation import validate
 from flowdeploy.config.values import Build, Config, Health, Library, Rollout
 from flowdeploy.errors import ConfigError
-from flowdeploy.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 
 NAME = Path("config", "instances.yaml")
 SKIP_MARKER = ".skip-deployment"

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
-from flowdeploy.appyaml import setting_problems
+from flowdeploy.appengine.app_yaml import setting_problems
 from flowdeploy.config.document import Location, dotted
 from flowdeploy.config.models import NAME, PROJECT
 from flowdeploy.config.settings import SettingKey
 from flowdeploy.errors import RefError
-from flowdeploy.refs import Kind, parse_ref
+from flowdeploy.planning.refs import Kind, parse_ref
 
 
 class Violation(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowdeploy.fleet import Fleet, Wave
+from flowdeploy.planning.fleet import Fleet, Wave
 from flowdeploy.units import Portion
 
 

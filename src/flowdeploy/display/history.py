@@ -7,7 +7,7 @@ from typing import Any
 
 from flowdeploy.display.tables import Column, Row
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.journal.runs import Run, run_json
+from flowdeploy.records.runs import Run, run_json
 from flowdeploy.report import error_json
 
 UNFINISHED = "unfinished"  # cut off, or still under way

@@ -18,7 +18,7 @@ from flowdeploy.display.terminal import literal
 from flowdeploy.display.text import duration, output_line
 from flowdeploy.display.view import View
 from flowdeploy.display.words import result, where
-from flowdeploy.plan import Plan, Stage
+from flowdeploy.planning.plan import Plan, Stage
 from flowdeploy.report import StepReport
 
 REFRESH_SECONDS = 0.125

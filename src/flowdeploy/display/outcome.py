@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flowdeploy.display.text import counted, duration, gathered, listed
 from flowdeploy.display.words import instance_name, left_out, result, where
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Configure, Deploy, Promote, Verify
+from flowdeploy.planning.plan import Configure, Deploy, Promote, Verify
 from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport, has_begun
 
 _SERVING = (State.LIVE, State.DARK)

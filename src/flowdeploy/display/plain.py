@@ -7,7 +7,7 @@ from rich.console import Console
 from flowdeploy.display.terminal import say
 from flowdeploy.display.text import clean_lines, duration, output_line
 from flowdeploy.display.words import instance_name, result
-from flowdeploy.plan import Configure, Plan, Stage, action
+from flowdeploy.planning.plan import Configure, Plan, Stage, action
 from flowdeploy.report import Outcome, StepReport
 
 

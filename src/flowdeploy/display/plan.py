@@ -12,7 +12,7 @@ from flowdeploy.display.tables import padded
 from flowdeploy.display.terminal import Line, literal, say_blocks
 from flowdeploy.display.text import clean, counted, duration, gathered, wrapped
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
-from flowdeploy.plan import ROLLBACK, Plan, Stage, action
+from flowdeploy.planning.plan import ROLLBACK, Plan, Stage, action
 from flowdeploy.units import ALL
 
 

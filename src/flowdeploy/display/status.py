@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowdeploy.checks import Standing
+from flowdeploy.checks.deploy import Standing
+from flowdeploy.checks.drift import Difference
 from flowdeploy.display.tables import Column, Row
-from flowdeploy.drift import Difference
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.fleet import Instance
+from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import error_json
-from flowdeploy.traffic import Split
 
 _NAMED = 3  # dark versions in a cell; further ones are counted
 

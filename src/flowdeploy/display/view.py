@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from flowdeploy.display.words import where
-from flowdeploy.plan import Plan, Stage
+from flowdeploy.planning.plan import Plan, Stage
 from flowdeploy.report import StepReport
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from flowdeploy.display.text import gathered
-from flowdeploy.plan import (
+from flowdeploy.planning.plan import (
     Build,
     Configure,
     Deploy,
@@ -18,8 +18,8 @@ from flowdeploy.plan import (
     Verify,
     instance_of,
 )
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, State, StepReport
-from flowdeploy.traffic import Split
 
 UNKNOWN_YET = "known after build"
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import CHANGING, Deploy, Plan, Promote, Stage, Step, instance_of
+from flowdeploy.planning.plan import CHANGING, Deploy, Plan, Promote, Stage, Step, instance_of
 from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_started
 from flowdeploy.rollout.contract import Done, Ended, Limits, Listener, StepFailed
 

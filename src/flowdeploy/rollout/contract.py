@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Plan, Stage, Step
+from flowdeploy.planning.plan import Plan, Stage, Step
+from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Change, Outcome, State, StepReport
-from flowdeploy.traffic import Split
 from flowdeploy.units import NONE, Portion
 
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Stage, instance_of
+from flowdeploy.planning.plan import Stage, instance_of
 from flowdeploy.report import Bug, Change
 from flowdeploy.rollout.board import Board
 from flowdeploy.rollout.contract import (

@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.plan import Plan, Stage, instance_of
+from flowdeploy.planning.plan import Plan, Stage, instance_of
 from flowdeploy.report import Bug
 from flowdeploy.rollout.board import Board
 from flowdeploy.rollout.contract import (

@@ -13,13 +13,7 @@ from flowdeploy.sandbox.answers import error_response
 from flowdeploy.sandbox.errors import ApiError, invalid
 from flowdeploy.sandbox.hosts import candidates, project_of_bucket
 from flowdeploy.sandbox.pages import PAGES, is_application
-from flowdeploy.sandbox.rehearsal import (
-    REHEARSAL,
-    REQUEST_KINDS,
-    Kind,
-    Occasion,
-    Rehearsal,
-)
+from flowdeploy.sandbox.rehearsal import REHEARSAL, REQUEST_KINDS, Kind, Occasion, Rehearsal
 from flowdeploy.sandbox.requestlog import LOG, Entry
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -16,11 +16,11 @@ from google.auth.credentials import AnonymousCredentials
 from tests.integration.conftest import BUILD, Project
 from tests.integration.test_appconfig_applied import NEW, OLD, Cloud, told
 
-from flowdeploy import appconfig
-from flowdeploy.executors.clients.datastore import Datastore
-from flowdeploy.executors.clients.dispatch import Dispatch
-from flowdeploy.executors.clients.scheduler import Scheduler
-from flowdeploy.executors.clients.tasks import Tasks
+from flowdeploy.appengine import config_files
+from flowdeploy.clients.datastore import Datastore
+from flowdeploy.clients.dispatch import Dispatch
+from flowdeploy.clients.scheduler import Scheduler
+from flowdeploy.clients.tasks import Tasks
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Remote
@@ -72,7 +72,7 @@ class Configuration:
         """The state that gcloud's own decisions make of versions one after the other, but for
         its pausing of queues; on an application of no other use."""
         for files in versions:
-            changes = appconfig.changes(appconfig.read(files), self.cloud.snapshot(project))
+            changes = config_files.changes(config_files.read(files), self.cloud.snapshot(project))
             self.cloud.apply(project, changes.all)
         return self.state(project)
 

@@ -16,10 +16,10 @@ from tests.integration.configurations.conftest import (
     outcomes,
 )
 
-from flowdeploy import appconfig
+from flowdeploy.appengine import config_files
+from flowdeploy.clients.datastore import Datastore
 from flowdeploy.errors import Refused
-from flowdeploy.executors.clients.datastore import Datastore
-from flowdeploy.executors.instance.indexes import ready as indexes_ready
+from flowdeploy.steps.configuration.indexes import ready as indexes_ready
 
 JOBS = "/v1beta1/projects/akvoflow-1/*"
 APIS = {
@@ -127,7 +127,7 @@ def test_an_index_that_is_gone_keeps_the_traffic_where_it_is(configured: Configu
 def test_an_index_that_is_being_built_is_waited_for(configured: Configured) -> None:
     configured.remote.settings(index_seconds=1e6)
     configured.release(AFTER, {})
-    wanted = appconfig.read(NEW).indexes or ()
+    wanted = config_files.read(NEW).indexes or ()
     datastore = Datastore(configured.remote.url, AnonymousCredentials(), 1)
     for index in wanted:
         datastore.create("akvoflow-1", index.body)

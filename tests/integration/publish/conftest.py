@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import requests
 
-from flowdeploy.executors.publishing.clojars import publish
-from flowdeploy.executors.publishing.library import Library, Repository
-from flowdeploy.executors.publishing.maven_repository import Patience
-from flowdeploy.executors.publishing.published import Published
+from flowdeploy.clients.maven_repository import Patience
+from flowdeploy.clients.repository import Repository
 from flowdeploy.sandbox import clojars
 from flowdeploy.sandbox.server import Sandbox
+from flowdeploy.steps.publish.clojars import publish
+from flowdeploy.steps.publish.library import Library
+from flowdeploy.steps.publish.read_back import Published
 
 FOLDER = "org/akvo/flow/akvo-flow"
 OTHER_TOKEN = "CLOJARS_" + "0f" * 30

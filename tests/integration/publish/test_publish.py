@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowdeploy import endpoints
+from flowdeploy.clients.maven_repository import Patience
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors.publishing.maven_repository import Patience
-from flowdeploy.executors.publishing.published import Published
 from flowdeploy.sandbox import clojars
+from flowdeploy.steps.publish.read_back import Published
 
 if TYPE_CHECKING:
     from tests.integration.publish.conftest import Bench

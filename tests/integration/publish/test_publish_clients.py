@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from flowdeploy.executors.publishing.clojars import publish
-from flowdeploy.executors.publishing.library import Library, Repository
+from flowdeploy.clients.repository import Repository
 from flowdeploy.sandbox.clojars import DEMO_TOKEN, DEMO_USER
 from flowdeploy.sandbox.server import Sandbox
+from flowdeploy.steps.publish.clojars import publish
+from flowdeploy.steps.publish.library import Library
 
 DEBIAN = Path("/usr/share/maven-repo")
 PLUGINS = "org.apache.maven.plugins"

@@ -14,11 +14,12 @@ from threading import Thread
 
 import pytest
 
+from flowdeploy.clients.maven_repository import Patience
+from flowdeploy.clients.repository import Repository
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.executors.publishing.clojars import publish
-from flowdeploy.executors.publishing.library import Library, Repository
-from flowdeploy.executors.publishing.maven_repository import Patience
-from flowdeploy.executors.publishing.published import Published
+from flowdeploy.steps.publish.clojars import publish
+from flowdeploy.steps.publish.library import Library
+from flowdeploy.steps.publish.read_back import Published
 
 METADATA = "/repo/g/a/maven-metadata.xml"
 JAR = "/repo/g/a/1.0/a-1.0.jar"

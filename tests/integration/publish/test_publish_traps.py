@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowdeploy.clients.maven_repository import Patience
 from flowdeploy.errors import ServiceError
-from flowdeploy.executors.publishing.maven_repository import Patience
 
 if TYPE_CHECKING:
     from tests.integration.publish.conftest import Bench

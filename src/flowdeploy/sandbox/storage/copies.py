@@ -13,14 +13,7 @@ from flowdeploy.sandbox.answers import read_json, reply
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage.conditions import check_write
 from flowdeploy.sandbox.storage.content import combine_crc32c
-from flowdeploy.sandbox.storage.objects import (
-    Content,
-    as_resource,
-    find,
-    look,
-    put,
-    settings,
-)
+from flowdeploy.sandbox.storage.objects import Content, as_resource, find, look, put, settings
 from flowdeploy.sandbox.storage.refusals import bad_request
 
 MOST_COMPOSED = 32

@@ -1,0 +1,142 @@
+"""Which files of a folder are not deployed.
+
+Second-generation runtimes read ``.gcloudignore`` or have defaults; the others
+read it too, or else ``skip_files``, or else have other defaults (gcloud 528,
+``command_lib/app/source_files_util``).
+
+``.gcloudignore`` looks like ``.gitignore`` and is read with the same library,
+but where the two differ gcloud's reading counts: ``a/b`` means any ``a/b``, not
+only the top folder's, ``*`` alone means the top folder only, and ``a/**`` means
+``a`` itself. What lies in an ignored folder cannot be taken back in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import pathspec
+
+from flowdeploy.appengine.forms.expressions import compiled, no_remarks
+from flowdeploy.appengine.runtimes import ignored_by_default, second_generation
+from flowdeploy.errors import Refused
+
+IGNORE_FILE = ".gcloudignore"
+
+# The answer for a path (with /) and whether it is a folder. The folders around
+# a path have been asked about before, and are not ignored.
+Ignored = Callable[[str, bool], bool]
+
+_INCLUDE = re.compile(r"#\s*!include:(?P<name>.*)")
+_SKIPPED_BY_DEFAULT = re.compile(
+    r"""(.*/)?       # anywhere:
+    (
+        \#.*\#       # Emacs' autosaves
+      | .*~          # backups
+      | .*\.py[co]   # compiled Python
+      | .*/RCS/.*    # old revisions
+      | \..*         # dot files
+      |              # nothing
+    )$""",
+    re.VERBOSE,
+)
+
+
+def included(text: str) -> tuple[str, ...]:
+    """The files that ``.gcloudignore`` includes by ``#!include:NAME``, which lie beside it.
+
+    Raises Refused for a name in another folder.
+    """
+    names = tuple(found["name"] for found in map(_INCLUDE.match, text.splitlines()) if found)
+    far = [name for name in names if "/" in name]
+    if far:
+        raise Refused(
+            f"{IGNORE_FILE} includes {', '.join(far)}, which lies in another folder",
+            hint="Include files beside it only, or copy the rules.",
+        )
+    return names
+
+
+def rules(runtime: str, skip_files: str | None, texts: Mapping[str, str]) -> Ignored:
+    """The rules for a runtime; ``texts`` holds ``.gcloudignore``, if there, and what it includes.
+
+    Raises Refused where there is both ``skip_files`` and ``.gcloudignore``.
+    """
+    own = texts.get(IGNORE_FILE)
+    if own is not None and skip_files is not None:
+        raise Refused(
+            f"app.yaml has skip_files and there is a {IGNORE_FILE} beside it",
+            hint=f"Move the rules of skip_files into {IGNORE_FILE}.",
+        )
+    if own is not None:
+        return _by_patterns(_lines(own, texts))
+    if second_generation(runtime):
+        return _by_patterns(ignored_by_default(runtime))
+    skipped = _SKIPPED_BY_DEFAULT if skip_files is None else compiled(skip_files)
+    return lambda path, _is_folder: bool(skipped.match(path))
+
+
+def _lines(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
+    """The lines of a file and, where it includes others, theirs; those include no more."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        found = _INCLUDE.match(line)
+        lines += texts[found["name"]].splitlines() if found else [line]
+    return tuple(lines)
+
+
+def _by_patterns(lines: tuple[str, ...]) -> Ignored:
+    """The last pattern that matches a path itself decides about it."""
+    patterns = [pattern for line in lines for pattern in _patterns(line)]
+
+    def ignored(path: str, is_folder: bool) -> bool:
+        entry = f"{path}/" if is_folder else path
+        for pattern in reversed(patterns):
+            found = pattern.match_file(entry)
+            # A match that ends early is one of a folder around the path.
+            if found and found.match.end() == len(entry):
+                return bool(pattern.include)
+        return False
+
+    return ignored
+
+
+def _patterns(line: str) -> list[pathspec.Pattern]:
+    try:
+        with no_remarks():
+            return list(pathspec.GitIgnoreSpec.from_lines(_in_gits_words(line)).patterns)
+    except ValueError as error:
+        raise Refused(
+            f"{IGNORE_FILE} has a rule that means nothing: {line}",
+            hint="Remove the rule, or correct it; the syntax is that of .gitignore.",
+        ) from error
+
+
+def _in_gits_words(line: str) -> list[str]:
+    """What .gitignore would say for a line of .gcloudignore."""
+    if line.startswith("#") or re.search(r"(?<!\\)(\\\\)*\\$", line):
+        return []
+    negation, pattern = ("!", line[1:]) if line.startswith("!") else ("", line)
+    folder = "/" if pattern.endswith("/") else ""
+    pattern = re.sub(r"(?<!\\) +$", "", pattern.removesuffix("/"))
+    if not pattern.strip("/"):
+        return []
+    return [f"{negation}{'/'.join(parts)}{folder}" for parts in _readings(pattern.split("/"))]
+
+
+def _readings(parts: list[str]) -> list[list[str]]:
+    """The patterns that together match what gcloud matches; ``?*`` is any name at all."""
+    if "" in parts[1:]:  # nothing lies between two slashes
+        return []
+    if "**" in parts and set(parts) <= {"", "*", "**"} and "*" not in parts[:-1]:
+        return [["?*"]]
+    if parts == ["*"]:
+        return [["", "?*"]]
+    if parts[-1] == "**":
+        folder = parts[:-1] if parts[0] == "" else ["", *parts[:-1]]
+        return [folder, [*folder, "**", "?*"]]
+    if parts[0] == "*":
+        return [["", *parts[1:]], parts]
+    if len(parts) > 1 and parts[0] and "**" not in parts:
+        return [["**", *parts]]
+    return [parts]

@@ -1,0 +1,150 @@
+"""The keys of app.yaml, where their values go, and what goes together.
+
+The table follows ``appengine/admin/tools/conversion/yaml_schema_v1`` of gcloud
+528. The order matters where several keys end in one field: later ones win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowdeploy.appengine.app_yaml import flexible, handlers, scaling
+from flowdeploy.appengine.app_yaml.libraries import libraries
+from flowdeploy.appengine.app_yaml.times import expiration
+from flowdeploy.appengine.forms.place import Place
+from flowdeploy.appengine.forms.shapes import (
+    NOT_CARRIED,
+    Key,
+    block,
+    camel,
+    choice,
+    entry,
+    list_of,
+    no_key,
+    pattern,
+    put,
+    refused,
+    regex,
+    switch,
+    text,
+    text_map,
+)
+
+SERVICE = pattern(
+    r"(?!-)[a-z\d-]{0,62}[a-z\d]", "lower-case letters, digits and hyphens, at most 63"
+)
+_INBOUND = (
+    *("mail", "mail_bounce", "xmpp_message", "xmpp_subscribe", "xmpp_presence", "xmpp_error"),
+    *("channel_presence", "warmup"),
+)
+_EGRESS = {"all-traffic": "ALL_TRAFFIC", "private-ranges-only": "PRIVATE_IP_RANGES"}
+_FROM_COMMAND = "is not read from the file, since every instance has its own; remove it"
+_UNFOLDED = "is not supported: write the handlers that it stands for into the file"
+
+
+def _entrypoint(value: Any, place: Place) -> str:
+    """The command without a leading exec, which App Engine puts there itself."""
+    return text(value, place).removeprefix("exec ")
+
+
+def _build_regex(value: Any, place: Place) -> str | None:
+    found = regex(value, place)
+    return None if found == "^$" else found
+
+
+def _egress(value: Any, place: Place) -> str:
+    return _EGRESS[choice(*_EGRESS)(value, place)]
+
+
+_VPC = block(
+    {
+        "name": Key(pattern(r"[a-z\d-]+(/.+)*", "a connector's name or path"), required=True),
+        "egress_setting": Key(_egress),
+    },
+    "vpc_access_connector",
+)
+
+SENT: Mapping[str, Key] = {
+    "runtime": Key(
+        pattern(r"[a-z][a-z0-9-]{0,29}", "a runtime such as java21 or python312"), required=True
+    ),
+    "env": Key(choice("standard", "1")),
+    "vm": Key(switch),
+    "entrypoint": Key(_entrypoint, "entrypoint.shell", default=""),
+    "instance_class": Key(text),
+    "service_account": Key(text),
+    "runtime_channel": Key(text),
+    "api_version": Key(
+        pattern(r"[\w.]{1,32}", "letters, digits and dots, at most 32"), "runtimeApiVersion"
+    ),
+    "main": Key(pattern(r".+", "a path"), "runtimeMainExecutablePath"),
+    "threadsafe": Key(switch),
+    "app_engine_apis": Key(switch),
+    "automatic_scaling": Key(scaling.AUTOMATIC),
+    "basic_scaling": Key(scaling.BASIC),
+    "manual_scaling": Key(scaling.MANUAL),
+    "inbound_services": Key(list_of(choice(*_INBOUND, prefix="INBOUND_SERVICE"))),
+    "env_variables": Key(text_map()),
+    "build_env_variables": Key(text_map()),
+    "handlers": Key(handlers.HANDLERS),
+    "error_handlers": Key(handlers.ERROR_HANDLERS),
+    "api_config": Key(handlers.API_CONFIG),
+    "default_expiration": Key(expiration),
+    "libraries": Key(libraries),
+    "nobuild_files": Key(_build_regex, "nobuildFilesRegex", nullable=False),
+    "vpc_access_connector": Key(_VPC),
+    "auto_id_policy": Key(choice("legacy", "default"), "betaSettings.auto_id_policy"),
+    "beta_settings": Key(text_map()),
+    "vm_settings": Key(text_map(), "betaSettings"),
+    "endpoints_api_service": Key(flexible.endpoints),
+    "health_check": Key(flexible.HEALTH_CHECK),
+    "liveness_check": Key(flexible.LIVENESS_CHECK),
+    "readiness_check": Key(flexible.READINESS_CHECK),
+    "network": Key(flexible.NETWORK),
+    "resources": Key(flexible.RESOURCES),
+}
+
+# Read for their own sake: they say where to deploy and what to upload.
+ASIDE: Mapping[str, Key] = {
+    "service": Key(SERVICE),
+    "module": Key(SERVICE),
+    "skip_files": Key(regex, nullable=False),
+}
+
+REFUSED: Mapping[str, Key] = {
+    "application": Key(refused(_FROM_COMMAND)),
+    "project": Key(refused(_FROM_COMMAND)),
+    "version": Key(refused("is not read from the file, since it comes from the ref; remove it")),
+    "builtins": Key(refused(_UNFOLDED)),
+    "includes": Key(refused(_UNFOLDED)),
+    "runtime_config": Key(refused(NOT_CARRIED)),
+    "flexible_runtime_settings": Key(refused(NOT_CARRIED)),
+    "standard_websocket": Key(refused(NOT_CARRIED)),
+}
+
+# gcloud accepts these and sends nothing for them.
+DROPPED = frozenset(
+    {
+        *("admin_console", "backends", "code_lock", "derived_file_type", "source_language"),
+        *("vm_health_check", "zones"),
+    }
+)
+
+
+def read(settings: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """The Version's fields for the keys of app.yaml, without id and deployment.
+
+    What is wrong is reported to the place, as are keys that have no effect.
+    """
+    for name in settings:
+        if name in DROPPED:
+            (place / name).note("has no effect in App Engine any more and is not sent")
+        elif name not in SENT and name not in ASIDE and name not in REFUSED:
+            (place / name).problem(no_key(name, (*SENT, *ASIDE), "app.yaml"))
+    for name, key in (*ASIDE.items(), *REFUSED.items()):
+        entry(settings, name, key, place)
+    fields: dict[str, Any] = {}
+    for name, key in SENT.items():
+        put(fields, key.name or camel(name), entry(settings, name, key, place))
+    return fields

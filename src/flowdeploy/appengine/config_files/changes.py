@@ -1,0 +1,234 @@
+"""What is to be done about an application's configuration, in an order that works.
+
+Every change has all that is needed to send it, but for the names of the project and
+the region, and says in ``str()`` what it does. A body is the JSON of the API's
+resource; ``mask`` holds the paths of its update mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowdeploy.appengine.config_files.queue_settings import RATE, shown
+from flowdeploy.appengine.config_files.values import at
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting under its name in the file: how it is there, and how it is to be."""
+
+    setting: str
+    actual: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.setting} {self.actual} → {self.wanted}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIndex:
+    """A Datastore Admin Index; it serves no query before it is READY."""
+
+    body: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        names = (
+            item["name"] + (" desc" if item["direction"] == "DESCENDING" else "")
+            for item in self.body["properties"]
+        )
+        ancestor = "ancestor, " if self.body["ancestor"] == "ALL_ANCESTORS" else ""
+        return f"index {self.body['kind']} ({ancestor}{', '.join(names)}): create"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateQueue:
+    """A Cloud Tasks Queue, created by updating it; ``paused`` is to follow at once."""
+
+    name: str
+    body: Mapping[str, Any]
+    mask: tuple[str, ...]
+    paused: bool = False
+
+    def __str__(self) -> str:
+        rate = at(self.body, RATE)
+        said = "paused" if self.paused else shown(RATE, rate) if rate else "a pull queue"
+        return f"queue {self.name}: create, {said}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateQueue:
+    name: str
+    body: Mapping[str, Any]
+    mask: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        return f"queue {self.name}: {_listed(self.differences)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PauseQueue:
+    name: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"queue {self.name}: pause" + (f" ({self.why})" if self.why else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeQueue:
+    name: str
+
+    def __str__(self) -> str:
+        return f"queue {self.name}: resume"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveQueue:
+    """Nothing is sent: a queue that is only named, since it goes on running."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"queue {self.name}: leave as it is ({self.why})"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateJob:
+    """A Cloud Scheduler Job, which gets its name from the server."""
+
+    body: Mapping[str, Any]
+    paused: bool = False
+
+    def __str__(self) -> str:
+        return f"cron job {called(self.body)}: create, {_when(self.body)}" + (
+            ", paused" if self.paused else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceJob:
+    """Create ``body``, then delete the job ``name`` (the whole resource name).
+
+    In this order a failure between the two leaves a job too many rather than one too
+    few, and the next comparison finds only the deletion left to do.
+    """
+
+    name: str
+    body: Mapping[str, Any]
+    differences: tuple[Difference, ...]
+    paused: bool = False
+
+    def __str__(self) -> str:
+        return f"cron job {called(self.body)}: {_listed(self.differences)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """``name`` is the whole resource name, ``body`` what is deleted."""
+
+    name: str
+    body: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"cron job {called(self.body)}: delete ({_when(self.body)})"
+
+
+@dataclass(frozen=True, slots=True)
+class PauseJob:
+    """``name`` is the whole resource name, ``called`` the one for people."""
+
+    name: str
+    called: str
+
+    def __str__(self) -> str:
+        return f"cron job {self.called}: pause"
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeJob:
+    """As PauseJob."""
+
+    name: str
+    called: str
+
+    def __str__(self) -> str:
+        return f"cron job {self.called}: resume"
+
+
+@dataclass(frozen=True, slots=True)
+class SetDispatch:
+    """All dispatch rules of the application, in their order, instead of those that are there.
+
+    Each is a UrlDispatchRule: ``domain``, ``path``, ``service``.
+    """
+
+    rules: tuple[Mapping[str, str], ...]
+    actual: tuple[Mapping[str, str], ...]
+
+    def __str__(self) -> str:
+        wanted, actual = (
+            [rule_text(rule) for rule in rules] for rules in (self.rules, self.actual)
+        )
+        added = [f"add {rule}" for rule in wanted if rule not in actual]
+        removed = [f"remove {rule}" for rule in actual if rule not in wanted]
+        return f"dispatch rules: {', '.join(added + removed) or 'other order'}"
+
+
+QueueChange = CreateQueue | UpdateQueue | PauseQueue | ResumeQueue | LeaveQueue
+JobChange = CreateJob | ReplaceJob | DeleteJob | PauseJob | ResumeJob
+Change = CreateIndex | QueueChange | JobChange | SetDispatch
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All changes of one application."""
+
+    indexes: tuple[CreateIndex, ...] = ()
+    queues: tuple[QueueChange, ...] = ()
+    cron: tuple[JobChange, ...] = ()
+    dispatch: tuple[SetDispatch, ...] = ()
+
+    @property
+    def unfelt(self) -> tuple[Change, ...]:
+        """What a version that is live does not notice: what is new, but for cron jobs."""
+        created = (change for change in self.queues if isinstance(change, CreateQueue))
+        return (*self.indexes, *created)
+
+    @property
+    def before_traffic(self) -> tuple[Change, ...]:
+        return (*self.indexes, *self.queues)
+
+    @property
+    def after_traffic(self) -> tuple[Change, ...]:
+        return (*self.cron, *self.dispatch)
+
+    @property
+    def all(self) -> tuple[Change, ...]:
+        return (*self.before_traffic, *self.after_traffic)
+
+    def __bool__(self) -> bool:
+        """Whether anything is to be sent."""
+        return any(not isinstance(change, LeaveQueue) for change in self.all)
+
+
+def called(job: Mapping[str, Any]) -> str:
+    """A job's name for people: the path that it calls, or what else it does."""
+    path = at(job, "appEngineHttpTarget.relativeUri") or at(job, "httpTarget.uri")
+    return str(path or job.get("name", "").rpartition("/")[2] or "without a path")
+
+
+def rule_text(rule: Mapping[str, str]) -> str:
+    return f"{rule['domain']}{rule['path']} → {rule['service']}"
+
+
+def _when(job: Mapping[str, Any]) -> str:
+    zone = job.get("timeZone") or "UTC"
+    return f"{job.get('schedule')}" + (f" {zone}" if zone != "UTC" else "")
+
+
+def _listed(differences: tuple[Difference, ...]) -> str:
+    return ", ".join(map(str, differences)) or "replace"

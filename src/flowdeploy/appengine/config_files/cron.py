@@ -1,0 +1,101 @@
+"""cron.yaml: jobs as Cloud Scheduler v1beta1 takes them.
+
+The keys are those of the cron.yaml reference, what is sent that of gcloud 528: retry
+parameters are sent only where the file has some, then with defaults for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from flowdeploy.appengine.config_files.schedule import schedule, time_zone
+from flowdeploy.appengine.config_files.values import (
+    APPLICATION,
+    age,
+    count,
+    duration,
+    seconds,
+    words,
+)
+from flowdeploy.appengine.forms.place import Place
+from flowdeploy.appengine.forms.shapes import Key, Read, block, list_of, pattern
+
+_LOW, _HIGH = 0.1, 3600.0  # seconds; Cloud Scheduler's legacy defaults
+_DOUBLINGS = 16
+
+_RETRY = block(
+    {
+        "job_retry_limit": Key(count(0, 5)),
+        "job_age_limit": Key(age),
+        "min_backoff_seconds": Key(seconds),
+        "max_backoff_seconds": Key(seconds),
+        "max_doublings": Key(count(0)),
+    },
+    "retry_parameters",
+)
+_TARGET = pattern(
+    r"(?:(?!-)[a-z0-9-]{1,63}:)?(?!-)[a-z0-9-]{1,100}", "a service in lower-case letters"
+)
+
+
+def jobs(values: Mapping[str, Any], place: Place, zones: Collection[str]) -> tuple[Any, ...]:
+    """The file's jobs as bodies of the API's Job, in its order; problems go to the place.
+
+    ``zones`` are the time zones that are known, empty where none are.
+    """
+    given = _file(zones)(values, place)
+    return tuple(_body(job) for job in given.get("cron", []) if job)
+
+
+def _file(zones: Collection[str]) -> Read:
+    job = block(
+        {
+            "url": Key(pattern(r"/[^\n]*", "a path that begins with /"), required=True),
+            "schedule": Key(schedule, required=True),
+            "timezone": Key(time_zone(zones)),
+            "description": Key(words(499)),
+            "retry_parameters": Key(_retry),
+            "target": Key(_TARGET),
+        },
+        "a cron job",
+    )
+    return block({"application": APPLICATION, "cron": Key(list_of(job))}, "cron.yaml")
+
+
+def _body(job: Mapping[str, Any]) -> dict[str, Any]:
+    routing = {"appEngineRouting": {"service": job["target"]}} if "target" in job else {}
+    body = {
+        "schedule": job.get("schedule"),
+        "timeZone": job.get("timezone", "UTC"),
+        "legacyAppEngineCron": True,
+        "appEngineHttpTarget": {"relativeUri": job.get("url"), "httpMethod": "GET", **routing},
+    }
+    optional = {"description": job.get("description"), "retryConfig": job.get("retryParameters")}
+    return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _retry(value: Any, place: Place) -> dict[str, Any]:
+    given: dict[str, Any] = _RETRY(value, place)
+    low, high = given.get("minBackoffSeconds"), given.get("maxBackoffSeconds")
+    if low is not None and high is not None and high < low:
+        place.problem("has a min_backoff_seconds above max_backoff_seconds; swap them")
+    low, high = _backoffs(low, high)
+    config = {
+        "minBackoffDuration": duration(low),
+        "maxBackoffDuration": duration(high),
+        "maxDoublings": given.get("maxDoublings", _DOUBLINGS),
+        "maxRetryDuration": duration(given.get("jobAgeLimit", 0)),
+    }
+    limit = given.get("jobRetryLimit")
+    return config if limit is None else {**config, "retryCount": limit}
+
+
+def _backoffs(low: float | None, high: float | None) -> tuple[float, float]:
+    """The default of one gives way to the other where they would cross."""
+    if low is not None and high is not None:
+        return low, high
+    low = low or _LOW
+    if high is None:
+        return low, max(low, _HIGH)
+    return (min(low, high), high) if high else (low, low)

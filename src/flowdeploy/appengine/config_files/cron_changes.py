@@ -1,0 +1,176 @@
+"""What a cron.yaml, or an earlier state, changes about the jobs that are there.
+
+As with gcloud 528 no job is ever changed: one that is not as it should be is created
+anew, and the one that was there is deleted. Jobs have no names in a file; they are
+told apart by what they say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from flowdeploy.appengine.config_files.changes import (
+    CreateJob,
+    DeleteJob,
+    Difference,
+    JobChange,
+    PauseJob,
+    ReplaceJob,
+    ResumeJob,
+    called,
+)
+from flowdeploy.appengine.config_files.values import at, in_seconds
+
+Resource = Mapping[str, Any]
+
+# What Cloud Scheduler takes for a job that says nothing of retries (API reference).
+_NO_RETRIES = (5.0, 3600.0, 5, 0.0, 0)
+_KEPT = (
+    *("description", "schedule", "timeZone", "retryConfig", "attemptDeadline"),
+    *("appEngineHttpTarget", "httpTarget", "pubsubTarget"),
+)
+# Headers that Cloud Scheduler itself puts on a job's requests.
+_SERVERS_HEADERS = ("user-agent", "x-cloudscheduler", "x-appengine-", "x-google-")
+
+
+def for_file(wanted: Sequence[Resource], there: Iterable[Resource]) -> tuple[JobChange, ...]:
+    """What makes the jobs that are there (the API's Jobs) those of the file.
+
+    Jobs that the file does not list are deleted, as are the second and further ones
+    of equal jobs. A job that is paused stays so, as with gcloud.
+    """
+    _, missing, extra = _matched(wanted, there, _key)
+    return tuple(_changes(missing, extra))
+
+
+def restored(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[JobChange, ...]:
+    """What makes jobs as they are (``now``) jobs as they were (``before``), paused or not.
+
+    A job that was deleted comes back with all that it said, under a new name.
+    """
+    _, missing, extra = _matched(before, now, whole)
+    alike, missing, extra = _matched(missing, extra, _text)
+    states = (
+        (PauseJob if _paused(wanted) else ResumeJob)(str(actual["name"]), called(actual))
+        for wanted, actual in alike
+    )
+    return (*states, *_changes(missing, extra))
+
+
+def whole(job: Resource) -> Hashable:
+    """All that is restored of a job: two with the same are interchangeable."""
+    return _text(job), _paused(job)
+
+
+def _matched(
+    wanted: Iterable[Resource], there: Iterable[Resource], key: Callable[[Resource], Hashable]
+) -> tuple[list[tuple[Resource, Resource]], list[Resource], list[Resource]]:
+    """Pairs with an equal key, each used once; what is wanted further; what is left over."""
+    left: dict[Hashable, list[Resource]] = defaultdict(list)
+    for job in there:
+        left[key(job)].append(job)
+    pairs, missing = [], []
+    for job in wanted:
+        if left[key(job)]:
+            pairs.append((job, left[key(job)].pop()))
+        else:
+            missing.append(job)
+    return pairs, missing, [job for jobs in left.values() for job in jobs]
+
+
+def _changes(wanted: Iterable[Resource], there: Iterable[Resource]) -> Iterator[JobChange]:
+    """Those with the same path and target are told as one job that changes."""
+    pairs, missing, extra = _matched(wanted, there, lambda job: (called(job), _target(job)))
+    for job, actual in pairs:
+        yield ReplaceJob(
+            str(actual["name"]), _content(job), tuple(_differences(actual, job)), _paused(job)
+        )
+    for job in missing:
+        yield CreateJob(_content(job), _paused(job))
+    for actual in extra:
+        yield DeleteJob(str(actual["name"]), _content(actual))
+
+
+def _key(job: Resource) -> Hashable:
+    """All that a cron.yaml can say of a job."""
+    return (
+        *(job.get("schedule"), job.get("timeZone") or "UTC", called(job)),
+        *(job.get("description") or "", _target(job), _retries(job)),
+    )
+
+
+def _retries(job: Resource) -> Hashable:
+    config = job.get("retryConfig")
+    if not config:
+        return None
+    limits = (
+        in_seconds(config.get("minBackoffDuration")),
+        in_seconds(config.get("maxBackoffDuration")),
+        config.get("maxDoublings", 0),
+        in_seconds(config.get("maxRetryDuration")),
+        config.get("retryCount", 0),
+    )
+    return None if limits == _NO_RETRIES else limits
+
+
+def _target(job: Resource) -> str:
+    """The service, or what comes before the project in a host (``service.project.…``)."""
+    routing = at(job, "appEngineHttpTarget.appEngineRouting") or {}
+    if routing.get("service") or not routing.get("host"):
+        return str(routing.get("service") or "")
+    before, found, _ = routing["host"].partition(f".{job['name'].split('/')[1]}.")
+    return before if found else ""
+
+
+def _content(job: Resource) -> dict[str, Any]:
+    """A job as it can be created again: without what the server says of it."""
+    kept = {name: job[name] for name in _KEPT if job.get(name)}
+    if "appEngineHttpTarget" in kept:
+        kept["appEngineHttpTarget"] = _app_engine_target(job)
+    return {**kept, "legacyAppEngineCron": True}
+
+
+def _app_engine_target(job: Resource) -> dict[str, Any]:
+    target = job["appEngineHttpTarget"]
+    headers = {
+        name: value
+        for name, value in target.get("headers", {}).items()
+        if not name.lower().startswith(_SERVERS_HEADERS)
+    }
+    routing = target.get("appEngineRouting", {})
+    named = {key: value for key, value in routing.items() if value and key != "host"}
+    if not named and _target(job):
+        named = {"service": _target(job)}
+    whole = {**target, "headers": headers, "appEngineRouting": named}
+    return {name: value for name, value in whole.items() if value}
+
+
+def _text(job: Resource) -> str:
+    return json.dumps(_content(job), sort_keys=True)
+
+
+def _paused(job: Resource) -> bool:
+    return job.get("state") == "PAUSED"
+
+
+def _differences(actual: Resource, wanted: Resource) -> Iterator[Difference]:
+    plain = {"schedule": "", "timeZone": "UTC", "description": "none"}
+    for (field, default), name in zip(
+        plain.items(), ("schedule", "timezone", "description"), strict=True
+    ):
+        before, after = (str(job.get(field) or default) for job in (actual, wanted))
+        if before != after:
+            yield Difference(name, before, after)
+    if _retries(actual) != _retries(wanted):
+        yield Difference("retry_parameters", _retry_text(actual), _retry_text(wanted))
+
+
+def _retry_text(job: Resource) -> str:
+    limits = _retries(job)
+    if not isinstance(limits, tuple):
+        return "none"
+    low, high, doublings, age, count = limits
+    return f"{count} retries, {low:g}-{high:g} s, {doublings} doublings, age {age:g} s"

@@ -1,0 +1,75 @@
+"""What someone else has changed of a configuration, and taking a promotion back would undo.
+
+A promotion may be taken back in part already, and what it made is nobody else's: so what
+is there is compared with the state before it and with that after it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowdeploy.appengine.config_files import cron_changes, dispatch, queue_changes
+from flowdeploy.appengine.config_files.changes import LeaveQueue
+from flowdeploy.appengine.config_files.compare import Resources, Snapshot
+
+_Named = Callable[[Resources, Resources, Resources], tuple[str, ...]]
+
+
+def foreign(before: Snapshot, after: Snapshot, now: Snapshot) -> tuple[str, ...]:
+    """What ``restore(before, now)`` would undo that neither state has.
+
+    A line each, in the words of the change that was made. Queues that ``before`` lacks
+    are left alone by a restoration, whatever became of them. What either state does not
+    tell is not looked at. Raises ValueError where ``now`` lacks what both have.
+    """
+    parts: Mapping[str, _Named] = {"queues": _queues, "jobs": _jobs, "dispatch": _dispatch}
+    return tuple(
+        line for part, named in parts.items() for line in _in_part(part, named, before, after, now)
+    )
+
+
+def _in_part(part: str, named: _Named, *states: Snapshot) -> tuple[str, ...]:
+    before, after, now = (getattr(state, part) for state in states)
+    if before is None or after is None:
+        return ()
+    if now is None:
+        raise ValueError("the state to compare with has not been read")
+    return named(before, after, now)
+
+
+def _queues(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
+    old, new, there = ({each["name"]: each for each in state} for state in (before, after, now))
+    known = [name for name in new if name in old]
+    expected = [_expected(old[name], new[name], there.get(name)) for name in known]
+    made = queue_changes.restored([there[name] for name in known if name in there], expected)
+    return tuple(
+        f"queue {change.name}: delete" if isinstance(change, LeaveQueue) else str(change)
+        for change in made
+    )
+
+
+def _expected(
+    before: Mapping[str, Any], after: Mapping[str, Any], now: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """A queue as it was left, but for what is as before: its settings, its being paused."""
+    if now is None:
+        return after
+    settings = before if queue_changes.same_settings(before, now) else after
+    state = before if queue_changes.paused(before) == queue_changes.paused(now) else after
+    return {**settings, "state": state.get("state")}
+
+
+def _jobs(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
+    """Jobs may be of either state, and those of both are all there."""
+    of_key = {cron_changes.whole(job): job for job in (*before, *after, *now)}
+    old, new, there = (Counter(map(cron_changes.whole, jobs)) for jobs in (before, after, now))
+    expected = (there & (old | new)) | (old & new)
+    return tuple(map(str, cron_changes.restored(now, map(of_key.__getitem__, expected.elements()))))
+
+
+def _dispatch(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
+    """The rules are one list, of one state or of the other."""
+    found = dispatch.for_file(now, after)
+    return tuple(map(str, found)) if dispatch.for_file(now, before) else ()

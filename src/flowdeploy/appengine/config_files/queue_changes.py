@@ -1,0 +1,175 @@
+"""What a queue.yaml, or an earlier state, changes about the queues that are there.
+
+The decisions are those of gcloud 528, but for two: a queue that the file does not list
+is paused only on demand (gcloud always does), and a new queue with a rate of 0 is
+paused whatever its mode is called (gcloud does so at the next deploy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flowdeploy.appengine.config_files.changes import (
+    CreateQueue,
+    Difference,
+    LeaveQueue,
+    PauseQueue,
+    QueueChange,
+    ResumeQueue,
+    UpdateQueue,
+)
+from flowdeploy.appengine.config_files.queue_settings import (
+    CONCURRENT,
+    HIGH,
+    LOW,
+    PATHS,
+    PUSH_DEFAULTS,
+    RATE,
+    ROUTING,
+    name_of,
+    nested,
+    same,
+    setting,
+    shown,
+)
+from flowdeploy.appengine.config_files.queues import Queue, Queues
+
+# As gcloud sets them when it creates a queue; they cannot be changed later.
+_TTLS: Mapping[str, Any] = {"taskTtl": "315360000s", "tombstoneTtl": "777600s"}
+_STOPPED = ("PAUSED", "DISABLED")
+
+Resource = Mapping[str, Any]
+
+
+def for_file(
+    file: Queues, there: Iterable[Resource], *, prune: bool = False
+) -> tuple[QueueChange, ...]:
+    """What makes the queues that are there (the API's Queues) those of the file.
+
+    A listed queue that is paused is resumed, unless the file says
+    ``resume_paused_queues: false`` or its rate is 0; then it is paused. A target that
+    the file no longer has stays, as with gcloud. With ``prune`` unlisted queues are
+    paused, else named; `default` and those that are paused already are passed over.
+    """
+    existing = {_id(queue): queue for queue in there}
+    listed = {queue.name for queue in file.queues}
+    changes = [
+        change
+        for queue in file.queues
+        for change in _for_queue(queue, existing.get(queue.name), resume=file.resume)
+    ]
+    return (*changes, *_unlisted(existing, listed, prune=prune))
+
+
+def restored(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[QueueChange, ...]:
+    """What makes queues as they are (``now``) queues as they were (``before``).
+
+    Settings come back one by one, and whether a queue is paused. Queues that ``before``
+    lacks are named and left: a queue that was deleted could not be created again under
+    its name for a week, with its tasks lost.
+    """
+    existing, wanted = ({_id(queue): queue for queue in queues} for queues in (now, before))
+    changes = [
+        change
+        for name, queue in wanted.items()
+        for change in _for_resource(name, queue, existing.get(name))
+    ]
+    left = (LeaveQueue(name, "created since") for name in existing.keys() - wanted.keys())
+    return (*changes, *sorted(left, key=str))
+
+
+def _unlisted(
+    existing: Mapping[str, Resource], listed: set[str], *, prune: bool
+) -> Iterator[QueueChange]:
+    for name, queue in existing.items():
+        if name not in listed and name != "default" and not paused(queue):
+            why = "no longer listed"
+            yield PauseQueue(name, why) if prune else LeaveQueue(name, why)
+
+
+def _for_queue(queue: Queue, there: Resource | None, *, resume: bool) -> Iterator[QueueChange]:
+    if there is None:
+        yield _created(queue)
+        return
+    yield from _updated(queue.name, _differing(queue, there), there)
+    if queue.stopped and not paused(there):
+        yield PauseQueue(queue.name, "its rate is 0")
+    elif not queue.stopped and resume and paused(there):
+        yield ResumeQueue(queue.name)
+
+
+def _created(queue: Queue) -> CreateQueue:
+    settings = {**queue.settings, **_TTLS} | ({"type": "PULL"} if queue.pull else {})
+    return CreateQueue(queue.name, nested(settings), tuple(sorted(settings)), queue.stopped)
+
+
+def _differing(queue: Queue, there: Resource) -> dict[str, Any]:
+    """The settings to be sent; both ends of the back-off go together."""
+    changed = {
+        path
+        for path, value in queue.settings.items()
+        if not _kept(path, value) and not _is_there(path, value, there)
+    }
+    if changed & {LOW, HIGH}:
+        changed |= {LOW, HIGH}
+    return {path: queue.settings[path] for path in queue.settings if path in changed}
+
+
+def _kept(path: str, value: Any) -> bool:
+    """A rate of 0 is not sent: the queue is paused and keeps the rate that it has."""
+    return path == RATE and not value
+
+
+def _is_there(path: str, value: Any, there: Resource) -> bool:
+    actual = setting(there, path)
+    if path == ROUTING:
+        return bool(actual == value)
+    if actual is None and path != CONCURRENT:
+        actual = PUSH_DEFAULTS.get(path)
+    return same(path, actual, value)
+
+
+def _for_resource(name: str, wanted: Resource, there: Resource | None) -> Iterator[QueueChange]:
+    settings = {path: setting(wanted, path) for path in PATHS}
+    if there is None:
+        yield _recreated(name, settings, wanted)
+        return
+    differing = {p: v for p, v in settings.items() if not same(p, setting(there, p), v)}
+    yield from _updated(name, differing, there)
+    if paused(wanted) != paused(there):
+        yield PauseQueue(name) if paused(wanted) else ResumeQueue(name)
+
+
+def _recreated(name: str, settings: Mapping[str, Any], wanted: Resource) -> CreateQueue:
+    given = {path: value for path, value in settings.items() if value is not None}
+    given |= {path: wanted[path] for path in _TTLS if path in wanted}
+    given |= {"type": "PULL"} if wanted.get("type") == "PULL" else {}
+    return CreateQueue(name, nested(given), tuple(sorted(given)), paused(wanted))
+
+
+def _updated(name: str, settings: Mapping[str, Any], there: Resource) -> Iterator[UpdateQueue]:
+    if not settings:
+        return
+    mask = {*settings} | ({"type"} if there.get("type") == "PULL" else set())
+    body = nested(settings) | ({"type": "PULL"} if "type" in mask else {})
+    differences = (
+        Difference(name_of(path), shown(path, actual), shown(path, settings[path]))
+        for path in PATHS
+        if path in settings and not same(path, actual := setting(there, path), settings[path])
+    )
+    yield UpdateQueue(name, body, tuple(sorted(mask)), tuple(differences))
+
+
+def _id(queue: Resource) -> str:
+    return str(queue["name"].rpartition("/")[2])
+
+
+def same_settings(one: Resource, other: Resource) -> bool:
+    """Whether two queues differ at most in being paused."""
+    return all(same(path, setting(one, path), setting(other, path)) for path in PATHS)
+
+
+def paused(queue: Resource) -> bool:
+    """Whether a queue hands out no tasks."""
+    return queue.get("state") in _STOPPED

@@ -1,0 +1,129 @@
+"""A queue's settings: their paths in Cloud Tasks' Queue, their names in queue.yaml.
+
+Source: the reference of Cloud Tasks v2beta3 and what gcloud 528 sends for queue.yaml.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowdeploy.appengine.config_files.values import SECONDS, at, in_seconds
+from flowdeploy.appengine.forms.shapes import put
+
+RATE = "rateLimits.maxDispatchesPerSecond"
+BURST = "rateLimits.maxBurstSize"
+CONCURRENT = "rateLimits.maxConcurrentDispatches"
+ATTEMPTS = "retryConfig.maxAttempts"
+LOW = "retryConfig.minBackoff"
+HIGH = "retryConfig.maxBackoff"
+DOUBLINGS = "retryConfig.maxDoublings"
+AGE = "retryConfig.maxRetryDuration"
+ROUTING = "appEngineHttpQueue.appEngineRoutingOverride"
+LOGGED = "stackdriverLoggingConfig.samplingRatio"
+
+PULL_DEFAULTS: Mapping[str, Any] = {ATTEMPTS: -1}
+PUSH_DEFAULTS: Mapping[str, Any] = {
+    **PULL_DEFAULTS,
+    BURST: 5,
+    CONCURRENT: 1000,
+    LOW: "0.1s",
+    HIGH: "3600s",
+    DOUBLINGS: 16,
+    AGE: "0s",
+}
+_DURATIONS = frozenset({LOW, HIGH, AGE})
+
+
+def routing(queue: Mapping[str, Any]) -> dict[str, str]:
+    """The service and version that all tasks of a queue go to; ``{}`` where each says its own.
+
+    The API gives them as names, as a host (``version.service.project.…``), or as both.
+    """
+    override = at(queue, ROUTING) or {}
+    named = {key: override[key] for key in ("service", "version", "instance") if override.get(key)}
+    if named or not override.get("host"):
+        return named
+    project = queue["name"].split("/")[1]
+    before, found, _ = override["host"].partition(f".{project}.")
+    return target(before) if found else {}
+
+
+def target(text: str) -> dict[str, str]:
+    """``service`` or ``version.service``"""
+    version, _, service = text.rpartition(".")
+    return {"service": service} | ({"version": version} if version else {})
+
+
+def setting(queue: Mapping[str, Any], path: str) -> Any:
+    """A setting's value as it can be compared and sent again."""
+    return routing(queue) or None if path == ROUTING else at(queue, path)
+
+
+def same(path: str, one: Any, other: Any) -> bool:
+    """Whether two values mean the same; an unset one is what protobuf takes it for."""
+    if path in _DURATIONS:
+        one, other = in_seconds(one), in_seconds(other)
+    if path == ROUTING:
+        return bool((one or {}) == (other or {}))
+    return math.isclose(one or 0, other or 0, rel_tol=1e-9)
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by path as the message that they are; those that are None are left out."""
+    message: dict[str, Any] = {}
+    for path, value in settings.items():
+        put(message, path, value)
+    return message
+
+
+def name_of(path: str) -> str:
+    """What queue.yaml calls it."""
+    return _SHOWN[path][0]
+
+
+def shown(path: str, value: Any) -> str:
+    """A value as queue.yaml would have it."""
+    return "unset" if value is None and path != AGE else _SHOWN[path][1](value)
+
+
+def _rate(per_second: float) -> str:
+    """``0.0231481…`` → ``2000/d``: the first unit in which it is a whole number."""
+    for unit, length in SECONDS.items():
+        number = per_second * length
+        if round(number) and math.isclose(number, round(number), rel_tol=1e-6):
+            return f"{round(number)}/{unit}"
+    return f"{per_second:g}/s"
+
+
+def _retries(attempts: int) -> str:
+    return "unlimited" if attempts < 1 else str(attempts - 1)
+
+
+def _limit(length: str | None) -> str:
+    return _length(length) if length and in_seconds(length) else "unlimited"
+
+
+def _length(length: str) -> str:
+    return f"{in_seconds(length):g} s"
+
+
+def _target(override: Mapping[str, str]) -> str:
+    parts = (override.get(key) for key in ("instance", "version", "service"))
+    return ".".join(part for part in parts if part)
+
+
+_SHOWN: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+    RATE: ("rate", _rate),
+    BURST: ("bucket_size", str),
+    CONCURRENT: ("max_concurrent_requests", str),
+    ATTEMPTS: ("task_retry_limit", _retries),
+    LOW: ("min_backoff_seconds", _length),
+    HIGH: ("max_backoff_seconds", _length),
+    DOUBLINGS: ("max_doublings", str),
+    AGE: ("task_age_limit", _limit),
+    ROUTING: ("target", _target),
+    LOGGED: ("logged share of tasks", str),
+}
+PATHS = tuple(_SHOWN)

@@ -1,0 +1,215 @@
+"""queue.yaml: task queues as Cloud Tasks v2beta3 takes them.
+
+The keys are those of the queue.yaml reference, what is sent that of gcloud 528:
+defaults are written out, and ``total_storage_limit`` and ``acl`` have no setting there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowdeploy.appengine.config_files.queue_settings import (
+    AGE,
+    ATTEMPTS,
+    BURST,
+    CONCURRENT,
+    DOUBLINGS,
+    HIGH,
+    LOW,
+    PULL_DEFAULTS,
+    PUSH_DEFAULTS,
+    RATE,
+    ROUTING,
+    target,
+)
+from flowdeploy.appengine.config_files.values import (
+    APPLICATION,
+    SECONDS,
+    age,
+    count,
+    duration,
+    seconds,
+)
+from flowdeploy.appengine.forms.place import Place, Wrong
+from flowdeploy.appengine.forms.shapes import Key, Read, block, choice, list_of, pattern, text
+
+_MOST = 500  # a second, and tasks in a bucket
+_RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?)/([smhd])", re.ASCII)
+_PUSH_ONLY = ("rate", "bucketSize", "maxConcurrentRequests", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """``settings``: path in the API's Queue → value, all that the file decides."""
+
+    name: str
+    pull: bool
+    settings: Mapping[str, Any]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it hands out no tasks: a push queue with a rate of 0."""
+        return not self.pull and not self.settings.get(RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """``resume``: whether listed queues that are paused are to run again."""
+
+    queues: tuple[Queue, ...]
+    resume: bool = True
+
+
+def _rate(value: Any, place: Place) -> float:
+    """Tasks a second, rounded as gcloud does. gcloud itself fails on a plain ``0``."""
+    found = _RATE.fullmatch(text(value, place))
+    if not found:
+        raise Wrong("a rate such as 5/s, 2000/d or 0/s")
+    per_second = round(float(found[1]) / SECONDS[found[2]], 9)
+    if per_second > _MOST:
+        raise Wrong(f"at most {_MOST}/s")
+    return per_second
+
+
+def _resume(value: Any, _place: Place) -> bool:
+    if str(value) not in ("True", "False"):
+        raise Wrong("true or false")
+    return str(value) == "True"
+
+
+def _unsent(read: Read) -> Read:
+    def read_and_drop(value: Any, place: Place) -> None:
+        read(value, place)
+        place.note("is not sent: Cloud Tasks has no such setting")
+
+    return read_and_drop
+
+
+_RETRY = block(
+    {
+        "task_retry_limit": Key(count(0)),
+        "task_age_limit": Key(age),
+        "min_backoff_seconds": Key(seconds),
+        "max_backoff_seconds": Key(seconds),
+        "max_doublings": Key(count(0)),
+    },
+    "retry_parameters",
+)
+_NAME = pattern("[A-Za-z0-9-]{1,100}", "up to 100 letters, digits and -")
+_ACL = block({"user_email": Key(text), "writer_email": Key(text)}, "acl")
+_STORAGE = pattern(r"[0-9]+(?:\.[0-9]*)?[BKMGT]?", "a size such as 100M")
+_QUEUE = block(
+    {
+        "name": Key(_NAME, required=True),
+        "rate": Key(_rate),
+        "mode": Key(choice("push", "pull")),
+        "bucket_size": Key(count(0, _MOST)),
+        "max_concurrent_requests": Key(count(0)),
+        "retry_parameters": Key(_RETRY),
+        "acl": Key(_unsent(list_of(_ACL))),
+        "target": Key(
+            pattern(
+                r"(?:(?!-)[a-z0-9-]{1,100}\.)?(?!-)[a-z0-9-]{1,63}",
+                "a service, or version.service",
+            )
+        ),
+    },
+    "a queue",
+)
+
+
+def _queue(value: Any, place: Place) -> Queue | None:
+    given: dict[str, Any] = _QUEUE(value, place)
+    if given.get("mode") == "pull":
+        _check_pull(given, place)
+    elif value.get("rate") is None:
+        place.problem("has no rate; add one such as 5/s")
+    _check_backoffs(given.get("retryParameters", {}), place / "retry_parameters")
+    pull = given.get("mode") == "pull"
+    made = _pull_settings(given) if pull else _push_settings(given)
+    return Queue(given.get("name", ""), pull, made)
+
+
+def _check_pull(given: Mapping[str, Any], place: Place) -> None:
+    """A pull queue has no settings but how often a task may be leased."""
+    retry = given.get("retryParameters", {})
+    wrong = [name for name in _PUSH_ONLY if name in given]
+    wrong += [name for name in retry if name != "taskRetryLimit"]
+    for name in wrong:
+        place.problem(f"has {_snake(name)}, which a pull queue cannot have; remove it")
+
+
+def _check_backoffs(retry: Mapping[str, Any], place: Place) -> None:
+    low, high = retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds")
+    if low is not None and high is not None and high < low:
+        place.problem("has a min_backoff_seconds above max_backoff_seconds; swap them")
+
+
+def _pull_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {**PULL_DEFAULTS, **_attempts(given.get("retryParameters", {}))}
+
+
+def _push_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is 0 in the file is at its default, but for the retry limit and the rate."""
+    retry = given.get("retryParameters", {})
+    low, high = _backoffs(retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds"))
+    concurrent, limit = given.get("maxConcurrentRequests"), retry.get("taskAgeLimit")
+    written = {
+        BURST: given.get("bucketSize"),
+        CONCURRENT: concurrent and min(5000, max(1, concurrent)),
+        DOUBLINGS: retry.get("maxDoublings"),
+        AGE: limit and duration(limit),
+        ROUTING: target(given["target"]) if "target" in given else None,
+    }
+    return {
+        **PUSH_DEFAULTS,
+        **{path: value for path, value in written.items() if value},
+        **_attempts(retry),
+        LOW: duration(low),
+        HIGH: duration(high),
+        RATE: given.get("rate", 0.0),
+    }
+
+
+def _attempts(retry: Mapping[str, Any]) -> dict[str, int]:
+    """A limit of retries counts the first attempt not; the API does."""
+    limit = retry.get("taskRetryLimit")
+    return {} if limit is None else {ATTEMPTS: limit + 1}
+
+
+def _backoffs(low: float | None, high: float | None) -> tuple[float, float]:
+    """The default of one gives way to the other where they would cross."""
+    lowest, highest = low or 0.1, high or 3600.0
+    if lowest <= highest:
+        return lowest, highest
+    return (lowest, lowest) if low else (highest, highest)
+
+
+def _snake(name: str) -> str:
+    return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name)
+
+
+_FILE = block(
+    {
+        "application": APPLICATION,
+        "total_storage_limit": Key(_unsent(_STORAGE)),
+        "resume_paused_queues": Key(_resume),
+        "queue": Key(list_of(_queue)),
+    },
+    "queue.yaml",
+)
+
+
+def queues(values: Mapping[str, Any], place: Place) -> Queues:
+    """The file's values as data; problems go to the place."""
+    given = _FILE(values, place)
+    seen: dict[str, Queue] = {}
+    for index, queue in enumerate(given.get("queue", [])):
+        if queue and queue.name in seen:
+            (place / "queue" / index).problem(f"is a second queue {queue.name}; keep one")
+        elif queue and queue.name:
+            seen[queue.name] = queue
+    return Queues(tuple(seen.values()), given.get("resumePausedQueues", True))

@@ -1,0 +1,76 @@
+"""Values that several of the files share, read as gcloud 528 reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flowdeploy.appengine.forms.place import Place, Wrong
+from flowdeploy.appengine.forms.shapes import INT32, Key, Read, number, refused, text, whole
+
+SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
+
+# gcloud takes the project from its own options and refuses it in a file.
+APPLICATION = Key(refused("cannot be set here: the instance says it; remove it"))
+
+_AGE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?|\.[0-9]{1,15})([smhd])", re.ASCII)
+
+
+def count(low: int, high: int = INT32) -> Read:
+    """A whole number, which may be written 5.0 as generated files do."""
+    read = whole(low, high)
+
+    def read_count(value: Any, place: Place) -> int:
+        is_whole = isinstance(value, float) and value.is_integer()
+        return int(read(int(value) if is_whole else value, place))
+
+    return read_count
+
+
+def seconds(value: Any, place: Place) -> float:
+    """A number of seconds, not negative."""
+    found = float(number(value, place))
+    if not 0 <= found <= LONGEST:
+        raise Wrong("a number of seconds, not negative")
+    return found
+
+
+def age(value: Any, _place: Place) -> int:
+    """``2.5h`` and the like in whole seconds, at least one; a unit is needed."""
+    found = _AGE.fullmatch(value) if isinstance(value, str) else None
+    total = int(float(found[1]) * SECONDS[found[2]]) if found else 0
+    if not 1 <= total <= LONGEST:
+        raise Wrong("a time of a second or more with its unit, such as 90s, 10m, 2.5h or 1d")
+    return total
+
+
+def words(longest: int) -> Read:
+    """Any single value as one line of text."""
+
+    def read(value: Any, place: Place) -> str:
+        found = text(value, place)
+        if len(found) > longest or "\n" in found:
+            raise Wrong(f"one line of at most {longest} characters")
+        return found
+
+    return read
+
+
+def duration(length: float) -> str:
+    """Seconds as protobuf's JSON has them: ``10s``, ``0.1s``."""
+    return f"{round(length, 8):.8f}".rstrip("0").rstrip(".") + "s"
+
+
+def in_seconds(length: str | None) -> float:
+    """What ``duration`` wrote; an unset one is 0."""
+    return float(length.removesuffix("s")) if length else 0.0
+
+
+def at(message: Mapping[str, Any], path: str) -> Any:
+    """The field of a message at a path with dots; None where there is none."""
+    found: Any = message
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found

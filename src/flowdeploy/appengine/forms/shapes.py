@@ -1,0 +1,250 @@
+"""What a value of app.yaml may look like, and what the API is sent for it.
+
+A ``Read`` takes the value as YAML gives it and returns it as the Version's JSON
+has it; None means that nothing is sent. It raises Wrong, or reports to its place
+and goes on, so that one reading finds everything. The conversions are those of
+gcloud 528 (``appengine/api/appinfo`` and ``appengine/admin/tools/conversion``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flowdeploy.appengine.forms.expressions import compiled
+from flowdeploy.appengine.forms.place import Place, Wrong, shown
+
+Read = Callable[[Any, Place], Any]
+
+INT32 = 2**31 - 1
+NOT_CARRIED = "cannot be sent: Google's client library has no field for it; remove it"
+_LISTED = 12  # keys that a message lists; more are no help
+_SCALARS = (str, int, float, date)
+_TRUE = ("true", "yes", "on", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a block, and where its value goes.
+
+    ``name`` is the field of the API, dots for messages inside, where it is not
+    simply the key in lowerCamel. A ``default`` is read where the key is absent.
+    """
+
+    read: Read
+    name: str = ""
+    required: bool = False
+    nullable: bool = True
+    default: Any = None
+
+
+def text(value: Any, _place: Place) -> str:
+    """Any single value, as text: numbers and booleans as Python writes them."""
+    if not isinstance(value, _SCALARS):
+        raise Wrong("a text")
+    if any("\ud800" <= character <= "\udfff" for character in str(value)):
+        raise Wrong("a text without halves of surrogate pairs")
+    return str(value)
+
+
+def pattern(regex: str, wanted: str) -> Read:
+    """A text that matches as a whole."""
+    allowed = re.compile(regex, re.ASCII)
+
+    def read(value: Any, place: Place) -> str:
+        if not allowed.fullmatch(text(value, place)):
+            raise Wrong(wanted)
+        return str(value)
+
+    return read
+
+
+def choice(*words: str, prefix: str = "", unsent: str | None = None) -> Read:
+    """One of some words, as an enum's value if there is a prefix."""
+
+    def read(value: Any, place: Place) -> str | None:
+        word = text(value, place)
+        if word not in words:
+            raise Wrong(f"one of {', '.join(words)}")
+        sent = f"{prefix}_{word.upper()}" if prefix else word
+        return None if word == unsent else sent
+
+    return read
+
+
+def switch(value: Any, _place: Place) -> bool:
+    """A boolean, or a number. gcloud takes any text for true, a quoted "false" too."""
+    if isinstance(value, bool | int | float) or str(value).lower() in _TRUE:
+        return bool(value)
+    raise Wrong("true or false, without quotes")
+
+
+def whole(low: int, high: int = INT32) -> Read:
+    """A whole number; digits in quotes are one too."""
+
+    def read(value: Any, place: Place) -> int:
+        number = text(value, place)
+        if not re.fullmatch(r"-?[0-9]{1,19}", number) or not low <= int(number) <= high:
+            raise Wrong(f"a whole number from {low} to {high}" if low >= 0 else "a whole number")
+        return int(number)
+
+    return read
+
+
+def number(value: Any, place: Place) -> float:
+    try:
+        found = float(text(value, place))
+    except ValueError:
+        found = math.nan
+    if isinstance(value, bool) or not math.isfinite(found):
+        raise Wrong("a number, such as 0.6")
+    return found
+
+
+def whole_or_automatic(value: Any, place: Place) -> int:
+    """A number of instances; ``automatic`` is sent as 0."""
+    if value == "automatic":
+        return 0
+    try:
+        return int(whole(0)(value, place))
+    except Wrong as wrong:
+        raise Wrong(f"{wrong}, or automatic") from None
+
+
+def regex(value: Any, place: Place) -> str:
+    """A regular expression, or a list of them of which any may match."""
+    parts = value if isinstance(value, list) else [value]
+    joined = "|".join(re.sub(r"[\r\n]", "", text(part, place)) for part in parts)
+    try:
+        compiled(joined)
+    except (re.error, OverflowError) as error:
+        raise Wrong(f"a regular expression ({error})") from None
+    return joined
+
+
+def text_map(key: str = r"[a-zA-Z_][a-zA-Z0-9_]*") -> Read:
+    """Names and texts, such as environment variables. Values never get into a message."""
+    allowed = re.compile(key, re.ASCII)
+
+    def read(value: Any, place: Place) -> dict[str, str]:
+        return {
+            name: _map_value(inner, place / name)
+            for name, inner in _mapping(value).items()
+            if _map_name(name, allowed, place)
+        }
+
+    return read
+
+
+def _map_name(name: str, allowed: re.Pattern[str], place: Place) -> bool:
+    good = bool(allowed.fullmatch(name))
+    if not good:
+        (place / name).problem("is no name; write letters, digits and _, not a digit first")
+    return good
+
+
+def _map_value(value: Any, place: Place) -> str:
+    if value is None:
+        place.note('has no value and is sent as the text None; write "" for an empty text')
+        return "None"
+    try:
+        return text(value, place)
+    except Wrong as wrong:
+        place.problem(f"is not a single value; write {wrong}")
+        return ""
+
+
+def refused(why: str) -> Read:
+    """A key that is known and cannot be used; the reason ends a sentence."""
+
+    def read(_value: Any, place: Place) -> None:
+        place.problem(why)
+
+    return read
+
+
+def list_of(read: Read, at_most: int | None = None) -> Read:
+    def read_all(value: Any, place: Place) -> list[Any]:
+        if not isinstance(value, list):
+            raise Wrong("a list, each item on a line with - before it")
+        if at_most is not None and len(value) > at_most:
+            place.problem(f"has {len(value)} items; at most {at_most} are allowed")
+        return [guarded(read, item, place / at) for at, item in enumerate(value)]
+
+    return read_all
+
+
+def block(keys: Mapping[str, Key], kind: str) -> Read:
+    """A mapping with known keys; ``kind`` is its name in messages."""
+
+    def read(value: Any, place: Place) -> dict[str, Any]:
+        given = _mapping(value)
+        for name in given.keys() - keys.keys():
+            (place / name).problem(no_key(name, keys.keys() - given.keys(), kind))
+        sent: dict[str, Any] = {}
+        for name, key in keys.items():
+            put(sent, key.name or camel(name), entry(given, name, key, place))
+        return sent
+
+    return read
+
+
+def no_key(name: str, keys: Iterable[str], kind: str) -> str:
+    """What to say of an unknown key, with the known one that it may be meant for."""
+    known = sorted(keys)
+    close = difflib.get_close_matches(name, known, 1)
+    if close:
+        return f"is no key of {kind}; write {close[0]}"
+    if len(known) > _LISTED:
+        return f"is no key of {kind}; remove it"
+    return f"is no key of {kind}; its other keys are {', '.join(known)}"
+
+
+def entry(given: Mapping[str, Any], name: str, key: Key, place: Place) -> Any:
+    """What is sent for one key of a mapping, which need not be there."""
+    inside = place / name
+    value = given.get(name)
+    if value is None and name in given and not key.nullable:
+        inside.problem("is empty; give it a value or remove it")
+    elif value is None and key.required:
+        place.problem(f"has no {name}; add it" if place.path else f"{name} is missing; add it")
+    value = key.default if value is None else value
+    return None if value is None else guarded(key.read, value, inside)
+
+
+def guarded(read: Read, value: Any, place: Place) -> Any:
+    """Read, turning Wrong into a problem of the place."""
+    try:
+        return read(value, place)
+    except Wrong as wrong:
+        place.problem(f"cannot be {shown(value)}; write {wrong}")
+        return None
+
+
+def put(message: dict[str, Any], name: str, value: Any) -> None:
+    """Set a field; dots in its name open messages, and maps are merged into what is there."""
+    if value is None:
+        return
+    outer, _, inner = name.partition(".")
+    if inner:
+        put(message.setdefault(outer, {}), inner, value)
+    elif isinstance(value, dict):
+        message[outer] = {**message.get(outer, {}), **value}
+    else:
+        message[outer] = value
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise Wrong("a block of `key: value` lines")
+    return {str(name): inner for name, inner in value.items()}

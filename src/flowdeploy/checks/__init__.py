@@ -1,0 +1,1 @@
+"""What was observed of instances → findings that speak against a change. Pure."""

@@ -1,0 +1,128 @@
+"""Records on this machine alone: files in a folder, for `records: local`.
+
+A file's generation is its time of modification in nanoseconds, which every write
+moves on by at least one; so a file holds the object's bytes and nothing else.
+Reads take no lock: a file is replaced whole, by renaming.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowdeploy.errors import ServiceError
+from flowdeploy.records.store import Stored
+
+LOCK = ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStore:
+    """An ``ObjectStore`` (see `flowdeploy.records.store`) for any number of processes.
+
+    What is written survives a crash of the machine: file and folders are synced.
+    """
+
+    root: Path
+
+    def read(self, name: str) -> Stored | None:
+        with self._told():
+            try:
+                with (self.root / name).open("rb") as file:
+                    written = os.fstat(file.fileno()).st_mtime_ns
+                    return Stored(file.read(), written, max(0.0, time.time() - written / 1e9))
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, content: bytes, generation: int) -> int | None:
+        path = self.root / name
+        with self._told(), self._locked():
+            if _generation(path) != generation:
+                return None
+            self._make_folder(path.parent)
+            written = max(time.time_ns(), generation + 1)
+            _replace(path, content, written)
+            _sync(path.parent)
+            return written
+
+    def delete(self, name: str, generation: int) -> None:
+        path = self.root / name
+        with self._told(), self._locked():
+            if _generation(path) == generation:
+                path.unlink(missing_ok=True)
+
+    def children(self, prefix: str) -> tuple[str, ...]:
+        with self._told():
+            try:
+                found = [path for path in (self.root / prefix).iterdir() if _is_kept(path)]
+            except FileNotFoundError:
+                return ()
+            return tuple(sorted(f"{prefix}{path.name}{'/' * path.is_dir()}" for path in found))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            where = error.filename or self.root  # a full disk names no file
+            raise ServiceError(
+                "RECORDS",
+                f"the records in {where} cannot be used: {error.strerror}",
+                hint="FLOWDEPLOY_HOME names a folder that can be written to.",
+            ) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / LOCK).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _make_folder(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        while folder != self.root:
+            folder = folder.parent
+            _sync(folder)
+
+
+def _generation(path: Path) -> int:
+    """0 where there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether this is an object, or a folder with one: no lock, and nothing half written."""
+    if path.is_dir():
+        return any(_is_kept(child) for child in path.iterdir())
+    return not path.name.startswith(LOCK)
+
+
+def _replace(path: Path, content: bytes, written: int) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=LOCK, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.utime(file.fileno(), ns=(written, written))
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def _sync(folder: Path) -> None:
+    """A rename outlives a crash once its folder is on the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

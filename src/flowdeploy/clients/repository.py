@@ -1,0 +1,64 @@
+"""A Maven repository and the files that go there, named without loading an HTTP client."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from flowdeploy.maven.checksums import Checksums
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A Maven repository that takes PUT with basic authentication, and who we are there.
+
+    ``api`` is the address below which Clojars answers ``<group>/<artifact>``; it is
+    None for every other repository. Where it is set, the rules of Clojars hold.
+    """
+
+    url: str
+    api: str | None = None
+    user: str = ""
+    token: str = field(default="", repr=False)
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User name and token, without the white space that comes with pasting."""
+        return self.user.strip(), self.token.strip()
+
+    def address(self, path: str) -> str:
+        return f"{self.url.rstrip('/')}/{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a version: its path in the repository and its bytes, or where they are."""
+
+    path: str
+    content: Path | bytes
+    checksums: Checksums
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.checksums.size:,} bytes)"
+
+    @classmethod
+    def of(cls, path: str, content: bytes) -> File:
+        return cls(path, content, Checksums.of([content]))
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    def open(self) -> BinaryIO:
+        if isinstance(self.content, Path):
+            return self.content.open("rb")
+        return io.BytesIO(self.content)
+
+
+def checksum_files(path: str, checksums: Checksums) -> tuple[File, ...]:
+    """The files that go beside the file with these checksums."""
+    return tuple(File.of(path + suffix, digest) for suffix, digest in checksums.files())

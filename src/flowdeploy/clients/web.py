@@ -1,0 +1,86 @@
+"""Pages of the applications, asked for as anybody may ask: without credentials or cookies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urlsplit
+
+import requests
+from requests import PreparedRequest
+from urllib3.util import Timeout
+
+from flowdeploy.clients.api import pool_connections, service_error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``status`` is HTTP's, or None where there was no answer; ``words`` say what happened.
+
+    ``location`` is where a redirect leads, without its query.
+    """
+
+    status: int | None
+    words: str
+    location: str | None = None
+
+    @property
+    def is_well(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Web:
+    """``root`` is where all pages are asked for, by their host's name; None: at their hosts.
+
+    May be used from any thread.
+    """
+
+    def __init__(self, root: str | None, connections: int) -> None:
+        self._root = root
+        self._session = requests.Session()
+        self._session.auth = _nobody
+        # A cookie would keep us at the version that answered first.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        pool_connections(self._session, connections)
+
+    def ask(self, url: str, timeout: float) -> Answer:
+        """The head of the page's answer, within so many seconds. No redirect is followed."""
+        address, headers = self._addressed(url)
+        try:
+            with self._session.get(
+                address,
+                headers=headers,
+                timeout=Timeout(total=timeout),  # type: ignore[arg-type]  # which it takes
+                allow_redirects=False,
+                stream=True,  # the body stays where it is
+            ) as response:
+                return _answer(response)
+        except requests.RequestException as failure:
+            return Answer(None, service_error(failure).message)
+
+    def _addressed(self, url: str) -> tuple[str, dict[str, str]]:
+        if self._root is None:
+            return url, {}
+        parts = urlsplit(url)
+        path = parts._replace(scheme="", netloc="").geturl()
+        return f"{self._root}{path}", {"Host": parts.netloc}
+
+
+def _nobody(request: PreparedRequest) -> PreparedRequest:
+    """Keeps requests from looking for a password in the user's .netrc."""
+    return request
+
+
+def _answer(response: requests.Response) -> Answer:
+    words = f"{response.status_code} {response.reason or _phrase(response.status_code)}".strip()
+    location = response.headers.get("Location", "").partition("?")[0] or None
+    return Answer(response.status_code, words, location if response.is_redirect else None)
+
+
+def _phrase(status: int) -> str:
+    """HTTP/2 and some servers send no reason."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,275 @@
+"""The plans of refs and commands: who is worked on in which stages, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from flowdeploy.errors import Refused, UsageError
+from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
+from flowdeploy.planning.plan import (
+    ROLLBACK,
+    Build,
+    Configure,
+    Deploy,
+    Gradual,
+    Phase,
+    Plan,
+    Promote,
+    Publish,
+    Skipped,
+    Stage,
+    Step,
+    Traffic,
+    Verify,
+)
+from flowdeploy.planning.refs import Commit, Kind, Ref, commit_version, library_version
+from flowdeploy.planning.traffic import Split
+from flowdeploy.planning.urls import dark_label
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a plan is about: the fleet, and which of its production instances, how fast.
+
+    ``publishes`` is whether there is a library; ``library`` is its
+    ``group:artifact`` where the pom is there to be read before the build.
+    """
+
+    fleet: Fleet
+    only: tuple[str, ...] = ()
+    waves: tuple[Wave, ...] = ()
+    publishes: bool = False
+    library: str | None = None
+
+
+def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
+    """The pipeline of a ref, built from ``commit``.
+
+    Raises UsageError for ``only`` that names no production instance to work on,
+    and for a version that could not be reached on some instance.
+    """
+    if ref.kind is Kind.PROMOTE:
+        return _plan_promote_ref(ref, scope)
+    version = ref.version or (commit_version(commit) if commit else None)
+    library = library_version(ref, commit) if commit else None
+    uat, uat_skipped = _uat(ref.kind, scope.fleet)
+    production, skipped = _production(scope) if ref.kind is Kind.RELEASE else ((), ())
+    stages = (
+        Stage("build", (Build(),)),
+        *_publish_stage(ref.kind, scope, library),
+        *_deploy_stage("uat", uat, version, Traffic.LIVE),
+        *_deploy_stage("production", production, version, Traffic.DARK),
+    )
+    skipped = uat_skipped + skipped
+    configs = None if uat or production else ()
+    return _reachable(Plan(ref.full, ref.kind, version, stages, library, skipped, configs))
+
+
+def plan_promotion(
+    version: str, names: Sequence[str], scope: Scope, gradual: Gradual | None = None
+) -> Plan:
+    """``promote VERSION all`` or ``promote VERSION INSTANCE…``; also how one goes back further.
+
+    Raises UsageError for unknown or skipped instances.
+    """
+    instances, skipped = named(names, scope)
+    stages = _promotion_stages(version, instances, scope, gradual)
+    return Plan(None, "promote", version, stages, skipped=skipped, configs=None)
+
+
+def named(names: Sequence[str], scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The instances that a command names, and those that it leaves out.
+
+    ``all`` is every production instance that is not skipped. Raises UsageError
+    for unknown or skipped instances.
+    """
+    if "all" in names:
+        if len(names) > 1:
+            raise UsageError("`all` stands alone: it is every production instance")
+        return _production(scope)
+    instances = scope.fleet.select(names)
+    _refuse_skipped(instances)
+    return instances, ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What a rollback gives an instance ``back``, provided that it serves what ``run`` left it.
+
+    A run that moved the traffic in several steps may have ended at any of them.
+    ``configured`` are the runs that changed the instance's configuration since, the
+    oldest first, by phase.
+    """
+
+    instance: Instance
+    back: Split
+    left: tuple[Split, ...]
+    run: str
+    configured: Mapping[Phase, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Traffic between the parts of the configuration that came before and after it."""
+        before, after = (
+            [Configure(self.instance, phase, undoes=runs)]
+            if (runs := self.configured.get(phase))
+            else []
+            for phase in (Phase.BEFORE_TRAFFIC, Phase.AFTER_TRAFFIC)
+        )
+        return (*before, Promote(self.instance, self.back, undoes=self.run), *after)
+
+
+def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> Plan:
+    """Every instance gets its own split back, all of them at once: a rollback knows no waves.
+
+    Raises Refused where there is nothing to undo.
+    """
+    if not undos:
+        raise Refused(
+            "there is nothing to roll back",
+            details=[f"{each.instance}: {each.reason}" for each in skipped],
+            hint="`flowdeploy history` lists the runs on record; `flowdeploy promote VERSION"
+            " INSTANCE` gives an instance a version that no run has replaced.",
+        )
+    steps = {undo.instance.id: undo.steps for undo in undos}
+    uat, production = _by_role(tuple(undo.instance for undo in undos))
+    stages = (
+        Stage("verify", tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)),
+        *(
+            Stage(name, tuple(step for instance in group for step in steps[instance.id]))
+            for name, group in (("uat", uat), ("production", production))
+            if group
+        ),
+    )
+    versions = {undo.back.only for undo in undos}
+    return Plan(
+        None, ROLLBACK, versions.pop() if len(versions) == 1 else None, stages, skipped=skipped
+    )
+
+
+def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
+    """``deploy VERSION INSTANCE…``: dark, to the instances named, out of the release record.
+
+    Raises UsageError for unknown or skipped instances, and for a version that
+    could not be reached on one of them.
+    """
+    instances = scope.fleet.select(names)
+    _refuse_skipped(instances)
+    uat, production = _by_role(instances)
+    stages = (
+        *_deploy_stage("uat", uat, version, Traffic.DARK),
+        *_deploy_stage("production", production, version, Traffic.DARK),
+    )
+    return _reachable(Plan(None, "deploy", version, stages, configs=None))
+
+
+def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
+    assert ref.version is not None  # noqa: S101  (parse_ref gives every promote tag its version)
+    instances, skipped = _production(scope)
+    stages = _promotion_stages(ref.version, instances, scope)
+    return Plan(ref.full, ref.kind, ref.version, stages, skipped=skipped, configs=None)
+
+
+def _promotion_stages(
+    version: str,
+    instances: tuple[Instance, ...],
+    scope: Scope,
+    gradual: Gradual | None = None,
+) -> tuple[Stage, ...]:
+    if not instances:
+        raise UsageError(
+            "there is no instance to promote",
+            hint="Name instances, or `all` for every production instance that is not skipped.",
+        )
+    to = Split.all_to(version)
+    uat, production = _by_role(instances)
+    waves = [(Wave("uat"), uat), *_waves(production, scope.waves)]
+    return (
+        Stage("verify", tuple(Verify(i, to) for i in instances)),
+        *(
+            Stage(wave.name, tuple(Promote(i, to, gradual) for i in group), wave.max, wave.pause)
+            for wave, group in waves
+            if group
+        ),
+    )
+
+
+def _by_role(
+    instances: tuple[Instance, ...],
+) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
+    """Those of UAT, and those of production."""
+    uat = tuple(i for i in instances if i.role is not Role.PRODUCTION)
+    return uat, tuple(i for i in instances if i.role is Role.PRODUCTION)
+
+
+def _waves(
+    instances: tuple[Instance, ...], waves: tuple[Wave, ...]
+) -> list[tuple[Wave, tuple[Instance, ...]]]:
+    """The waves by their stages' names, with their instances; those without a wave come last."""
+    found = [
+        (
+            replace(wave, name=f"production:{wave.name}"),
+            tuple(i for i in instances if i.wave == wave.name),
+        )
+        for wave in waves
+    ]
+    names = {wave.name for wave in waves}
+    return [*found, (Wave("production"), tuple(i for i in instances if i.wave not in names))]
+
+
+def _publish_stage(kind: Kind, scope: Scope, version: str | None) -> tuple[Stage, ...]:
+    if kind is Kind.PULL_REQUEST or not scope.publishes:
+        return ()
+    return (Stage("publish", (Publish(scope.library, version),)),)
+
+
+def _deploy_stage(
+    name: str, instances: tuple[Instance, ...], version: str | None, traffic: Traffic
+) -> tuple[Stage, ...]:
+    steps = tuple(Deploy(i, version, traffic) for i in instances)
+    return (Stage(name, steps),) if steps else ()
+
+
+def _uat(kind: Kind, fleet: Fleet) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The UAT instance that a pipeline goes through, or why it goes through none."""
+    role = {Kind.TRUNK: Role.UAT2, Kind.RELEASE: Role.UAT1}.get(kind)
+    candidates = tuple(i for i in fleet.instances if i.role is role)
+    return _divided(candidates, candidates)
+
+
+def _production(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The production instances to work on, and those left out with their reasons."""
+    chosen = scope.fleet.select(scope.only) if scope.only else scope.fleet.production
+    if scope.only:
+        _refuse_skipped(chosen)
+        if others := [i.id for i in chosen if i.role is not Role.PRODUCTION]:
+            raise UsageError(f"--only narrows production, and these are not: {', '.join(others)}")
+    return _divided(chosen, scope.fleet.production)
+
+
+def _divided(
+    chosen: tuple[Instance, ...], candidates: tuple[Instance, ...]
+) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+    """The chosen instances to work on, and the candidates left out with their reasons."""
+    working = tuple(i for i in chosen if not i.skip)
+    skipped = (Skipped(i.id, i.skip or "not in --only") for i in candidates if i not in working)
+    return working, tuple(skipped)
+
+
+def _refuse_skipped(instances: Sequence[Instance]) -> None:
+    if skipped := [i for i in instances if i.skip]:
+        raise UsageError(
+            "asked for by name, but skipped by the configuration",
+            details=[f"{i.id}: {i.skip}" for i in skipped],
+            hint="Take `skip` out of the configuration, or the instance out of the command.",
+        )
+
+
+def _reachable(plan: Plan) -> Plan:
+    """``plan``, once every version in it has a host name that DNS can carry."""
+    for stage in plan.stages:
+        for step in stage.steps:
+            if isinstance(step, Deploy) and step.version:
+                dark_label(step.version, step.instance.service, step.instance.project)
+    return plan

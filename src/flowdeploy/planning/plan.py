@@ -1,0 +1,176 @@
+"""What a run will do, as frozen data: a dry run prints it, the rollout executes it.
+
+A plan is stages in order; a stage is steps. Within a stage the instances run
+side by side, and the steps of one instance in the order listed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.traffic import Split
+from flowdeploy.units import ALL, Portion
+
+ROLLBACK = "rollback"  # the kind of a plan that gives instances back what they served
+
+
+class Traffic(StrEnum):
+    LIVE = "live"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Run the configured build and test commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish the library; None stands for what is known only after the build."""
+
+    library: str | None
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """Create the version on an instance, and give it all traffic if ``live``."""
+
+    instance: Instance
+    version: str | None
+    traffic: Traffic
+
+
+class Phase(StrEnum):
+    """When a part of the configuration beside app.yaml is due.
+
+    With a deploy only what the live version cannot feel is added; what it could feel
+    comes with the traffic, some of it before and some after.
+    """
+
+    ADD = "add"
+    BEFORE_TRAFFIC = "before-traffic"
+    AFTER_TRAFFIC = "after-traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Give an instance that part of the version's configuration which is due in a phase.
+
+    ``undoes`` are runs, the oldest first, what they have changed of it is taken back instead.
+    """
+
+    instance: Instance
+    phase: Phase
+    version: str | None = None
+    undoes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gradual:
+    """Traffic that moves in several steps: rising percentages, and ``pause`` seconds between.
+
+    ``shard_by`` is the Admin API's COOKIE or IP.
+    """
+
+    percents: tuple[float, ...]
+    shard_by: str
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Look whether an instance can be given its traffic.
+
+    ``left`` are the splits of which it must have one until then; none: whatever it has.
+    """
+
+    instance: Instance
+    to: Split
+    left: tuple[Split, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Move an instance's traffic, at once unless it is to be ``gradual``.
+
+    ``undoes`` is the run before which the instance was served this way, in a rollback.
+    """
+
+    instance: Instance
+    to: Split
+    gradual: Gradual | None = None
+    undoes: str | None = None
+
+
+Step = Build | Publish | Deploy | Configure | Verify | Promote
+
+
+CHANGING = Deploy | Configure | Promote  # the steps that change their instance
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Steps that may run side by side, an instance's own in their order.
+
+    ``max`` is how many of its instances may be under way at once, whatever the
+    jobs; ``pause`` is how many seconds to wait before the next stage.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    max: Portion = ALL
+    pause: float = 0.0
+
+    @property
+    def is_production(self) -> bool:
+        return self.name.partition(":")[0] == "production"
+
+    @property
+    def changes_instances(self) -> bool:
+        return any(isinstance(step, CHANGING) for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An instance that the plan leaves out, and why."""
+
+    instance: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``ref`` is None and ``kind`` the command's name where no ref was given.
+
+    ``version`` and ``library_version`` are None where they follow from a commit
+    that nobody has named. ``configs`` are the version's queue.yaml and the like, by
+    their paths; None where they are not known yet, and no step is planned for them.
+    """
+
+    ref: str | None
+    kind: str
+    version: str | None
+    stages: tuple[Stage, ...]
+    library_version: str | None = None
+    skipped: tuple[Skipped, ...] = ()
+    configs: tuple[str, ...] | None = ()
+
+
+def instance_of(step: Step) -> Instance | None:
+    """The instance that a step works on; None for steps of the whole run."""
+    match step:
+        case Build() | Publish():
+            return None
+        case Deploy(instance) | Configure(instance) | Verify(instance) | Promote(instance):
+            return instance
+        case _:
+            assert_never(step)
+
+
+def action(step: Step) -> str:
+    """The step's name in plans and reports."""
+    return type(step).__name__.lower()

@@ -1,0 +1,158 @@
+"""Plans as JSON: for people and programs to read, and for a run to be gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from flowdeploy.planning.fleet import Fleet
+from flowdeploy.planning.plan import (
+    Build,
+    Configure,
+    Deploy,
+    Gradual,
+    Phase,
+    Plan,
+    Promote,
+    Publish,
+    Skipped,
+    Stage,
+    Step,
+    Traffic,
+    Verify,
+    action,
+)
+from flowdeploy.planning.traffic import Split
+from flowdeploy.units import ALL, Portion
+
+
+def plan_json(plan: Plan, target: str) -> dict[str, Any]:
+    """The plan in the form of the command line's contract, ``schema`` 1."""
+    return {
+        "schema": 1,
+        "target": target,
+        "ref": plan.ref,
+        "kind": str(plan.kind),
+        "version": plan.version,
+        "library_version": plan.library_version,
+        "stages": [_stage_json(stage, plan.version) for stage in plan.stages],
+        "skipped": [{"instance": s.instance, "reason": s.reason} for s in plan.skipped],
+        "configs": None if plan.configs is None else list(plan.configs),
+    }
+
+
+def plan_of(document: Mapping[str, Any], fleet: Fleet) -> Plan:
+    """The plan that `plan_json` has written down, for the instances as ``fleet`` has them.
+
+    Raises UsageError for an instance that the fleet no longer has, KeyError,
+    TypeError and ValueError for what is no plan.
+    """
+    version = document["version"]
+    configs = document.get("configs")  # plans of old have none, and are told it when they go on
+    return Plan(
+        document["ref"],
+        document["kind"],
+        version,
+        tuple(_stage_of(stage, version, fleet) for stage in document["stages"]),
+        document["library_version"],
+        tuple(Skipped(**skipped) for skipped in document["skipped"]),
+        None if configs is None else tuple(configs),
+    )
+
+
+def step_json(step: Step, version: str | None = None) -> dict[str, Any]:
+    """A step; of what would be the same in every plan of ``version`` nothing is said."""
+    named = {"action": action(step)}
+    match step:
+        case Build():
+            return named
+        case Publish(library, of):
+            return {**named, "library": library, "version": of}
+        case Deploy(instance, _, traffic):
+            return {**named, "instance": instance.id, "traffic": str(traffic)}
+        case Configure(instance, phase, _, undoes):
+            taken_back = {"undoes": list(undoes)} if undoes else {}
+            return {**named, "instance": instance.id, "phase": str(phase), **taken_back}
+        case Verify(instance, to, left):
+            expected = {"left": [split.as_json() for split in left]} if left else {}
+            return {**named, "instance": instance.id, **_split_json(to, version), **expected}
+        case Promote(instance, to, gradual, undoes):
+            return {
+                **named,
+                "instance": instance.id,
+                **_split_json(to, version),
+                **_gradual_json(gradual),
+                **({"undoes": undoes} if undoes else {}),
+            }
+        case _:
+            assert_never(step)
+
+
+def _stage_json(stage: Stage, version: str | None) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    if stage.max != ALL:
+        limits["max"] = str(stage.max)
+    if stage.pause:
+        limits["pause"] = stage.pause
+    return {
+        "name": stage.name,
+        **limits,
+        "steps": [step_json(step, version) for step in stage.steps],
+    }
+
+
+def _split_json(to: Split, version: str | None) -> dict[str, Any]:
+    immediate = version is not None and to == Split.all_to(version)
+    return {} if immediate else {"split": to.as_json()}
+
+
+def _gradual_json(gradual: Gradual | None) -> dict[str, Any]:
+    if gradual is None:
+        return {}
+    by = gradual.shard_by.lower()
+    return {"shares": list(gradual.percents), "split_by": by, "pause": gradual.pause}
+
+
+def _stage_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> Stage:
+    return Stage(
+        document["name"],
+        tuple(_step_of(step, version, fleet) for step in document["steps"]),
+        Portion.parse(document["max"]) if "max" in document else ALL,
+        float(document.get("pause", 0)),
+    )
+
+
+def _step_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> Step:
+    match document["action"]:
+        case "build":
+            return Build()
+        case "publish":
+            return Publish(document["library"], document["version"])
+        case "deploy":
+            return Deploy(fleet[document["instance"]], version, Traffic(document["traffic"]))
+        case "configure":
+            undoes = tuple(document.get("undoes", ()))
+            of = None if undoes else version
+            return Configure(fleet[document["instance"]], Phase(document["phase"]), of, undoes)
+        case "verify":
+            left = tuple(Split.of_json(split) for split in document.get("left", ()))
+            return Verify(fleet[document["instance"]], _split_of(document, version), left)
+        case "promote":
+            to = _split_of(document, version)
+            gradual = _gradual_of(document)
+            return Promote(fleet[document["instance"]], to, gradual, document.get("undoes"))
+        case other:
+            raise ValueError(f"there is no step {other!r}")
+
+
+def _split_of(document: Mapping[str, Any], version: str | None) -> Split:
+    if "split" in document:
+        return Split.of_json(document["split"])
+    return Split.all_to(version or "")
+
+
+def _gradual_of(document: Mapping[str, Any]) -> Gradual | None:
+    if "shares" not in document:
+        return None
+    by = document["split_by"].upper()
+    return Gradual(tuple(document["shares"]), by, document["pause"])

@@ -1,0 +1,1 @@
+"""Indexes, queues, cron jobs and dispatch rules of an instance."""

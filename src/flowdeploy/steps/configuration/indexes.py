@@ -1,0 +1,56 @@
+"""Waiting for the indexes that a version needs: a query without its index fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+
+from flowdeploy.appengine.config_files import unready
+from flowdeploy.appengine.config_files.indexes import Index
+from flowdeploy.clients.datastore import Datastore
+from flowdeploy.errors import Refused
+from flowdeploy.rollout import Notify, Pause
+
+LONGEST_BUILD = 1800.0  # seconds; those of large tables take hours, and are waited for by hand
+_LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0)  # seconds between looks
+
+
+def ready(
+    datastore: Datastore,
+    project: str,
+    wanted: Sequence[Index],
+    notify: Notify,
+    longest: float = LONGEST_BUILD,
+) -> Generator[Pause, None, None]:
+    """Wait until every index serves queries.
+
+    Raises Refused for one that is missing, has failed, or takes longer than ``longest``
+    seconds; ServiceError where they cannot be seen.
+    """
+    deadline = time.monotonic() + longest
+    looks = 0
+    while building := _building(datastore, project, wanted):
+        if time.monotonic() > deadline:
+            raise _not_ready(building, f"after {longest / 60:.0f} minutes")
+        notify(f"{len(building)} of {len(wanted)} indexes are being built")
+        yield Pause(_LOOK_AGAIN[min(looks, len(_LOOK_AGAIN) - 1)])
+        looks += 1
+
+
+def _building(
+    datastore: Datastore, project: str, wanted: Sequence[Index]
+) -> tuple[tuple[Index, str], ...]:
+    """The indexes that will be ready; raises Refused if some will not."""
+    waiting = unready(wanted, datastore.indexes(project))
+    if lost := [each for each in waiting if each[1] != "CREATING"]:
+        raise _not_ready(lost, "and will not become so by themselves")
+    return waiting
+
+
+def _not_ready(indexes: Sequence[tuple[Index, str]], how: str) -> Refused:
+    kinds = ", ".join(f"{index.kind} ({state or 'missing'})" for index, state in indexes)
+    return Refused(
+        f"indexes that the version needs are not ready, {how}: {kinds}",
+        hint="Datastore's page in the console shows how far they are, and why they failed."
+        " `flowdeploy deploy VERSION INSTANCE` creates those that are missing.",
+    )

@@ -1,0 +1,93 @@
+"""Sending one change of a project's configuration to the service that keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+from flowdeploy.appengine.config_files.changes import (
+    Change,
+    CreateIndex,
+    CreateJob,
+    CreateQueue,
+    DeleteJob,
+    JobChange,
+    LeaveQueue,
+    PauseJob,
+    PauseQueue,
+    QueueChange,
+    ReplaceJob,
+    ResumeJob,
+    ResumeQueue,
+    SetDispatch,
+    UpdateQueue,
+)
+from flowdeploy.clients.cloud import Cloud
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.report import State
+from flowdeploy.rollout import Done, Pause, StepFailed
+from flowdeploy.steps.change import finished
+
+
+def send(cloud: Cloud, project: str, change: Change) -> Generator[Pause, None, None]:
+    """Make a change, once. Raises ServiceError; whether it happened anyway is for the asker
+    to find out. Raises StepFailed where it goes on and cannot be watched."""
+    match change:
+        case CreateIndex(body):
+            cloud.datastore.create(project, body)
+        case SetDispatch(rules):
+            operation = cloud.dispatch.set_rules(project, rules)
+            with begun():
+                operation = yield from finished(cloud.engine, operation)
+            if operation.error:
+                raise operation.error
+        case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
+            _send_job(cloud, project, change)
+        case _:
+            _send_queue(cloud, project, change)
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """What goes wrong in here leaves a configuration of which nobody knows how far it is."""
+    try:
+        yield
+    except FlowdeployError as error:
+        raise StepFailed(error, Done(state=State.UNKNOWN)) from error
+
+
+def _send_queue(cloud: Cloud, project: str, change: QueueChange) -> None:
+    match change:
+        case CreateQueue(name, body, mask, paused):
+            cloud.tasks.put(project, name, body, mask)
+            if paused:
+                cloud.tasks.pause(project, name)
+        case UpdateQueue(name, body, mask):
+            cloud.tasks.put(project, name, body, mask)
+        case PauseQueue(name):
+            cloud.tasks.pause(project, name)
+        case ResumeQueue(name):
+            cloud.tasks.resume(project, name)
+        case LeaveQueue():
+            pass
+
+
+def _send_job(cloud: Cloud, project: str, change: JobChange) -> None:
+    match change:
+        case CreateJob():
+            _create_job(cloud, project, change)
+        case ReplaceJob(name):
+            _create_job(cloud, project, change)
+            cloud.scheduler.delete(name)
+        case DeleteJob(name):
+            cloud.scheduler.delete(name)
+        case PauseJob(name):
+            cloud.scheduler.pause(name)
+        case ResumeJob(name):
+            cloud.scheduler.resume(name)
+
+
+def _create_job(cloud: Cloud, project: str, change: CreateJob | ReplaceJob) -> None:
+    name = cloud.scheduler.create(project, change.body)
+    if change.paused:
+        cloud.scheduler.pause(name)

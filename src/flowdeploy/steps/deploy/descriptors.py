@@ -1,0 +1,74 @@
+"""Each instance's own appengine-web.xml, which takes the place of the staged one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowdeploy.appengine.app_yaml import AppYaml, with_settings
+from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS, NAME, Descriptor, read
+from flowdeploy.appengine.manifest import File
+from flowdeploy.errors import Refused
+from flowdeploy.planning.fleet import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDescriptor:
+    """A descriptor, where it is on this machine, and the file that it becomes."""
+
+    path: Path
+    file: File
+    content: Descriptor
+
+
+def require_folder(folder: Path | None) -> None:
+    """Raises Refused where the configuration names a folder of descriptors that is not there."""
+    if folder and not folder.is_dir():
+        raise Refused(
+            f"the folder of descriptors {folder} does not exist",
+            hint="`descriptors` in the configuration names it: check it out there, or take the"
+            " key out.",
+        )
+
+
+def own_descriptor(folder: Path | None, instance: Instance) -> OwnDescriptor | None:
+    """The instance's descriptor; None where the configuration has none for anybody.
+
+    Raises Refused for one that is missing, that is no descriptor, or that says what
+    cannot be carried over.
+    """
+    if folder is None:
+        return None
+    path = folder / instance.id / NAME
+    try:
+        xml = path.read_bytes()
+    except OSError as error:
+        raise Refused(
+            f"{path} cannot be read: {error.strerror}",
+            hint="Every instance that is not skipped has a descriptor of its own: add it, or"
+            " skip the instance.",
+        ) from error
+    content = read(xml, str(path))
+    if content.service not in (None, instance.service):
+        raise Refused(
+            f"{path} is for the service {content.service},"
+            f" and {instance.id} is the service {instance.service}",
+            hint="Correct the descriptor, or the instance's `service` in the configuration.",
+        )
+    digest = hashlib.sha1(xml, usedforsecurity=False).hexdigest()
+    return OwnDescriptor(path, File(DEPLOYED_AS, len(xml), digest), content)
+
+
+def settled(app: AppYaml, instance: Instance, own: OwnDescriptor | None) -> AppYaml:
+    """app.yaml < the instance's descriptor < its settings in the configuration. Raises Refused."""
+    if own:
+        app = with_settings(app, own.content.settings, str(own.path))
+    if instance.settings:
+        app = with_settings(app, instance.settings, settings_source(instance))
+    return app
+
+
+def settings_source(instance: Instance) -> str:
+    """What the instance's settings in the configuration are called in messages and origins."""
+    return f"settings of {instance.id}"

@@ -1,0 +1,147 @@
+"""What one instance gets: the files, the Version, and what the user has said may be done."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowdeploy.appengine.app_yaml import AppYaml, version_body
+from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
+from flowdeploy.appengine.manifest import Manifest
+from flowdeploy.checks.deploy import Finding, Wanted
+from flowdeploy.clients.messages import version_settings
+from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.errors import Refused
+from flowdeploy.planning.plan import Deploy
+from flowdeploy.steps.context import Orders
+from flowdeploy.steps.deploy.descriptors import (
+    OwnDescriptor,
+    own_descriptor,
+    require_folder,
+    settled,
+)
+from flowdeploy.steps.staging import Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all instances get; ``paths`` have their SHA-1s, as ``contents`` on this machine have.
+
+    Where every instance has a descriptor of its own, the staged one is no part of it:
+    it is some instance's too, with what only that instance may know.
+    """
+
+    app: AppYaml
+    manifest: Manifest
+    paths: dict[str, str]
+    contents: Mapping[str, Path]
+    sources: tuple[BucketFolder, ...]
+
+    @classmethod
+    def of(cls, staged: Staged, descriptors: Path | None) -> Common:
+        replaced = DEPLOYED_AS if descriptors else None
+        files = tuple(file for file in staged.manifest.files if file.path != replaced)
+        hashes = {file.sha1 for file in files}
+        return cls(
+            staged.app,
+            Manifest(files),
+            {file.path: file.sha1 for file in files},
+            {sha1: path for sha1, path in staged.contents.items() if sha1 in hashes},
+            staged.sources,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is created. ``app`` has the instance's own settings, ``manifest`` all files.
+
+    ``common`` are the files that all instances get and ``own`` those of this one alone,
+    on this machine by their SHA-1; ``sources`` are buckets that have those of the common
+    files that are not here.
+    """
+
+    wanted: Wanted
+    app: AppYaml
+    manifest: Manifest
+    common: Mapping[str, Path]
+    own: Mapping[str, Path]
+    sources: tuple[BucketFolder, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def contents(self) -> Mapping[str, Path]:
+        return {**self.common, **self.own}
+
+    def body(self, bucket: str) -> dict[str, Any]:
+        """The JSON of versions.create for files that are in ``bucket``."""
+        return version_body(self.app, self.wanted.version, self.manifest, bucket)
+
+
+def packages(
+    steps: Sequence[Deploy], staged: Staged, orders: Orders, descriptors: Path | None
+) -> tuple[dict[str, Package], list[Finding]]:
+    """A package for each step's instance, by its id, and what keeps others from having one.
+
+    Raises Refused where there is no folder of ``descriptors``.
+    """
+    require_folder(descriptors)
+    common = Common.of(staged, descriptors)
+    packed: dict[str, Package] = {}
+    findings: list[Finding] = []
+    for step in steps:
+        try:
+            own = own_descriptor(descriptors, step.instance)
+            packed[step.instance.id] = _package(step, common, own, orders)
+        except Refused as refused:
+            findings += _findings(step, refused)
+    return packed, findings
+
+
+def _package(step: Deploy, common: Common, own: OwnDescriptor | None, orders: Orders) -> Package:
+    app = settled(common.app, step.instance, own)
+    _check_service(step, common.app)
+    replaced = {own.file.path: own.file.sha1} if own else {}
+    manifest = common.manifest.with_file(own.file) if own else common.manifest
+    wanted = Wanted(
+        str(step.version),
+        step.traffic,
+        ChainMap(replaced, common.paths) if own else common.paths,
+        version_settings(app.fields),
+        archive_name(manifest),
+        first_live=orders.first_live,
+        replace=orders.replace,
+        allow_older=orders.allow_older,
+    )
+    return Package(
+        wanted,
+        app,
+        manifest,
+        common.contents,
+        {own.file.sha1: own.path} if own else {},
+        common.sources,
+        app.warnings[len(common.app.warnings) :],
+    )
+
+
+def archive_name(files: Manifest) -> str:
+    """The object that an instance's archive is: what has the same name has the same files."""
+    return f"{files.digest}.zip"
+
+
+def _check_service(step: Deploy, app: AppYaml) -> None:
+    instance = step.instance
+    if app.service not in ("default", instance.service):
+        raise Refused(
+            f"{app.source} is for the service {app.service},"
+            f" and {instance.id} is the service {instance.service}",
+            hint="Write the instance's `service` in the configuration, or take it out of app.yaml.",
+        )
+
+
+def _findings(step: Deploy, refused: Refused) -> list[Finding]:
+    """Its details if it has any, for they say where as well."""
+    whole = " ".join(filter(None, (f"{refused.message}.", refused.hint)))
+    return [Finding(step.instance.id, line) for line in refused.details or (whole,)]

@@ -1,0 +1,76 @@
+"""The settings that each instance ends up with, and where each of them was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowdeploy.appengine.app_yaml import AppYaml
+from flowdeploy.appengine.app_yaml.descriptor import NAME
+from flowdeploy.checks.drift import MASK
+from flowdeploy.errors import Refused
+from flowdeploy.planning.fleet import Instance
+from flowdeploy.steps.deploy.descriptors import (
+    OwnDescriptor,
+    own_descriptor,
+    settings_source,
+    settled,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A key's value, masked where it may be a credential, and where it is from."""
+
+    value: Any
+    source: str
+
+
+Settings = Mapping[str, Setting]
+
+
+def effective_settings(
+    app: AppYaml, instances: Iterable[Instance], descriptors: Path | None
+) -> tuple[dict[str, Settings], list[Refused]]:
+    """By instance and key of app.yaml (``env_variables.NAME``); and why some have none."""
+    found: dict[str, Settings] = {}
+    refusals: list[Refused] = []
+    for instance in instances:
+        try:
+            own = own_descriptor(descriptors, instance)
+            found[instance.id] = _settings(settled(app, instance, own), instance, own)
+        except Refused as refused:
+            refusals.append(refused)
+    return found, refusals
+
+
+def source_of(key: str, app: AppYaml, instance: Instance, own: OwnDescriptor | None) -> str:
+    """Where a key of the instance's ``app`` was written: ``app.yaml``, ``descriptor …``, …"""
+    origin = app.origins[key]
+    if own and origin == str(own.path):
+        return descriptor_source(instance)
+    return "instances.yaml" if origin == settings_source(instance) else "app.yaml"
+
+
+def descriptor_source(instance: Instance) -> str:
+    return f"descriptor {instance.id}/{NAME}"
+
+
+def _settings(
+    settled_app: AppYaml, instance: Instance, own: OwnDescriptor | None
+) -> dict[str, Setting]:
+    return {
+        key: Setting(_shown(key, settled_app.settings), source_of(key, settled_app, instance, own))
+        for key in settled_app.origins
+    }
+
+
+def _shown(key: str, settings: Mapping[str, Any]) -> Any:
+    if key.startswith("env_variables."):
+        return MASK
+    value = settings[key]
+    if key == "build_env_variables" and isinstance(value, Mapping):
+        return dict.fromkeys(value, MASK)
+    return value

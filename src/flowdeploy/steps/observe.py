@@ -1,0 +1,58 @@
+"""Reads what the checks need to know of an instance."""
+
+from __future__ import annotations
+
+from flowdeploy.checks.deploy import Observation, Standing
+from flowdeploy.checks.promotion import Prospect
+from flowdeploy.clients.appengine import AppEngine
+from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.traffic import Split
+
+
+def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Observation:
+    """Everything that `checks.deploy_objections` looks at. Raises ServiceError."""
+    app = engine.app(instance.project)
+    if app is None:
+        return Observation(None)
+    splits = engine.services(instance.project)
+    ids = {
+        (service, body["id"])
+        for service in splits
+        for body in engine.versions(instance.project, service)
+    }
+    there = (instance.service, version) in ids
+    return Observation(
+        app,
+        split=splits.get(instance.service),
+        version_count=len(ids),
+        deployed=engine.deployed(instance.project, instance.service, version) if there else None,
+    )
+
+
+def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> Prospect:
+    """Everything that `gate.objections` looks at. Raises ServiceError."""
+    app = engine.app(instance.project)
+    if app is None:
+        return Prospect(None)
+    where = (instance.project, instance.service)
+    versions = {v: engine.deployed(*where, v, settings=False) for v in to.live}
+    return Prospect(app, engine.split(*where), versions)
+
+
+def standing(engine: AppEngine, instance: Instance) -> Standing:
+    """How the instance stands. Raises ServiceError."""
+    splits = engine.services(instance.project)
+    versions = {
+        service: {
+            body["id"]: body.get("createTime", "")
+            for body in engine.versions(instance.project, service)
+        }
+        for service in splits
+    }
+    under_way = engine.operations_under_way(instance.project)
+    return Standing(
+        splits.get(instance.service),
+        versions.get(instance.service, {}),
+        sum(map(len, versions.values())),
+        tuple(operation.what or operation.name for operation in under_way),
+    )

@@ -1,0 +1,113 @@
+"""The library: its files, where it goes, and all that must hold before the first byte is sent."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowdeploy.clients.repository import CHUNK, File, Repository
+from flowdeploy.errors import Refused
+from flowdeploy.maven import checks, clojars
+from flowdeploy.maven.checksums import Checksums
+from flowdeploy.maven.coordinates import Coordinates
+from flowdeploy.maven.pom import coordinates, parse, with_version
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What a build leaves behind. The pom's own version does not matter."""
+
+    jar: Path
+    pom: Path
+    classifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version of a library, checked and ready to be sent; ``files`` in the order of sending."""
+
+    coordinates: Coordinates
+    version: str
+    files: tuple[File, ...]
+
+    def __str__(self) -> str:
+        return f"{self.coordinates}:{self.version}"
+
+
+def check(library: Library, version: str, repository: Repository) -> Release:
+    """The release of ``library`` as ``version``. Touches no network and changes no file.
+
+    Raises Refused with every problem there is, each with what to change.
+    """
+    pom, pom_problems = _read_pom(library.pom, repository)
+    problems = [
+        *_target_problems(repository),
+        *checks.version_problems(version),
+        *checks.classifier_problems(library.classifier),
+        *_jar_problems(library.jar, repository),
+        *pom_problems,
+    ]
+    if problems:
+        where = checks.without_user(repository.url)
+        raise Refused(f"the library cannot be published to {where}", details=problems)
+    return _release(library, version, pom)
+
+
+def _release(library: Library, version: str, pom: bytes) -> Release:
+    name = coordinates(pom, str(library.pom))
+    sent = with_version(pom, version)
+    jar = name.path(version, "jar", library.classifier)
+    return Release(
+        name,
+        version,
+        (
+            File(jar, library.jar, Checksums.of(_chunks(library.jar))),
+            File.of(name.path(version, "pom"), sent),
+        ),
+    )
+
+
+def _target_problems(repository: Repository) -> Iterator[str]:
+    yield from checks.address_problems(repository.url)
+    if repository.api is not None:
+        yield from clojars.credential_problems(*repository.credentials)
+
+
+def _read_pom(path: Path, repository: Repository) -> tuple[bytes, list[str]]:
+    """Its bytes, and what is wrong with them."""
+    try:
+        pom = path.read_bytes()
+        parsed = parse(pom, str(path))
+    except OSError as error:
+        return b"", [f"the pom {path} cannot be read ({error.strerror}): has it been built?"]
+    except Refused as error:
+        return b"", [f"{error.message}. {error.hint}"]
+    problems = [*checks.pom_problems(parsed)]
+    if repository.api is not None:
+        problems += [*clojars.pom_problems(parsed), *clojars.size_problems(str(path), len(pom))]
+    return pom, problems
+
+
+def _jar_problems(jar: Path, repository: Repository) -> Iterator[str]:
+    try:
+        size = jar.stat().st_size
+        with zipfile.ZipFile(jar) as archive:
+            empty = not archive.namelist()
+    except OSError as error:
+        yield f"the jar {jar} cannot be read ({error.strerror}): has it been built?"
+        return
+    except zipfile.BadZipFile:
+        yield f"the jar {jar} is not a zip archive: was its build interrupted?"
+        return
+    if empty:
+        yield f"the jar {jar} has no entries: the build packed nothing"
+    if repository.api is not None:
+        yield from clojars.size_problems(str(jar), size)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

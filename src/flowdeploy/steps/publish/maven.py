@@ -1,0 +1,85 @@
+"""Publishing to a Maven repository that keeps each file as it comes.
+
+Nothing is staged and nothing caches what is missing, so every file is looked at and
+sent only where it is missing. A publish that was interrupted is completed by the next.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flowdeploy.clients.maven_repository import Client, Rejected
+from flowdeploy.clients.repository import File, checksum_files
+from flowdeploy.maven.checksums import Checksums
+from flowdeploy.maven.metadata import Metadata
+from flowdeploy.steps.publish.library import Release
+from flowdeploy.steps.publish.read_back import (
+    Published,
+    accept,
+    differences,
+    is_listed,
+    not_visible,
+    read_back,
+    read_metadata,
+)
+
+
+def publish(client: Client, release: Release, *, commit_in_version: bool) -> Published:
+    """Send what is missing, and read it back. Raises as ``clojars.publish`` does."""
+    lying = [(file, client.checksums(file.path)) for file in release.files]
+    differing = differences((file, there) for file, there in lying if there)
+    accept(release, differing, commit_in_version=commit_in_version)
+    sent = [_complete(client, file, there) for file, there in lying]
+    sent.append(_complete_metadata(client, release))
+    differing = read_back(client, release)
+    if not is_listed(client, release):
+        raise not_visible(client.repository.address(release.coordinates.metadata))
+    url = client.repository.address(release.files[0].path)
+    return Published(unchanged=not any(sent), url=url, warnings=differing)
+
+
+def _complete(client: Client, file: File, there: Checksums | None) -> bool:
+    """Have the file and the checksums of what lies there; whether anything was missing."""
+    if there is None:
+        _send(client, file)
+    completed = _complete_checksums(client, file.path, there or file.checksums)
+    return there is None or completed
+
+
+def _complete_metadata(client: Client, release: Release) -> bool:
+    """Have the version listed, and the list's checksums; whether anything was missing."""
+    path = release.coordinates.metadata
+    metadata = read_metadata(client, release) or Metadata(release.coordinates)
+    listed = release.version in metadata.versions
+    if not listed:
+        metadata = metadata.released(release.version, datetime.now(UTC))
+        _send(client, File.of(path, metadata.to_xml()))
+    there = client.checksums(path)
+    completed = there is not None and _complete_checksums(client, path, there)
+    return not listed or completed
+
+
+def _complete_checksums(client: Client, path: str, checksums: Checksums) -> bool:
+    missing = [
+        file
+        for file in checksum_files(path, checksums)
+        if _first_word(client.read(client.repository.address(file.path))) != file.content
+    ]
+    for file in missing:
+        client.put(file)
+    return bool(missing)
+
+
+def _first_word(text: bytes | None) -> bytes:
+    """Of a checksum file, after whose digest some repositories write the file's name."""
+    return (text or b"").partition(b" ")[0].strip()
+
+
+def _send(client: Client, file: File) -> None:
+    try:
+        client.put(file)
+    except Rejected:
+        # The attempt before this one may have arrived, though its answer did not.
+        if client.checksums(file.path) != file.checksums:
+            raise
+    client.say(f"sent {file}")

@@ -1,0 +1,258 @@
+"""The release that a run deploys: the one that was built before, or the one that it builds.
+
+Files first, then the record: what has a record can be deployed without a build.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowdeploy.appengine.app_yaml import parse
+from flowdeploy.checks import drift
+from flowdeploy.clients.bucket_store import staging_bucket
+from flowdeploy.clients.folder_store import FolderStore
+from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.repository import File
+from flowdeploy.errors import Refused
+from flowdeploy.planning.fleet import Fleet
+from flowdeploy.planning.refs import Commit
+from flowdeploy.records.releases import (
+    Builder,
+    LibraryFile,
+    LibraryRelease,
+    Recorded,
+    Release,
+    Releases,
+    same_commit,
+)
+from flowdeploy.steps.context import Job
+from flowdeploy.steps.deploy.package import Common
+from flowdeploy.steps.publish.library import Library
+from flowdeploy.steps.publish.library import Release as LocalLibrary
+from flowdeploy.steps.release.files import BucketVault, FolderVault, Vault
+from flowdeploy.steps.release.zip_files import ZipVault
+from flowdeploy.steps.staging import Staged
+
+if TYPE_CHECKING:
+    from flowdeploy.clients.cloud import Cloud
+
+_KEPT_BRIEFLY = (
+    "Staging buckets delete their files after some days. A bucket of one's own keeps them:"
+    " `records: gs://BUCKET/PREFIX` in the configuration."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A release that was built before, ready to be deployed; ``library`` if it has one."""
+
+    staged: Staged
+    library: Library | None
+    note: str
+
+
+@dataclass(slots=True)
+class Archive:
+    """The releases, for one run. Every method raises Refused and ServiceError.
+
+    A release is kept in the first of the ``vaults``; an earlier one may be in any.
+    """
+
+    job: Job
+    releases: Releases
+    vaults: Sequence[Vault]
+    _recorded: Recorded | None = None
+
+    @classmethod
+    def of(cls, job: Job, cloud: Cloud) -> Archive:
+        """Where the configuration's ``records`` says. Files lie below ``objects/`` there, and
+        in UAT1's staging bucket among those that are staged, where rules delete them."""
+        store, own = cloud.records(job.config), job.config.records is not None
+        objects = f"{store.prefix}objects/" if own else ""
+        others = () if own else _staging_buckets(job.config.fleet)
+        cloud.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
+        files = BucketVault(cloud.buckets, BucketFolder(store.bucket, objects), others)
+        archives = ZipVault(files, job.site.run_folder)
+        zipped = job.config.upload == "zip"
+        vaults = (archives, files) if zipped else (files, archives)
+        return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vaults)
+
+    @classmethod
+    def here(cls, job: Job) -> Archive:
+        """On this machine alone, where ``records`` is ``local``."""
+        folder = job.site.home / "records"
+        releases = Releases(FolderStore(folder), str(folder))
+        return cls(job, releases, [FolderVault(folder / "objects")])
+
+    def recall(self, *, with_library: bool) -> Recalled | None:
+        """The version as it was built before, if it was and need not be built again.
+
+        A build is needed where files of the first one are gone, where it had no
+        library and there is to be one, and where nobody can say that both are
+        of one commit and nothing else. Refused is a record of another commit.
+        """
+        self._recorded = self.releases.find(self._version)
+        if self._recorded is None or self.job.orders.replace:
+            return None
+        release = self._recorded.release
+        theirs, ours = release.commit, self.job.commit
+        if theirs is None or ours is None:
+            return None
+        if not same_commit(theirs, ours):
+            raise self._of_another_commit(release, theirs, ours)
+        if release.modified or self.job.modified or (with_library and release.library is None):
+            return None
+        vault, _ = self._recovered(release)
+        return self._recalled(release, vault) if vault else None
+
+    def require(self) -> Recalled:
+        """The version as it was built before. Refused where it cannot be had any more."""
+        recorded = self.releases.find(self._version)
+        if recorded is None:
+            raise Refused(
+                f"version {self._version} has no release record: there is no"
+                f" {self.releases.named(self._version)}",
+                hint="`flowdeploy run` of the trunk or of a release tag writes one.",
+            )
+        release = replace(recorded.release, library=None)
+        vault, lost = self._recovered(release)
+        if vault is None:
+            raise Refused(
+                f"version {self._version} has expired: of its {len(release.manifest.by_sha1)}"
+                f" files, {len(lost)} are kept nowhere any more",
+                details=[f"{self.releases.named(self._version)}: built by {release.builder}"],
+                hint=_KEPT_BRIEFLY,
+            )
+        return self._recalled(release, vault)
+
+    @property
+    def sources(self) -> tuple[BucketFolder, ...]:
+        """Buckets that have all files of what is kept."""
+        return self.vaults[0].sources
+
+    def keep(self, staged: Staged, library: LocalLibrary | None) -> None:
+        """Keep what was built and is common to all instances: the files, then the record.
+
+        Refused where the version has a record of other content.
+        """
+        common = Common.of(staged, self.job.config.descriptors)
+        release = _release(self.job, staged, common, library)
+        stands = None if self.job.orders.replace else self._recorded
+        if stands and not stands.release.equals(release):
+            raise self._of_another_build(stands.release, release)
+        contents = {**common.contents, **self._library_files(library)}
+        self.vaults[0].keep(common.manifest, contents)
+        if stands is None:
+            self.releases.write(release, over=self._recorded)
+
+    @property
+    def _version(self) -> str:
+        return str(self.job.plan.version)
+
+    def _recovered(self, release: Release) -> tuple[Vault | None, frozenset[str]]:
+        """The vault that has all of a release; without one, the least that is lost."""
+        losses = []
+        for vault in self.vaults:
+            lost = vault.recover(release.manifest, release.library_contents)
+            if not lost:
+                return vault, lost
+            losses.append(lost)
+        return None, min(losses, key=len)
+
+    def _recalled(self, release: Release, vault: Vault) -> Recalled:
+        name = self.releases.named(release.version)
+        app = parse(release.app_yaml, f"app.yaml in {name}")
+        here = vault.here(release.manifest)
+        # Files out of another kind of vault are sent as if they were new.
+        sources = () if here and vault is not self.vaults[0] else vault.sources
+        staged = Staged(app, release.app_yaml, release.manifest, release.configs, (), here, sources)
+        note = f"deployed from {name}: built by {release.builder}"
+        return Recalled(staged, self._fetched(release.library, vault), note)
+
+    def _fetched(self, library: LibraryRelease | None, vault: Vault) -> Library | None:
+        """The library's files, brought to the run's folder; the pom is the one with the version."""
+        configured = self.job.config.library
+        if library is None or configured is None:
+            return None
+        paths = [self.job.site.run_folder / Path(file.path).name for file in library.files]
+        for file, path in zip(library.files, paths, strict=True):
+            vault.fetch(file.sha1, path)
+        jar, pom = paths
+        return Library(jar, pom, configured.classifier)
+
+    def _library_files(self, library: LocalLibrary | None) -> Mapping[str, Path]:
+        """The library's files on this machine by their SHA-1."""
+        files = library.files if library else ()
+        return {file.checksums.sha1: self._on_disk(file) for file in files}
+
+    def _on_disk(self, file: File) -> Path:
+        if isinstance(file.content, Path):
+            return file.content
+        path = self.job.site.run_folder / file.name
+        path.write_bytes(file.content)
+        return path
+
+    def _of_another_commit(self, release: Release, theirs: Commit, ours: Commit) -> Refused:
+        return Refused(
+            f"version {self._version} was built from another commit; nothing was built now",
+            details=[
+                f"this is {ours.sha}, and the record says {theirs.sha};"
+                " --replace replaces it, unless it has traffic",
+                f"{self.releases.named(self._version)}: built by {release.builder}",
+            ],
+            hint="Give this commit a tag of its own.",
+        )
+
+    def _of_another_build(self, before: Release, now: Release) -> Refused:
+        changed = drift.of_files(_paths(now), _paths(before))
+        what = str(changed[0]) if changed else "another app.yaml"
+        return Refused(
+            f"version {self._version} was built before, with {what}, and is that for ever",
+            details=[
+                f"{self.releases.named(self._version)}: built by {before.builder}",
+                "--replace replaces the record, and the version wherever it has no traffic",
+            ],
+            hint=f"Give what is new a tag of its own. {_KEPT_BRIEFLY}",
+        )
+
+
+def _release(job: Job, staged: Staged, common: Common, library: LocalLibrary | None) -> Release:
+    return Release(
+        version=str(job.plan.version),
+        commit=job.commit,
+        modified=job.modified,
+        app_yaml=staged.app_yaml,
+        manifest=common.manifest,
+        configs=staged.configs,
+        library=_library_release(library) if library else None,
+        builder=Builder(
+            user=job.site.user,
+            host=socket.gethostname(),
+            run=job.site.run_folder.name,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+
+
+def _library_release(library: LocalLibrary) -> LibraryRelease:
+    files = tuple(
+        LibraryFile(file.path, sums.size, sums.sha1, sums.sha256)
+        for file in library.files
+        for sums in [file.checksums]
+    )
+    return LibraryRelease(str(library.coordinates), library.version, files)
+
+
+def _staging_buckets(fleet: Fleet) -> tuple[BucketFolder, ...]:
+    """As App Engine names them after their projects."""
+    projects = dict.fromkeys(i.project for i in fleet.instances if not i.skip)
+    return tuple(BucketFolder(staging_bucket(project)) for project in projects)
+
+
+def _paths(release: Release) -> dict[str, str]:
+    return {file.path: file.sha1 for file in release.manifest.files}

@@ -1,0 +1,214 @@
+"""Reads the folder that a build has staged: app.yaml, and the files to deploy.
+
+Nothing is written into it. gcloud adds a ``source-context.json`` to what it
+deploys out of a git checkout; that file is not in the folder and not deployed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from flowdeploy.appengine import config_files
+from flowdeploy.appengine.app_yaml import AppYaml, parse
+from flowdeploy.appengine.app_yaml.ignore import IGNORE_FILE, Ignored, included, rules
+from flowdeploy.appengine.config_files import AppConfig
+from flowdeploy.appengine.manifest import File, Manifest, check
+from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.errors import Refused
+
+_GENERATED = "WEB-INF/appengine-generated"
+_HASHERS = 4  # hashlib lets go of the interpreter's lock, but a disk has its limits
+_HINT = "build.staging in the configuration names the folder that the build makes."
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A staged folder as it was when it was read, or what a release record says of one.
+
+    ``app_yaml`` is the text that ``app`` was read from. ``configs`` are the texts
+    of queue.yaml and the like by their paths; they are no part of a version. ``warnings``
+    are limits that the server may insist on, and keys of app.yaml without effect.
+    ``contents`` are the files on this machine by their SHA-1: all of a folder's,
+    maybe none of a record's, whose files are in the ``sources``.
+    """
+
+    app: AppYaml
+    app_yaml: str
+    manifest: Manifest
+    configs: Mapping[str, str]
+    warnings: tuple[str, ...]
+    contents: Mapping[str, Path]
+    sources: tuple[BucketFolder, ...] = ()
+
+
+def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
+    """Read a staged folder; what is in ``exclude``, and ``.git``, is never deployed.
+
+    Raises Refused, naming the path, for what cannot be read or deployed.
+    """
+    app, text = app_in(folder)
+    walk = _Walk.over(folder, rules(app.runtime, app.skip_files, _texts(folder)), exclude)
+    with ThreadPoolExecutor(_HASHERS) as pool:
+        files = sorted(pool.map(partial(_hashed, folder), walk.files()))
+    manifest = Manifest(tuple(files))
+    findings = check(manifest, app.runtime)
+    if findings.errors:
+        raise Refused(
+            f"{folder} has files that App Engine does not take with {app.runtime}",
+            details=findings.errors,
+            hint="Leave them out of the build, or name them in skip_files of app.yaml.",
+        )
+    contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
+    configs = config_texts(folder)
+    warnings = app.warnings + configuration(configs).warnings + findings.warnings
+    return Staged(app, text, manifest, configs, warnings, contents)
+
+
+def configuration(configs: Mapping[str, str]) -> AppConfig:
+    """What the configuration files say. Raises Refused with every problem of all of them."""
+    return config_files.read(configs, available_timezones() if configs else ())
+
+
+def app_in(folder: Path) -> tuple[AppYaml, str]:
+    """What app.yaml of a staged folder says, and its text. Raises Refused."""
+    text = _text(folder, "app.yaml")
+    return parse(text, str(folder / "app.yaml")), text
+
+
+def _bytes(folder: Path, name: str) -> bytes:
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise Refused(f"the staged folder {folder} {what}", hint=_HINT)
+    path = folder / name
+    if not path.is_file():
+        raise Refused(f"{path} does not exist, or is no file", hint=_HINT)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """``.gcloudignore``, if there is one, and what it includes."""
+    if not (folder / IGNORE_FILE).exists():
+        return {}
+    own = _text(folder, IGNORE_FILE)
+    return {IGNORE_FILE: own} | {name: _text(folder, name) for name in included(own)}
+
+
+def _text(folder: Path, name: str) -> str:
+    try:
+        return _bytes(folder, name).decode()
+    except UnicodeDecodeError as error:
+        raise Refused(
+            f"{folder / name} is not UTF-8: {error.reason} at byte {error.start}",
+            hint="Save it as UTF-8.",
+        ) from error
+
+
+def configs_in(folder: Path) -> tuple[str, ...]:
+    """The paths of the configuration files in a staged folder."""
+    names = (*config_files.NAMES, *(f"{_GENERATED}/{name}" for name in config_files.NAMES))
+    return tuple(name for name in names if (folder / name).is_file())
+
+
+def config_texts(folder: Path) -> Mapping[str, str]:
+    """The configuration files in a staged folder, path → text. Raises Refused."""
+    return {name: _text(folder, name) for name in configs_in(folder)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The files of a folder that are to be deployed; symbolic links are followed."""
+
+    root: Path
+    ignored: Ignored
+    never: frozenset[Path]
+
+    @classmethod
+    def over(cls, folder: Path, ignored: Ignored, exclude: Sequence[Path]) -> _Walk:
+        root = folder.resolve()
+        never = (path.resolve() for path in (*exclude, root / ".git"))
+        return cls(root, ignored, frozenset(path for path in never if root in path.parents))
+
+    def files(self) -> Iterator[str]:
+        return self._below("", (self.root,))
+
+    def _below(self, relative: str, around: tuple[Path, ...]) -> Iterator[str]:
+        """Paths below a folder, in order; ``around`` are the true paths of it and its parents."""
+        try:
+            names = sorted(entry.name for entry in (self.root / relative).iterdir())
+        except OSError as error:
+            raise _unreadable(self.root / relative, error) from error
+        for name in names:
+            path = f"{relative}/{name}".removeprefix("/")
+            if name == ".git" or self.ignored(path, (self.root / path).is_dir()):
+                continue
+            true = self._true_path(path)
+            if not self.never.isdisjoint((true, *true.parents)):
+                continue
+            if true.is_dir():
+                yield from self._folder(path, true, around)
+            else:
+                yield path
+
+    def _folder(self, path: str, true: Path, around: tuple[Path, ...]) -> Iterator[str]:
+        if true in around:
+            raise Refused(
+                f"the link {self.root / path} leads to a folder that it lies in",
+                hint="Remove the link, or have the build copy what is meant.",
+            )
+        return self._below(path, (*around, true))
+
+    def _true_path(self, path: str) -> Path:
+        """Where an entry really is, which must be a file or folder inside the staged folder."""
+        _check_name(path)
+        here = self.root / path
+        try:
+            true = here.resolve(strict=True)
+            mode = true.stat().st_mode
+        except (OSError, RuntimeError) as error:
+            raise _unreadable(here, error) from error
+        if not true.is_relative_to(self.root):
+            raise Refused(
+                f"the link {here} leads out of the staged folder, to {true}",
+                hint="Have the build copy what is to be deployed into the staged folder.",
+            )
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise Refused(f"{here} is neither a file nor a folder", hint="Remove it.")
+        return true
+
+
+def _check_name(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise Refused(
+            f"the name of {os.fsencode(path)!r} is not UTF-8, as App Engine's names are",
+            hint="Rename the file, or leave it out of the build.",
+        ) from error
+
+
+def _hashed(folder: Path, path: str) -> File:
+    try:
+        with (folder / path).open("rb") as stream:
+            digest = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False))
+            return File(path, stream.tell(), digest.hexdigest())
+    except OSError as error:
+        raise _unreadable(folder / path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> Refused:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return Refused(
+        f"{path} cannot be read: {reason}",
+        hint="Correct its permissions or its target, or leave it out of the build.",
+    )

@@ -1,0 +1,58 @@
+"""Whether a page of an application answers, after as many attempts as it may need to warm up."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from flowdeploy.clients.web import Answer, Web
+from flowdeploy.config import Health
+from flowdeploy.errors import ServiceError
+from flowdeploy.rollout import Notify, Pause
+
+UNHEALTHY = "UNHEALTHY"
+LONGEST_WAIT = 5  # seconds; the first wait is one, and each is one longer than the one before
+_HINTS = {
+    401: "`health.path` should be a page that anybody may see.",
+    403: "`health.path` should be a page that anybody may see.",
+    404: "`health.path` should be a page of the application that answers 200.",
+}
+_LOOK = "Open it, and see the version's log: `gcloud app logs read --service SERVICE --project ID`."
+
+
+def healthy(web: Web, url: str, health: Health, notify: Notify) -> Generator[Pause, None, int]:
+    """Ask for the page until it answers 2xx; how many attempts that took.
+
+    ``url`` is the application's, without a path. Raises ServiceError UNHEALTHY where
+    the last attempt fails, too.
+    """
+    page = url + health.path
+    notify(f"asking {page}")
+    for attempt in range(1, health.attempts + 1):
+        answer = web.ask(page, health.timeout)
+        if answer.is_well:
+            return attempt
+        if attempt < health.attempts:
+            again = f"attempt {attempt + 1} of {health.attempts} follows"
+            yield Pause(min(attempt, LONGEST_WAIT), f"{_told(answer)}; {again}")
+    raise _unhealthy(health, answer)
+
+
+def _unhealthy(health: Health, answer: Answer) -> ServiceError:
+    """In the same words for every host, so that a hundred that fail alike are told as one."""
+    counted = "1 attempt" if health.attempts == 1 else f"{health.attempts} attempts"
+    return ServiceError(
+        UNHEALTHY,
+        f"its page {health.path} is not well after {counted}: {_told(answer)}",
+        hint=_hint(answer),
+    )
+
+
+def _told(answer: Answer) -> str:
+    leading = f", which leads to {answer.location}" if answer.location else ""
+    return f"it answered {answer.words}{leading}" if answer.status else answer.words
+
+
+def _hint(answer: Answer) -> str:
+    if answer.status and 300 <= answer.status < 400:
+        return "`health.path` should be a page that answers 200 itself: a login answers, too."
+    return _HINTS.get(answer.status or 0, _LOOK)
