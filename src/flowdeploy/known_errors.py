@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownError:
     """A known error. ``transient``: the same request may succeed later.
 
     ``hint`` may take parts of the message by the names of groups in ``words``: ``\\g<api>``.
@@ -25,8 +25,8 @@ class Known:
     transient: bool = False
 
 
-def _known(codes: str, words: str, hint: str, *, transient: bool = False) -> Known:
-    return Known(frozenset(codes.split()), re.compile(words, re.IGNORECASE), hint, transient)
+def _known(codes: str, words: str, hint: str, *, transient: bool = False) -> KnownError:
+    return KnownError(frozenset(codes.split()), re.compile(words, re.IGNORECASE), hint, transient)
 
 
 TABLE = (
@@ -130,7 +130,7 @@ TABLE = (
 )
 
 
-def known(code: str, message: str) -> Known | None:
+def known(code: str, message: str) -> KnownError | None:
     """The row that fits best: the first whose code is ``code`` and whose words are in it."""
     fits = (row for row in TABLE if code in row.codes and row.words.search(message))
     return next(fits, None)

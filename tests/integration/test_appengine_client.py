@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.checks.deploy import Deployed
+from flowdeploy.checks.deploy import DeployedVersion
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.traffic import Split
@@ -174,7 +174,7 @@ def test_files_can_be_asked_for_without_the_settings(tmp_path: Path) -> None:
 
     with _engine(tmp_path, answer) as engine:
         deployed = engine.deployed("akvoflow-1", "default", "v0", settings=False)
-    assert deployed == Deployed("STOPPED", {"a": "a" * 40})
+    assert deployed == DeployedVersion("STOPPED", {"a": "a" * 40})
     assert seen == ["servingStatus,deployment(files,zip)"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.config import Build
+from flowdeploy.config import BuildConfig
 from flowdeploy.errors import ToolError
 from flowdeploy.steps import build
 
@@ -28,7 +28,7 @@ def run(tmp_path: Path, log: Path) -> Run:
     def run(*commands: str, **environ: str) -> list[str]:
         shown: list[str] = []
         build.run(
-            Build(commands, tmp_path, (), tmp_path),
+            BuildConfig(commands, tmp_path, (), tmp_path),
             environ={**os.environ, **environ},
             variables={"FLOWDEPLOY_VERSION": "20200403-073034"},
             pull_request=False,
@@ -114,7 +114,7 @@ def test_a_missing_folder_is_told(tmp_path: Path, log: Path) -> None:
 
     with pytest.raises(ToolError, match=r"cannot start `true` in .*: No such file or directory"):
         build.run(
-            Build(("true",), gone, (), gone),
+            BuildConfig(("true",), gone, (), gone),
             environ=os.environ,
             variables={},
             pull_request=False,
@@ -176,7 +176,7 @@ def test_an_interrupt_ends_the_whole_group(tmp_path: Path, fifo: Fifo, trap: str
 
     with pytest.raises(KeyboardInterrupt):
         build.run(
-            Build((command,), tmp_path, (), tmp_path),
+            BuildConfig((command,), tmp_path, (), tmp_path),
             environ=os.environ,
             variables={},
             pull_request=False,

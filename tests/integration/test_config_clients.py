@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.service_usage import DATASTORE, SCHEDULER, TASKS
 from flowdeploy.endpoints import sandbox
 from flowdeploy.errors import ServiceError
@@ -85,15 +85,15 @@ def remote(remote: Remote) -> Remote:
 
 
 @pytest.fixture
-def cloud(remote: Remote) -> Cloud:
+def cloud(remote: Remote) -> GoogleClients:
     return connected(remote.url)
 
 
-def connected(url: str) -> Cloud:
-    return Cloud(sandbox(url, {}), AnonymousCredentials(), "anonymous", connections=2)
+def connected(url: str) -> GoogleClients:
+    return GoogleClients(sandbox(url, {}), AnonymousCredentials(), "anonymous", connections=2)
 
 
-def test_a_queue_is_created_and_kept_as_it_was_sent(cloud: Cloud) -> None:
+def test_a_queue_is_created_and_kept_as_it_was_sent(cloud: GoogleClients) -> None:
     cloud.tasks.put(APP, "mail", QUEUE, PATHS)
     (kept,) = (q for q in cloud.tasks.queues(APP) if q["name"].endswith("/mail"))
     routing = kept.pop("appEngineHttpQueue")["appEngineRoutingOverride"]
@@ -106,13 +106,13 @@ def test_a_queue_is_created_and_kept_as_it_was_sent(cloud: Cloud) -> None:
     assert kept == {**sent, **shown}
 
 
-def test_a_pull_queue_is_created_as_one(cloud: Cloud) -> None:
+def test_a_pull_queue_is_created_as_one(cloud: GoogleClients) -> None:
     body = {"type": "PULL", "retryConfig": {"maxAttempts": -1}}
     cloud.tasks.put(APP, "pulled", body, ["type", "retryConfig.maxAttempts"])
     assert {q["type"] for q in cloud.tasks.queues(APP)} == {"PUSH", "PULL"}
 
 
-def test_only_what_the_mask_names_changes(cloud: Cloud) -> None:
+def test_only_what_the_mask_names_changes(cloud: GoogleClients) -> None:
     cloud.tasks.put(APP, "mail", QUEUE, PATHS)
     cloud.tasks.pause(APP, "mail")
     limits = {"maxBurstSize": 100, "maxDispatchesPerSecond": 2.5}
@@ -124,7 +124,7 @@ def test_only_what_the_mask_names_changes(cloud: Cloud) -> None:
     assert (kept["retryConfig"], kept["state"]) == (QUEUE["retryConfig"], "PAUSED")
 
 
-def test_what_was_read_of_a_queue_can_be_sent_back(cloud: Cloud) -> None:
+def test_what_was_read_of_a_queue_can_be_sent_back(cloud: GoogleClients) -> None:
     cloud.tasks.put(APP, "mail", QUEUE, PATHS)
     before = cloud.tasks.queues(APP)
     cloud.tasks.put(APP, "mail", {"rateLimits": {"maxBurstSize": 1}}, ["rateLimits"])
@@ -134,14 +134,14 @@ def test_what_was_read_of_a_queue_can_be_sent_back(cloud: Cloud) -> None:
     assert cloud.tasks.queues(APP) == before
 
 
-def test_queues_are_paused_and_resumed_however_often(cloud: Cloud) -> None:
+def test_queues_are_paused_and_resumed_however_often(cloud: GoogleClients) -> None:
     for change, state in ((cloud.tasks.pause, "PAUSED"), (cloud.tasks.resume, "RUNNING")):
         change(APP, "default")
         change(APP, "default")
         assert [q["state"] for q in cloud.tasks.queues(APP)] == [state]
 
 
-def test_lists_are_read_to_their_end(cloud: Cloud, remote: Remote) -> None:
+def test_lists_are_read_to_their_end(cloud: GoogleClients, remote: Remote) -> None:
     for number in range(120):
         body = {"rateLimits": {"maxBurstSize": 1}}
         remote.call("PATCH", f"/v2beta3/{PARENT}/queues/q{number}", body)
@@ -152,7 +152,9 @@ def test_lists_are_read_to_their_end(cloud: Cloud, remote: Remote) -> None:
     assert [len({str(item) for item in items}) for items in listed] == [121, 120, 120]
 
 
-def test_the_location_is_asked_for_once_in_each_project(cloud: Cloud, remote: Remote) -> None:
+def test_the_location_is_asked_for_once_in_each_project(
+    cloud: GoogleClients, remote: Remote
+) -> None:
     for _ in range(2):
         cloud.tasks.queues(APP)
         cloud.scheduler.jobs(APP)
@@ -160,14 +162,14 @@ def test_the_location_is_asked_for_once_in_each_project(cloud: Cloud, remote: Re
     assert asked == [f"/v2/projects/{APP}/locations", f"/v1beta1/projects/{APP}/locations"]
 
 
-def test_a_job_is_created_and_kept_as_it_was_sent(cloud: Cloud) -> None:
+def test_a_job_is_created_and_kept_as_it_was_sent(cloud: GoogleClients) -> None:
     name = cloud.scheduler.create(APP, JOB)
     (kept,) = cloud.scheduler.jobs(APP)
     del kept["userUpdateTime"], kept["appEngineHttpTarget"]["appEngineRouting"]["host"]
     assert kept == {**JOB, "name": name, "state": "ENABLED", "legacyAppEngineCron": True}
 
 
-def test_what_was_read_of_a_job_can_be_sent_back(cloud: Cloud) -> None:
+def test_what_was_read_of_a_job_can_be_sent_back(cloud: GoogleClients) -> None:
     cloud.scheduler.create(APP, JOB)
     (before,) = cloud.scheduler.jobs(APP)
     cloud.scheduler.delete(before.pop("name"))
@@ -177,7 +179,7 @@ def test_what_was_read_of_a_job_can_be_sent_back(cloud: Cloud) -> None:
     assert after == before
 
 
-def test_only_jobs_of_cron_yaml_are_seen_and_deleted(cloud: Cloud, remote: Remote) -> None:
+def test_only_jobs_of_cron_yaml_are_seen_and_deleted(cloud: GoogleClients, remote: Remote) -> None:
     other = remote.call("POST", f"/v1beta1/{PARENT}/jobs", JOB)["name"]
     assert cloud.scheduler.jobs(APP) == ()
     with pytest.raises(ServiceError) as refused:
@@ -189,7 +191,7 @@ def test_only_jobs_of_cron_yaml_are_seen_and_deleted(cloud: Cloud, remote: Remot
     assert [job["name"] for job in remote.call("GET", f"/v1beta1/{PARENT}/jobs")["jobs"]] == [other]
 
 
-def test_jobs_are_paused_and_resumed(cloud: Cloud) -> None:
+def test_jobs_are_paused_and_resumed(cloud: GoogleClients) -> None:
     name = cloud.scheduler.create(APP, JOB)
     cloud.scheduler.pause(name)
     assert [job["state"] for job in cloud.scheduler.jobs(APP)] == ["PAUSED"]
@@ -197,7 +199,7 @@ def test_jobs_are_paused_and_resumed(cloud: Cloud) -> None:
     assert [job["state"] for job in cloud.scheduler.jobs(APP)] == ["ENABLED"]
 
 
-def test_an_index_is_ready_after_a_while(cloud: Cloud, remote: Remote) -> None:
+def test_an_index_is_ready_after_a_while(cloud: GoogleClients, remote: Remote) -> None:
     remote.settings(index_seconds=60)
     cloud.datastore.create(APP, INDEX)
     (index,) = cloud.datastore.indexes(APP)
@@ -209,13 +211,13 @@ def test_an_index_is_ready_after_a_while(cloud: Cloud, remote: Remote) -> None:
     assert [index["state"] for index in cloud.datastore.indexes(APP)] == ["READY"]
 
 
-def test_an_index_may_fail(cloud: Cloud, remote: Remote) -> None:
+def test_an_index_may_fail(cloud: GoogleClients, remote: Remote) -> None:
     remote.fault("operation-error", method="CreateIndex")
     cloud.datastore.create(APP, INDEX)
     assert [index["state"] for index in cloud.datastore.indexes(APP)] == ["ERROR"]
 
 
-def test_dispatch_rules_are_replaced_by_an_operation(cloud: Cloud, remote: Remote) -> None:
+def test_dispatch_rules_are_replaced_by_an_operation(cloud: GoogleClients, remote: Remote) -> None:
     remote.settings(operation_seconds=60)
     rules = (
         {"domain": "*", "path": "/api/*", "service": "api"},
@@ -235,12 +237,14 @@ def test_dispatch_rules_are_replaced_by_an_operation(cloud: Cloud, remote: Remot
     assert cloud.engine.app(APP) is not None
 
 
-def test_a_rule_to_a_service_that_does_not_exist_is_refused(cloud: Cloud) -> None:
+def test_a_rule_to_a_service_that_does_not_exist_is_refused(cloud: GoogleClients) -> None:
     with pytest.raises(ServiceError, match="none"):
         cloud.dispatch.set_rules(APP, [{"domain": "*", "path": "/*", "service": "none"}])
 
 
-def test_apis_that_are_switched_off_are_told_in_one_call(cloud: Cloud, remote: Remote) -> None:
+def test_apis_that_are_switched_off_are_told_in_one_call(
+    cloud: GoogleClients, remote: Remote
+) -> None:
     apis = (TASKS, SCHEDULER, DATASTORE)
     assert cloud.service_usage.disabled(APP, apis) == ()
     for api in (DATASTORE, TASKS):
@@ -252,7 +256,7 @@ def test_apis_that_are_switched_off_are_told_in_one_call(cloud: Cloud, remote: R
 
 @pytest.mark.parametrize("api", [TASKS, SCHEDULER, DATASTORE])
 def test_a_refusal_says_which_command_switches_an_api_on(
-    cloud: Cloud, remote: Remote, api: str
+    cloud: GoogleClients, remote: Remote, api: str
 ) -> None:
     remote.call("POST", f"/v1/projects/{APP}/services/{api}:disable")
     read: Callable[[str], object] = {
@@ -266,7 +270,7 @@ def test_a_refusal_says_which_command_switches_an_api_on(
     assert str(refused.value.hint).endswith(f"gcloud services enable {api} --project {APP}")
 
 
-CHANGES: dict[str, Callable[[Cloud], object]] = {
+CHANGES: dict[str, Callable[[GoogleClients], object]] = {
     "put": lambda cloud: cloud.tasks.put(APP, "mail", QUEUE, PATHS),
     "pause": lambda cloud: cloud.tasks.pause(APP, "default"),
     "resume": lambda cloud: cloud.tasks.resume(APP, "default"),
@@ -277,7 +281,7 @@ CHANGES: dict[str, Callable[[Cloud], object]] = {
     "create an index": lambda cloud: cloud.datastore.create(APP, INDEX),
     "set rules": lambda cloud: cloud.dispatch.set_rules(APP, []),
 }
-READS: dict[str, Callable[[Cloud], object]] = {
+READS: dict[str, Callable[[GoogleClients], object]] = {
     "queues": lambda cloud: cloud.tasks.queues(APP),
     "jobs": lambda cloud: cloud.scheduler.jobs(APP),
     "indexes": lambda cloud: cloud.datastore.indexes(APP),
@@ -291,7 +295,7 @@ READS: dict[str, Callable[[Cloud], object]] = {
     ("kind", "code"), [("unavailable", "UNAVAILABLE"), ("reset", "CONNECTION")]
 )
 def test_a_change_is_sent_once(
-    cloud: Cloud, remote: Remote, change: str, kind: str, code: str
+    cloud: GoogleClients, remote: Remote, change: str, kind: str, code: str
 ) -> None:
     for method in ("POST", "PATCH", "DELETE"):
         remote.fault(kind, method=method)
@@ -302,7 +306,7 @@ def test_a_change_is_sent_once(
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_read_is_repeated(cloud: Cloud, remote: Remote, read: str) -> None:
+def test_a_read_is_repeated(cloud: GoogleClients, remote: Remote, read: str) -> None:
     remote.fault("unavailable", method="GET", times=1)
     READS[read](cloud)
     assert [r["status"] for r in remote.requests()][:2] == [503, 200]
@@ -318,7 +322,7 @@ def test_a_read_is_repeated(cloud: Cloud, remote: Remote, read: str) -> None:
     ],
 )
 def test_what_the_library_does_not_know_is_not_sent(
-    cloud: Cloud, remote: Remote, change: Callable[[Cloud], object], field: str
+    cloud: GoogleClients, remote: Remote, change: Callable[[GoogleClients], object], field: str
 ) -> None:
     with pytest.raises(ServiceError, match=field) as refused:
         change(cloud)
@@ -326,7 +330,7 @@ def test_what_the_library_does_not_know_is_not_sent(
     assert [r for r in remote.requests() if r["method"] != "GET"] == []
 
 
-def test_what_does_not_exist_is_told_in_the_services_words(cloud: Cloud) -> None:
+def test_what_does_not_exist_is_told_in_the_services_words(cloud: GoogleClients) -> None:
     with pytest.raises(ServiceError, match=f"{PARENT}/queues/none"):
         cloud.tasks.pause(APP, "none")
     with pytest.raises(ServiceError, match=f"{PARENT}/jobs/none"):
@@ -337,7 +341,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @contextmanager
-def locations(folder: Path, answer: dict[str, Any]) -> Iterator[Cloud]:
+def locations(folder: Path, answer: dict[str, Any]) -> Iterator[GoogleClients]:
     """A stand-in whose lists of locations are others."""
 
     @web.middleware

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web as aiohttp_web
 from aiohttp.typedefs import Handler
 
-from flowdeploy.clients.web import Answer, Web
-from flowdeploy.config import Health
+from flowdeploy.clients.web import PageAnswer, Web
+from flowdeploy.config import HealthConfig
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.rollout import Pause
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HOST = "akvoflow-1.ew.r.appspot.com"
 URL = dark_url("1", "default", HOST)
-HEALTH = Health(path="/", timeout=10.0, attempts=10)
+HEALTH = HealthConfig(path="/", timeout=10.0, attempts=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Asked:
         return f"{self.error.message} {self.error.hint}"
 
 
-def ask(web: Web, url: str = URL, health: Health = HEALTH) -> Asked:
+def ask(web: Web, url: str = URL, health: HealthConfig = HEALTH) -> Asked:
     """Ask as a worker does who does not wait."""
     pauses: list[Pause] = []
     notes: list[str] = []
@@ -99,7 +99,7 @@ def test_a_page_that_gets_well_is_asked_until_it_does(remote: Remote) -> None:
 
 def test_a_page_that_stays_unwell_is_told(remote: Remote) -> None:
     remote.fault("unhealthy", project="akvoflow-1")
-    asked = ask(Web(remote.url, 2), health=Health("/ready", 10.0, 3))
+    asked = ask(Web(remote.url, 2), health=HealthConfig("/ready", 10.0, 3))
     assert len(asked.pauses) == 2
     for part in ("/ready", "3 attempts", "503 Service Unavailable", "log"):
         assert part in asked.refusal
@@ -110,11 +110,11 @@ def test_the_version_that_is_meant_is_asked(remote: Remote) -> None:
     remote.fault("unhealthy", target="apps/akvoflow-1/services/default/versions/2")
     web = Web(remote.url, 2)
     assert ask(web, live_url("default", HOST)).attempts == 1
-    assert ask(web, dark_url("2", "default", HOST), Health("/", 10.0, 1)).error
+    assert ask(web, dark_url("2", "default", HOST), HealthConfig("/", 10.0, 1)).error
 
 
 def test_a_page_that_is_not_there_is_told(remote: Remote) -> None:
-    asked = ask(Web(remote.url, 2), dark_url("9", "default", HOST), Health("/", 10.0, 1))
+    asked = ask(Web(remote.url, 2), dark_url("9", "default", HOST), HealthConfig("/", 10.0, 1))
     assert "1 attempt: it answered 404 Not Found" in asked.refusal
     assert "`health.path`" in asked.refusal
 
@@ -127,7 +127,7 @@ def test_a_connection_that_fails_is_an_attempt(remote: Remote) -> None:
 
 
 def test_where_nobody_listens_is_told() -> None:
-    asked = ask(Web("http://127.0.0.1:9", 2), health=Health("/", 10.0, 1))
+    asked = ask(Web("http://127.0.0.1:9", 2), health=HealthConfig("/", 10.0, 1))
     assert "nobody listens at http://127.0.0.1:9" in asked.refusal
 
 
@@ -141,7 +141,7 @@ def test_an_attempt_has_its_time(remote: Remote) -> None:
 def test_a_page_that_sends_people_on_is_not_well(application: Application) -> None:
     login = {"Location": "https://accounts.example.org/login?continue=secret"}
     application.answers.append(aiohttp_web.Response(status=302, headers=login))
-    asked = ask(Web(application.url, 2), health=Health("/", 10.0, 1))
+    asked = ask(Web(application.url, 2), health=HealthConfig("/", 10.0, 1))
     assert "302 Found, which leads to https://accounts.example.org/login " in f"{asked.refusal} "
     assert "answers 200 itself" in asked.refusal
     assert "secret" not in asked.refusal
@@ -156,7 +156,7 @@ def test_what_begins_with_two_is_well(application: Application, status: int) -> 
 
 def test_a_status_without_a_name_is_told(application: Application) -> None:
     application.answers.append(aiohttp_web.Response(status=599, reason=""))
-    assert Web(application.url, 2).ask(f"{URL}/", 10.0) == Answer(599, "599")
+    assert Web(application.url, 2).ask(f"{URL}/", 10.0) == PageAnswer(599, "599")
 
 
 def test_nothing_says_who_asks_or_that_it_was_here_before(
@@ -173,7 +173,7 @@ def test_nothing_says_who_asks_or_that_it_was_here_before(
 
 
 def test_without_a_stand_in_pages_are_asked_for_at_their_hosts(application: Application) -> None:
-    asked = ask(Web(None, 2), application.url, Health("/_sandbox/clock?a=b", 10.0, 1))
+    asked = ask(Web(None, 2), application.url, HealthConfig("/_sandbox/clock?a=b", 10.0, 1))
     assert asked.attempts == 1
     [headers] = application.headers
     assert headers["Host"] == application.url.removeprefix("http://")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowdeploy.clients.appengine import AppEngine, Operation
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.endpoints import sandbox
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Deploy, Traffic
@@ -80,7 +80,7 @@ def test_a_changed_variable_is_told_by_name_and_not_by_value(project: Project) -
 class _Deaf(AppEngine):
     """An App Engine that creates versions with some settings of its own."""
 
-    def __init__(self, cloud: Cloud, **settings: object) -> None:
+    def __init__(self, cloud: GoogleClients, **settings: object) -> None:
         super().__init__(cloud.endpoints.appengine, cloud.credentials, cloud.connections)
         self._settings = settings
 
@@ -96,7 +96,7 @@ def _deploy(remote: Remote, folder: Path, traffic: Traffic, **settings: object) 
         "runtime: java21\ninstance_class: F2\ninbound_services: [warmup]\n"
         "automatic_scaling: {max_instances: 10}\nenv_variables: {TOKEN: s3cret}\n"
     )
-    cloud = Cloud.connect(sandbox(remote.url, {}), connections=4)
+    cloud = GoogleClients.connect(sandbox(remote.url, {}), connections=4)
     cloud.engine = _Deaf(cloud, **settings)
     instances = Instances(cloud)
     step = Deploy(Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1"), "2", traffic)

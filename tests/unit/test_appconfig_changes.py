@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flowdeploy.appengine import config_files
-from flowdeploy.appengine.config_files import Changes, Snapshot
-from flowdeploy.appengine.config_files.changes import CreateJob, Difference, UpdateQueue
+from flowdeploy.appengine.config_files import ConfigChanges, Snapshot
+from flowdeploy.appengine.config_files.changes import CreateJob, SettingChange, UpdateQueue
 
 PARENT = "projects/p/locations/europe-west1"
 
@@ -54,12 +54,12 @@ def rule(path: str, service: str) -> dict[str, str]:
     return {"domain": "*", "path": path, "service": service}
 
 
-def planned(there: Snapshot, *, prune: bool = False, **files: str) -> Changes:
+def planned(there: Snapshot, *, prune: bool = False, **files: str) -> ConfigChanges:
     config = config_files.read({f"{name}.yaml": text for name, text in files.items()})
     return config_files.changes(config, there, prune_queues=prune)
 
 
-def lines(changes: Changes) -> list[str]:
+def lines(changes: ConfigChanges) -> list[str]:
     return [str(change) for change in changes.all]
 
 
@@ -92,7 +92,7 @@ def test_an_update_sends_what_differs_and_no_more() -> None:
         "a",
         {"rateLimits": {"maxDispatchesPerSecond": 9.0}},
         ("rateLimits.maxDispatchesPerSecond",),
-        (Difference("rate", "5/s", "9/s"),),
+        (SettingChange("rate", "5/s", "9/s"),),
     )
 
 

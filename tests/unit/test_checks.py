@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from flowdeploy.checks.deploy import (
     VERSIONS_PER_APP,
     App,
-    Deployed,
+    BeforeDeploy,
+    DeployedVersion,
     Finding,
-    Observation,
-    Wanted,
+    WantedVersion,
     deploy_objections,
     grouped,
     is_deployed,
@@ -29,18 +29,18 @@ FILES = {"app.yaml": "aa", "WEB-INF/web.xml": "bb"}
 OTHER_FILES = {"app.yaml": "aa", "WEB-INF/web.xml": "cc", "new.txt": "dd"}
 
 APP = App("akvoflow-1.ew.r.appspot.com", "staging.akvoflow-1.appspot.com")
-DARK = Wanted(TAG, Traffic.DARK, FILES)
-LIVE = Wanted(TAG, Traffic.LIVE, FILES)
-READY = Observation(APP, Split.all_to(OLDER), version_count=3)
+DARK = WantedVersion(TAG, Traffic.DARK, FILES)
+LIVE = WantedVersion(TAG, Traffic.LIVE, FILES)
+READY = BeforeDeploy(APP, Split.all_to(OLDER), version_count=3)
 
 
 @pytest.mark.parametrize("wanted", [DARK, LIVE])
-def test_nothing_speaks_against_an_ordinary_deploy(wanted: Wanted) -> None:
+def test_nothing_speaks_against_an_ordinary_deploy(wanted: WantedVersion) -> None:
     assert deploy_objections(wanted, READY) == ()
 
 
 def test_a_project_without_an_application() -> None:
-    nothing = Observation(None)
+    nothing = BeforeDeploy(None)
     assert "no App Engine application" in deploy_objections(DARK, nothing)[0]
 
 
@@ -56,12 +56,12 @@ def test_no_room_for_another_version() -> None:
     [objection] = deploy_objections(DARK, full)
     assert str(VERSIONS_PER_APP) in objection
     assert deploy_objections(DARK, replace(READY, version_count=VERSIONS_PER_APP - 1)) == ()
-    there = replace(full, deployed=Deployed(files=FILES))
+    there = replace(full, deployed=DeployedVersion(files=FILES))
     assert deploy_objections(DARK, there) == (), "a version that is there needs no room"
 
 
 def test_a_dark_version_with_other_content_is_replaced_only_on_demand() -> None:
-    other = replace(READY, deployed=Deployed(files=OTHER_FILES))
+    other = replace(READY, deployed=DeployedVersion(files=OTHER_FILES))
     [objection] = deploy_objections(DARK, other)
     assert "WEB-INF/web.xml, new.txt" in objection
     assert "--replace" in objection
@@ -69,7 +69,9 @@ def test_a_dark_version_with_other_content_is_replaced_only_on_demand() -> None:
 
 
 def test_a_version_with_traffic_and_other_content_is_never_replaced() -> None:
-    serving = Observation(APP, Split({TAG: 0.1, OLDER: 0.9}), 3, Deployed(files=OTHER_FILES))
+    serving = BeforeDeploy(
+        APP, Split({TAG: 0.1, OLDER: 0.9}), 3, DeployedVersion(files=OTHER_FILES)
+    )
     for wanted in (DARK, LIVE, replace(DARK, replace=True), replace(LIVE, replace=True)):
         [objection] = deploy_objections(wanted, serving)
         assert "has traffic" in objection
@@ -78,7 +80,7 @@ def test_a_version_with_traffic_and_other_content_is_never_replaced() -> None:
 
 def test_many_differences_are_counted() -> None:
     files = {f"{n}.txt": "aa" for n in range(10)}
-    [objection] = deploy_objections(DARK, replace(READY, deployed=Deployed(files=files)))
+    [objection] = deploy_objections(DARK, replace(READY, deployed=DeployedVersion(files=files)))
     assert "(0.txt, 1.txt, 2.txt and 9 more)" in objection
 
 
@@ -87,18 +89,18 @@ def test_many_differences_are_counted() -> None:
 def test_the_same_content_or_content_that_is_not_told_is_no_objection(
     split: Split, files: dict[str, str] | None
 ) -> None:
-    assert deploy_objections(DARK, Observation(APP, split, 3, Deployed(files=files))) == ()
+    assert deploy_objections(DARK, BeforeDeploy(APP, split, 3, DeployedVersion(files=files))) == ()
 
 
 def test_a_version_is_deployed_if_it_has_just_these_files() -> None:
-    assert is_deployed(DARK, replace(READY, deployed=Deployed(files=dict(FILES))))
+    assert is_deployed(DARK, replace(READY, deployed=DeployedVersion(files=dict(FILES))))
     assert not is_deployed(DARK, READY)
-    assert not is_deployed(DARK, replace(READY, deployed=Deployed(files=OTHER_FILES)))
-    assert not is_deployed(DARK, replace(READY, deployed=Deployed(files=None)))
+    assert not is_deployed(DARK, replace(READY, deployed=DeployedVersion(files=OTHER_FILES)))
+    assert not is_deployed(DARK, replace(READY, deployed=DeployedVersion(files=None)))
 
 
 def test_the_first_version_of_a_service_would_be_live() -> None:
-    empty = Observation(APP)
+    empty = BeforeDeploy(APP)
     [objection] = deploy_objections(DARK, empty)
     assert "--first-live" in objection
     assert deploy_objections(replace(DARK, first_live=True), empty) == ()
@@ -115,7 +117,7 @@ def test_going_back_is_done_on_demand() -> None:
 
 
 def test_all_objections_are_made_at_once() -> None:
-    seen = Observation(
+    seen = BeforeDeploy(
         replace(APP, serving_status="USER_DISABLED"),
         Split.all_to(NEWER),
         VERSIONS_PER_APP,

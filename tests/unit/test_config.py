@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.config import Build, Config, Health, Library, Rollout, find, load, problems
+from flowdeploy.config import (
+    BuildConfig,
+    Config,
+    HealthConfig,
+    LibraryConfig,
+    RolloutConfig,
+    find,
+    load,
+    problems,
+)
 from flowdeploy.errors import ConfigError
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.units import ALL, Portion
@@ -52,13 +61,13 @@ def test_what_is_not_written_has_a_default(tmp_path: Path) -> None:
         path=path,
         root=tmp_path,
         trunk="master",
-        build=Build(("make",), tmp_path, (), tmp_path / "out"),
+        build=BuildConfig(("make",), tmp_path, (), tmp_path / "out"),
         library=None,
         descriptors=None,
         upload="files",
         records=None,
         health=None,
-        rollout=Rollout(32, Portion(0), ()),
+        rollout=RolloutConfig(32, Portion(0), ()),
         prune_queues=False,
         fleet=Fleet(
             (
@@ -73,16 +82,16 @@ def test_everything_that_can_be_written(tmp_path: Path) -> None:
     config = load(write(tmp_path, FULL))
 
     assert config.trunk == "main"
-    assert config.build == Build(
+    assert config.build == BuildConfig(
         ("make", "make test"), tmp_path / "src", ("NPM_TOKEN",), tmp_path / "src/out"
     )
-    assert config.library == Library(
+    assert config.library == LibraryConfig(
         tmp_path / "a.jar", tmp_path / "pom.xml", "classes", "https://repo.example.org/m2"
     )
     assert config.descriptors == tmp_path / "../descriptors"
     assert (config.upload, config.records) == ("zip", "gs://flow-releases/records")
-    assert config.health == Health("/healthy", 90.0, 3)
-    assert config.rollout == Rollout(
+    assert config.health == HealthConfig("/healthy", 90.0, 3)
+    assert config.rollout == RolloutConfig(
         8, Portion(5, percent=True), (Wave("early", Portion(2), 600.0), Wave("small", ALL, 0.0))
     )
     assert config.prune_queues is True

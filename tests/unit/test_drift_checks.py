@@ -9,9 +9,9 @@ import pytest
 
 from flowdeploy.checks.deploy import (
     App,
-    Deployed,
-    Observation,
-    Wanted,
+    BeforeDeploy,
+    DeployedVersion,
+    WantedVersion,
     deploy_objections,
     differences,
     is_deployed,
@@ -20,13 +20,13 @@ from flowdeploy.planning.plan import Traffic
 from flowdeploy.planning.traffic import Split
 
 FILES = {"index.html": "aa"}
-WANTED = Wanted("2", Traffic.DARK, FILES, {"instanceClass": "F4", "runtime": "java21"})
+WANTED = WantedVersion("2", Traffic.DARK, FILES, {"instanceClass": "F4", "runtime": "java21"})
 APP = App("p.ew.r.appspot.com", "staging.p.appspot.com")
 
 
-def _seen(live: str, **deployed: Any) -> Observation:
-    there = Deployed("SERVING", FILES, WANTED.settings)
-    return Observation(APP, Split.all_to(live), 2, replace(there, **deployed))
+def _seen(live: str, **deployed: Any) -> BeforeDeploy:
+    there = DeployedVersion("SERVING", FILES, WANTED.settings)
+    return BeforeDeploy(APP, Split.all_to(live), 2, replace(there, **deployed))
 
 
 def test_the_same_files_and_settings_are_the_same_version() -> None:
@@ -58,7 +58,7 @@ def test_what_is_not_grave_makes_no_other_version() -> None:
 
 
 def test_settings_that_the_server_does_not_tell_are_no_difference() -> None:
-    assert differences(WANTED, Deployed("SERVING", FILES, None)) == ()
+    assert differences(WANTED, DeployedVersion("SERVING", FILES, None)) == ()
 
 
 def test_a_version_with_traffic_whose_files_nobody_knows_is_not_created_again() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowdeploy.checks.deploy import App, Deployed
-from flowdeploy.checks.promotion import Prospect, expected, objections, remarks
+from flowdeploy.checks.deploy import App, DeployedVersion
+from flowdeploy.checks.promotion import BeforePromotion, expected, objections, remarks
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Verify
 from flowdeploy.planning.traffic import Split
@@ -23,12 +23,14 @@ CANARY = Split({OLD: 0.9, NEW: 0.1}, "COOKIE")
 ROLLBACK = Verify(ONE, Split.all_to(OLD), (Split.all_to(NEW), CANARY))
 
 
-def prospect(files: dict[str, str] | None = FILES, **changed: Any) -> Prospect:
-    ready = Prospect(APP, Split.all_to(OLD), {NEW: Deployed(files=files)})
+def prospect(files: dict[str, str] | None = FILES, **changed: Any) -> BeforePromotion:
+    ready = BeforePromotion(APP, Split.all_to(OLD), {NEW: DeployedVersion(files=files)})
     return replace(ready, **changed)
 
 
-def found(step: Verify, seen: Prospect, *others: Prospect, force: bool = False) -> tuple[str, ...]:
+def found(
+    step: Verify, seen: BeforePromotion, *others: BeforePromotion, force: bool = False
+) -> tuple[str, ...]:
     return objections(step, seen, expected((seen, *others), {OWN}, force=force))
 
 
@@ -38,7 +40,7 @@ def test_nothing_speaks_against_what_is_the_same_everywhere() -> None:
 
 
 def test_a_project_without_an_application() -> None:
-    [objection] = found(PROMOTION, Prospect(None))
+    [objection] = found(PROMOTION, BeforePromotion(None))
     assert "no App Engine application" in objection
 
 
@@ -50,7 +52,7 @@ def test_a_disabled_application_without_the_version() -> None:
 
 
 def test_a_version_that_does_not_serve() -> None:
-    stopped = prospect(versions={NEW: Deployed("STOPPED")})
+    stopped = prospect(versions={NEW: DeployedVersion("STOPPED")})
     assert found(PROMOTION, stopped) == (f"version {NEW} is STOPPED, not SERVING",)
 
 
@@ -72,12 +74,12 @@ def test_what_the_server_does_not_say_is_told_and_not_refused() -> None:
 
 @pytest.mark.parametrize("split", [*ROLLBACK.left, ROLLBACK.to])
 def test_a_rollback_finds_what_the_run_left_or_what_is_back_already(split: Split) -> None:
-    seen = prospect(split=split, versions={OLD: Deployed(files=FILES)})
+    seen = prospect(split=split, versions={OLD: DeployedVersion(files=FILES)})
     assert found(ROLLBACK, seen) == ()
 
 
 def test_what_somebody_else_has_moved_is_given_back_only_by_force() -> None:
-    seen = prospect(split=Split.all_to("other"), versions={OLD: Deployed(files=FILES)})
+    seen = prospect(split=Split.all_to("other"), versions={OLD: DeployedVersion(files=FILES)})
     [objection] = found(ROLLBACK, seen)
     assert "serves other by now" in objection
     assert "--force" in objection
@@ -86,13 +88,13 @@ def test_what_somebody_else_has_moved_is_given_back_only_by_force() -> None:
 
 def test_every_version_of_a_split_must_be_there() -> None:
     back = Verify(ONE, CANARY)
-    seen = prospect(versions={OLD: None, NEW: Deployed(files=FILES)})
+    seen = prospect(versions={OLD: None, NEW: DeployedVersion(files=FILES)})
     assert found(back, seen) == (f"version {OLD} is not deployed",)
 
 
 def test_an_instance_gets_back_what_it_served_whatever_others_serve() -> None:
-    odd = prospect(versions={OLD: Deployed(files={**FILES, "index.html": "cc"})})
-    most = [prospect(versions={OLD: Deployed(files=FILES)}) for _ in range(2)]
+    odd = prospect(versions={OLD: DeployedVersion(files={**FILES, "index.html": "cc"})})
+    most = [prospect(versions={OLD: DeployedVersion(files=FILES)}) for _ in range(2)]
     seen = replace(odd, split=Split.all_to(NEW))
     wanted = expected((seen, *most), {OWN}, force=False)
     assert objections(ROLLBACK, seen, wanted) == ()

@@ -9,7 +9,7 @@ from subprocess import run
 
 import pytest
 
-from flowdeploy.clients.repository import File, Repository
+from flowdeploy.clients.repository import Repository, RepositoryFile
 from flowdeploy.errors import Refused
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.steps.publish.library import Library, check
@@ -39,7 +39,7 @@ def _problems(library: Library, version: str, repository: Repository) -> tuple[s
     return refused.value.details
 
 
-def _read(file: File) -> bytes:
+def _read(file: RepositoryFile) -> bytes:
     with file.open() as content:
         return content.read()
 

@@ -279,4 +279,5 @@ def _is_branch(name: str) -> bool:
 
 def _git_accepts(name: str) -> bool:
     command = ["git", "check-ref-format", "--branch", name]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    # Outside any repository, whose earlier branches `@{-1}` would name.
+    return subprocess.run(command, capture_output=True, check=False, cwd="/").returncode == 0

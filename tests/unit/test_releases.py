@@ -18,7 +18,7 @@ from flowdeploy.planning.refs import Commit
 from flowdeploy.records.releases import (
     Builder,
     LibraryFile,
-    LibraryRelease,
+    RecordedLibrary,
     Release,
     Releases,
     release_json,
@@ -38,7 +38,7 @@ RELEASE = Release(
     app_yaml="runtime: java21\n",
     manifest=Manifest((INDEX,)),
     configs={"queue.yaml": "queue:\n- {name: mail, rate: 5/s}\n"},
-    library=LibraryRelease("org.akvo:flow", "1", (JAR,)),
+    library=RecordedLibrary("org.akvo:flow", "1", (JAR,)),
     builder=Builder("ada", "ci-7", "20200403-080000-1234", "2020-04-03T08:00:00+00:00"),
 )
 
@@ -87,7 +87,7 @@ any_release = st.builds(
     manifest=st.builds(Manifest, st.lists(files, max_size=5).map(tuple)),
     configs=st.dictionaries(texts, texts, max_size=3),
     library=st.none()
-    | st.builds(LibraryRelease, texts, texts, st.lists(library_files, max_size=3).map(tuple)),
+    | st.builds(RecordedLibrary, texts, texts, st.lists(library_files, max_size=3).map(tuple)),
     builder=st.builds(Builder, texts, texts, texts, texts),
 )
 

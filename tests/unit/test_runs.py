@@ -19,7 +19,7 @@ from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.planning.refs import Commit
 from flowdeploy.planning.traffic import Split
 from flowdeploy.records.recorder import Recorder
-from flowdeploy.records.runs import Ending, Header, Recorded, Run, Runs, with_endings
+from flowdeploy.records.runs import Ending, Header, RecordedChange, Run, Runs, with_endings
 from flowdeploy.records.store import Stored
 from flowdeploy.report import Aspect, Change, Outcome, State, StepReport
 
@@ -220,7 +220,7 @@ def test_what_an_ending_tells_of_a_change(
     session: int, outcome: Outcome, state: State | None, unchanged: bool, happened: bool | None
 ) -> None:
     """``session`` is the one of the ending; the change was recorded in the first."""
-    run = Run(HEADER, (Recorded(0, 0, "i0", HEADER.started, CHANGE),), sessions=session + 1)
+    run = Run(HEADER, (RecordedChange(0, 0, "i0", HEADER.started, CHANGE),), sessions=session + 1)
     told = with_endings(run, {0: Ending(outcome, state, unchanged)})
     assert [each.happened for each in told.changes] == [happened]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.checks.deploy import VERSIONS_PER_APP, Standing
+from flowdeploy.checks.deploy import VERSIONS_PER_APP, InstanceStatus
 from flowdeploy.planning.traffic import Split
 
 _ids = st.from_regex(r"(v[0-9]|2020040[1-9]-07303[0-9](-[a-f]{2})?)", fullmatch=True)
 _times = st.from_regex(r"2020-04-0[1-9]T07:30:3[0-9](\.5)?Z", fullmatch=True)
 
 
-def _standing(live: str | None, **created: str) -> Standing:
+def _standing(live: str | None, **created: str) -> InstanceStatus:
     versions = {name.replace("_", "-"): time for name, time in created.items()}
     split = Split.all_to(live.replace("_", "-")) if live else None
-    return Standing(split, versions, len(versions))
+    return InstanceStatus(split, versions, len(versions))
 
 
 def test_dark_versions_wait_that_are_newer_than_what_is_live() -> None:
@@ -29,19 +29,19 @@ def test_dark_versions_wait_that_are_newer_than_what_is_live() -> None:
 def test_a_release_is_as_old_as_its_name_says_however_late_it_was_deployed() -> None:
     live, older = "20200403-073034", "20200402-101500"
     created = {live: "2020-04-03T08:00:00Z", older: "2021-01-01T00:00:00Z"}
-    assert Standing(Split.all_to(live), created, 2).waiting == ()
-    assert Standing(Split.all_to(older), created, 2).waiting == (live,)
+    assert InstanceStatus(Split.all_to(live), created, 2).waiting == ()
+    assert InstanceStatus(Split.all_to(older), created, 2).waiting == (live,)
 
 
 def test_a_version_whose_name_has_no_time_is_as_old_as_its_creation() -> None:
     release = "20200403-073034"
     created = {release: "2026-04-03T08:00:00Z", "v1": "2026-04-02T08:00:00Z"}
-    assert Standing(Split.all_to(release), created, 2).waiting == ()
-    assert Standing(Split.all_to("v1"), created, 2).waiting == (release,)
+    assert InstanceStatus(Split.all_to(release), created, 2).waiting == ()
+    assert InstanceStatus(Split.all_to("v1"), created, 2).waiting == (release,)
 
 
 def test_a_service_without_versions() -> None:
-    standing = Standing(None, {}, VERSIONS_PER_APP + 1)
+    standing = InstanceStatus(None, {}, VERSIONS_PER_APP + 1)
     assert (standing.live, standing.waiting, standing.room) == ((), (), 0)
     assert standing.state("1") == "missing"
 
@@ -51,8 +51,8 @@ def test_no_two_versions_are_each_newer_than_the_other(
     created: dict[str, str], data: st.DataObject
 ) -> None:
     live = data.draw(st.sampled_from(sorted(created)))
-    waiting = Standing(Split.all_to(live), created, len(created)).waiting
+    waiting = InstanceStatus(Split.all_to(live), created, len(created)).waiting
     assert live not in waiting
     for version in waiting:
-        further = Standing(Split.all_to(version), created, len(created)).waiting
+        further = InstanceStatus(Split.all_to(version), created, len(created)).waiting
         assert live not in further

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.clients.batch import Answer, decoded, encoded
+from flowdeploy.clients.batch import BatchAnswer, decoded, encoded
 
 BOUNDARY = "batch_x-1"
 TYPE = f'multipart/mixed; charset=UTF-8; boundary="{BOUNDARY}"'
@@ -45,8 +45,8 @@ def test_a_batch_is_requests_within_a_request() -> None:
 def test_answers_are_told_apart_by_their_numbers(line: bytes) -> None:
     body = answers((1, 404, b'{"error": {}}'), (0, 200, b'{\n "done": true\n}\n'), line=line)
     assert decoded(TYPE, body, 2) == (
-        Answer(200, b'{\n "done": true\n}'),
-        Answer(404, b'{"error": {}}'),
+        BatchAnswer(200, b'{\n "done": true\n}'),
+        BatchAnswer(404, b'{"error": {}}'),
     )
 
 

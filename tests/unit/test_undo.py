@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Skipped
 from flowdeploy.planning.traffic import Split
-from flowdeploy.records.runs import Ending, Header, Recorded, Run
+from flowdeploy.records.runs import Ending, Header, RecordedChange, Run
 from flowdeploy.records.undo import Undoing, changed_later, given_up, undoing, undoing_run
 from flowdeploy.report import Aspect, Change, Outcome, State
 
@@ -39,7 +39,7 @@ def made(
     instances = [*moves, *unchanged, *failed]
     steps = [{"action": "promote", "instance": each} for each in instances]
     changes = [
-        Recorded(
+        RecordedChange(
             0, place, each, second(number), Change(Aspect.TRAFFIC, of(before), of(after)), True
         )
         for place, each in enumerate(instances)

@@ -32,7 +32,7 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class DeployedVersion:
     """A version that exists.
 
     ``files`` is path → SHA-1, ``archive`` the name of the object that has them instead,
@@ -52,7 +52,7 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class BeforeDeploy:
     """An instance before it is changed.
 
     ``app`` is None where the project has no application, ``split`` where the
@@ -63,11 +63,11 @@ class Observation:
     app: App | None
     split: Split | None = None
     version_count: int = 0
-    deployed: Deployed | None = None
+    deployed: DeployedVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class InstanceStatus:
     """An instance as its service has it.
 
     ``split`` is None where the service has no version, ``created`` are its versions
@@ -110,7 +110,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedVersion:
     """A deploy as it is meant, and what the user has said may happen.
 
     ``archive`` is the name that a zip archive of the files has, in whatever way they go.
@@ -134,7 +134,7 @@ class Finding:
     message: str
 
 
-def deploy_objections(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     """All that speaks against this deploy, in plain words."""
     if seen.app is None:
         return ("the project has no App Engine application, or may not be seen",)
@@ -154,7 +154,7 @@ def disabled(app: App) -> tuple[str, ...]:
     return (f"the application is {app.serving_status}: App Engine refuses deployments to it",)
 
 
-def is_deployed(wanted: Wanted, seen: Observation) -> bool:
+def is_deployed(wanted: WantedVersion, seen: BeforeDeploy) -> bool:
     """Whether the version is there with just this content; nothing is to be created then.
 
     Where the server does not say, it is taken for what a version with traffic is:
@@ -167,7 +167,7 @@ def is_deployed(wanted: Wanted, seen: Observation) -> bool:
     return not any(difference.grave for difference in differences(wanted, seen.deployed))
 
 
-def differences(wanted: Wanted, deployed: Deployed) -> tuple[Difference, ...]:
+def differences(wanted: WantedVersion, deployed: DeployedVersion) -> tuple[Difference, ...]:
     """Where the version is not as it is meant, as far as the server says how it is."""
     return (
         *_content_differences(wanted, deployed),
@@ -179,7 +179,9 @@ def differences(wanted: Wanted, deployed: Deployed) -> tuple[Difference, ...]:
     )
 
 
-def _content_differences(wanted: Wanted, deployed: Deployed) -> tuple[Difference, ...]:
+def _content_differences(
+    wanted: WantedVersion, deployed: DeployedVersion
+) -> tuple[Difference, ...]:
     if deployed.files is not None:
         return drift.of_files(wanted.files, deployed.files)
     if deployed.archive in (None, wanted.archive):
@@ -195,7 +197,7 @@ def grouped(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(f"{', '.join(names)}: {message}" for message, names in instances.items())
 
 
-def _no_room(seen: Observation) -> tuple[str, ...]:
+def _no_room(seen: BeforeDeploy) -> tuple[str, ...]:
     if seen.deployed or seen.version_count < VERSIONS_PER_APP:
         return ()
     return (
@@ -204,7 +206,7 @@ def _no_room(seen: Observation) -> tuple[str, ...]:
     )
 
 
-def _other_content(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+def _other_content(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     if seen.deployed is None:
         return ()
     found = differences(wanted, seen.deployed)
@@ -221,7 +223,7 @@ def _other_content(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
     return (f"version {wanted.version} is there with {other}; --replace replaces it",)
 
 
-def _live_by_being_first(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+def _live_by_being_first(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     if wanted.traffic is Traffic.LIVE or wanted.first_live or seen.split is not None:
         return ()
     return (
@@ -230,7 +232,7 @@ def _live_by_being_first(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
     )
 
 
-def _backwards(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+def _backwards(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     if wanted.traffic is Traffic.DARK or wanted.allow_older or seen.split is None:
         return ()
     newer = [live for live in seen.split.live if is_older(wanted.version, live)]

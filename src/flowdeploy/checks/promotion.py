@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from flowdeploy.checks import drift
-from flowdeploy.checks.deploy import App, Deployed, disabled
+from flowdeploy.checks.deploy import App, DeployedVersion, disabled
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.planning.plan import Verify
 from flowdeploy.planning.traffic import Split
@@ -16,7 +16,7 @@ Files = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class BeforePromotion:
     """An instance before its traffic is moved.
 
     ``app`` is None where the project has no application, ``split`` where the
@@ -26,7 +26,7 @@ class Prospect:
 
     app: App | None
     split: Split | None = None
-    versions: Mapping[str, Deployed | None] = field(default_factory=dict)
+    versions: Mapping[str, DeployedVersion | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ class Unready(Refused):
         self.code = error.code
 
 
-def expected(prospects: Iterable[Prospect], own: Collection[str], *, force: bool) -> Expected:
+def expected(
+    prospects: Iterable[BeforePromotion], own: Collection[str], *, force: bool
+) -> Expected:
     """What most instances have, by version; where as many have other files, what the first has.
 
     ``own`` are the paths that each may have its own of.
@@ -65,7 +67,7 @@ def expected(prospects: Iterable[Prospect], own: Collection[str], *, force: bool
     return Expected(most, kept, force)
 
 
-def objections(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+def objections(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
     """All that speaks against it, in plain words."""
     if seen.app is None:
         return ("the project has no App Engine application, or may not be seen",)
@@ -77,7 +79,7 @@ def objections(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...
     )
 
 
-def remarks(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+def remarks(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
     """What is odd, or cannot be known, without being an objection.
 
     An instance gets back what it served, whatever the others serve.
@@ -94,7 +96,7 @@ def _gives_back(step: Verify) -> bool:
     return bool(step.left)
 
 
-def _not_serving(version: str, seen: Prospect) -> tuple[str, ...]:
+def _not_serving(version: str, seen: BeforePromotion) -> tuple[str, ...]:
     deployed = seen.versions.get(version)
     if deployed is None:
         return (f"version {version} is not deployed",)
@@ -103,7 +105,7 @@ def _not_serving(version: str, seen: Prospect) -> tuple[str, ...]:
     return ()
 
 
-def _others(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+def _others(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
     """Where versions have other files than on most instances."""
     return tuple(
         f"version {version} has {each} than most instances have"
@@ -117,7 +119,7 @@ def _common(files: Files, own: frozenset[str]) -> dict[str, str]:
     return {path: sha1 for path, sha1 in files.items() if path not in own}
 
 
-def _moved(step: Verify, seen: Prospect, wanted: Expected) -> tuple[str, ...]:
+def _moved(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
     """Whether somebody else has moved traffic that is to be given back."""
     if wanted.force or not step.left or seen.split is None:
         return ()

@@ -12,7 +12,7 @@ from flowdeploy.planning.plan import Deploy, Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownSettings:
     """By instance and key: ``{"value": …, "from": …}``; None before there is an app.yaml.
 
     ``objections`` say why an instance is not among them, and a run would be refused.
@@ -22,29 +22,29 @@ class Known:
     objections: tuple[str, ...] = ()
 
 
-def known_settings(plan: Plan, config: Config) -> Known:
+def known_settings(plan: Plan, config: Config) -> KnownSettings:
     """What an earlier build's app.yaml, the descriptors and the configuration come to."""
     instances = [s.instance for stage in plan.stages for s in stage.steps if isinstance(s, Deploy)]
     if not instances:
-        return Known({})
+        return KnownSettings({})
     try:
         return _known(instances, config)
     except Refused as refused:
-        return Known(None, (str(refused),))
+        return KnownSettings(None, (str(refused),))
 
 
-def _known(instances: list[Instance], config: Config) -> Known:
+def _known(instances: list[Instance], config: Config) -> KnownSettings:
     from flowdeploy.steps.deploy.descriptors import require_folder
     from flowdeploy.steps.deploy.settings import effective_settings
     from flowdeploy.steps.staging import app_in
 
     require_folder(config.descriptors)
     if not (config.build.staging / "app.yaml").is_file():
-        return Known(None)
+        return KnownSettings(None)
     app, _ = app_in(config.build.staging)
     found, refusals = effective_settings(app, instances, config.descriptors)
     settings = {
         name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}
         for name, keys in found.items()
     }
-    return Known(settings, tuple(map(str, refusals)))
+    return KnownSettings(settings, tuple(map(str, refusals)))

@@ -30,7 +30,7 @@ from flowdeploy.report import Report, has_begun, not_started, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
 from flowdeploy.rollout.interrupts import posted
 from flowdeploy.steps.context import AT_ONCE, NO_ORDERS, Claim, Job, Orders, Site
-from flowdeploy.steps.executor import WorkCrew
+from flowdeploy.steps.executor import PlanExecutor
 from flowdeploy.units import Portion
 
 NOTHING_BUILT = Source(None)
@@ -147,7 +147,7 @@ def _roll_out(
         quiet=settings.quiet,
         verbose=settings.verbose,
     ) as watcher:
-        crew = WorkCrew(job, watcher)
+        crew = PlanExecutor(job, watcher)
         with closing(crew):
             result = _result(job, crew, watcher, limits)
             if not result.interrupted:
@@ -157,7 +157,7 @@ def _roll_out(
     return report
 
 
-def _result(job: Job, crew: WorkCrew, watcher: Listener, limits: Limits) -> Result:
+def _result(job: Job, crew: PlanExecutor, watcher: Listener, limits: Limits) -> Result:
     try:
         if job.earlier is None:  # which may need no build any more
             job.before_build()
@@ -175,7 +175,7 @@ def _end_undisturbed() -> None:
     click.get_current_context().with_resource(posted(lambda: None))
 
 
-def _log(crew: WorkCrew, report: Report) -> None:
+def _log(crew: PlanExecutor, report: Report) -> None:
     """How the run has ended is told by its report all the same."""
     try:
         crew.logbook.end(report)

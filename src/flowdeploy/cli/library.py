@@ -14,7 +14,7 @@ from flowdeploy.errors import UsageError
 from flowdeploy.planning.refs import Kind, Ref, library_version
 
 if TYPE_CHECKING:
-    from flowdeploy.steps.publish.library import Release
+    from flowdeploy.steps.publish.library import LibraryRelease
 
 # As good as any where there is no checkout: a version is checked for its form alone.
 UNVERSIONED = "19700101-000000.00000000"
@@ -57,7 +57,7 @@ def _version(here: Session) -> str:
     return library_version(head, checkout.head) if checkout else UNVERSIONED
 
 
-def _confirm(here: Session, release: Release, repository: str) -> None:
+def _confirm(here: Session, release: LibraryRelease, repository: str) -> None:
     rows = [{"path": file.path, "bytes": file.checksums.size} for file in release.files]
     if here.settings.format == "json":
         document = {"schema": 1, "library": str(release), "repository": repository}

@@ -11,19 +11,19 @@ from flowdeploy.errors import UsageError
 
 if TYPE_CHECKING:
     from flowdeploy.records.runs import Run
-    from flowdeploy.steps.history import Past
+    from flowdeploy.steps.history import RunHistory
 
 
 @contextmanager
-def past(here: Session) -> Iterator[Past]:
+def past(here: Session) -> Iterator[RunHistory]:
     """Raises ServiceError where the records cannot be read."""
-    from flowdeploy.steps.history import Past
+    from flowdeploy.steps.history import RunHistory
 
     with here.endpoints() as endpoints:
-        yield Past.of(here.config, endpoints, here.home)
+        yield RunHistory.of(here.config, endpoints, here.home)
 
 
-def found(records: Past, run: str) -> Run:
+def found(records: RunHistory, run: str) -> Run:
     """Raises UsageError for a run that is not on record."""
     record = records.find(run)
     if record is None:

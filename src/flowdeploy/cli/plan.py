@@ -13,7 +13,7 @@ import click
 
 from flowdeploy.checks.deploy import Finding, grouped
 from flowdeploy.cli.checkout import Source
-from flowdeploy.cli.effective import Known, known_settings
+from flowdeploy.cli.effective import KnownSettings, known_settings
 from flowdeploy.cli.notes import note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_options
@@ -101,7 +101,7 @@ def show(
 
 def _print(
     plan: Plan,
-    known: Known,
+    known: KnownSettings,
     fleet: list[Row] | None,
     here: Session,
     configuration: Mapping[str, Sequence[str]],
@@ -139,7 +139,7 @@ def _configuration(
     plan: Plan, here: Session, force: bool
 ) -> tuple[Plan, Foreseen | None, tuple[str, ...]]:
     """The plan with the configuration's steps, what they would do, and what cannot be known."""
-    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.clients.cloud import GoogleClients
     from flowdeploy.steps import staging
     from flowdeploy.steps.artifacts import UNRECORDED
     from flowdeploy.steps.preview import Preview
@@ -147,7 +147,7 @@ def _configuration(
     config = here.config
     try:
         with here.endpoints() as endpoints:
-            cloud = Cloud.connect(endpoints, config.rollout.jobs)
+            cloud = GoogleClients.connect(endpoints, config.rollout.jobs)
             preview = Preview(config, cloud, here.home, force)
             if builds(plan):
                 return plan, preview.of(plan, staging.config_texts(config.build.staging)), ()

@@ -142,12 +142,12 @@ def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:
 
 
 def _refusals(plan: Plan, here: Session, *, force: bool) -> tuple[Finding, ...]:
-    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.clients.cloud import GoogleClients
     from flowdeploy.steps.traffic.foresight import foreseen
 
     own = here.config.descriptors is not None
     with here.endpoints() as endpoints:
-        cloud = Cloud.connect(endpoints, here.config.rollout.jobs)
+        cloud = GoogleClients.connect(endpoints, here.config.rollout.jobs)
         return foreseen(cloud, _checks(plan), own_descriptors=own, force=force)
 
 

@@ -71,7 +71,7 @@ def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
     return credentials, info.get("principal") or info.get("credential_type") or "unknown"
 
 
-class _Session(AuthorizedSession):
+class _ApiSession(AuthorizedSession):
     """Looks once for each host into the environment, for proxies and authorities to trust: that
     is a third of a request's CPU."""
 
@@ -95,7 +95,7 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def authorized_session(credentials: Credentials, connections: int) -> AuthorizedSession:
-    session = _Session(credentials)  # type: ignore[no-untyped-call]  # as all of google-auth
+    session = _ApiSession(credentials)  # type: ignore[no-untyped-call]  # as all of google-auth
     session.auth = _unchanged
     pool_connections(session, connections)
     return session

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from google.auth.credentials import Credentials
 from google.rpc.code_pb2 import Code
 
-from flowdeploy.checks.deploy import App, Deployed
+from flowdeploy.checks.deploy import App, DeployedVersion
 from flowdeploy.clients.api import JsonApi, authorized_session
 from flowdeploy.clients.messages import version_settings
 from flowdeploy.errors import ServiceError
@@ -74,7 +74,7 @@ class AppEngine:
 
     def deployed(
         self, project: str, service: str, version: str, *, settings: bool = True
-    ) -> Deployed | None:
+    ) -> DeployedVersion | None:
         """The version with its files, and its settings where they are wanted; None where it
         does not exist."""
         path = _path(project, "services", service, "versions", version)
@@ -82,7 +82,7 @@ class AppEngine:
         body = self._api.get_or_none(path, view="FULL", **partly)
         if body is None:
             return None
-        return Deployed(
+        return DeployedVersion(
             body.get("servingStatus", "SERVING"),
             _files(body),
             version_settings(body) if settings else None,

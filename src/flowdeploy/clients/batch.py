@@ -29,7 +29,7 @@ _HEADER = re.compile(r"^([\w-]+):[ \t]*(.*?)\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BatchAnswer:
     """An HTTP status, and a body that is JSON where Google speaks; ``retry_after`` in seconds."""
 
     status: int
@@ -47,7 +47,7 @@ def encoded(paths: Sequence[str]) -> bytes:
     return f"{calls}--call--\r\n".encode("ascii")
 
 
-def decoded(content_type: str, body: bytes, count: int) -> tuple[Answer, ...]:
+def decoded(content_type: str, body: bytes, count: int) -> tuple[BatchAnswer, ...]:
     """The answers to ``count`` calls, in the order of the calls; the server need not keep it.
 
     Raises ValueError where one is missing.
@@ -58,7 +58,7 @@ def decoded(content_type: str, body: bytes, count: int) -> tuple[Answer, ...]:
     return tuple(found[number] for number in range(count))
 
 
-def _answers(content_type: str, body: bytes) -> Iterator[tuple[int, Answer]]:
+def _answers(content_type: str, body: bytes) -> Iterator[tuple[int, BatchAnswer]]:
     boundary = _BOUNDARY.search(content_type)
     if boundary is None:
         raise ValueError(f"an answer of the type {content_type!r}")
@@ -72,4 +72,4 @@ def _answers(content_type: str, body: bytes) -> Iterator[tuple[int, Answer]]:
             raise ValueError(f"an answer that begins with {head[:80]!r}")
         headers = CaseInsensitiveDict(_HEADER.findall(answer.decode("latin-1")))
         content = content.rstrip(b"\r\n")
-        yield int(number[1]), Answer(int(status[1]), content, retry_after(headers))
+        yield int(number[1]), BatchAnswer(int(status[1]), content, retry_after(headers))

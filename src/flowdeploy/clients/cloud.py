@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Cloud:
+class GoogleClients:
     """``identity`` is who we are there, as a person would say it."""
 
     endpoints: Endpoints
@@ -33,7 +33,7 @@ class Cloud:
     connections: int
 
     @classmethod
-    def connect(cls, endpoints: Endpoints, connections: int) -> Cloud:
+    def connect(cls, endpoints: Endpoints, connections: int) -> GoogleClients:
         """Raises ServiceError where there are no usable credentials."""
         credentials, identity = credentials_for(endpoints)
         return cls(endpoints, credentials, identity, connections)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from flowdeploy.clients.repository import CHUNK, File, Repository
+from flowdeploy.clients.repository import CHUNK, Repository, RepositoryFile
 from flowdeploy.errors import ServiceError
 from flowdeploy.maven import clojars
 from flowdeploy.maven.checks import is_loopback
@@ -54,7 +54,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RepositoryProblem:
     """Why a request failed, in the words of the repository (RFC 9457 where it speaks it)."""
 
     title: str
@@ -64,7 +64,7 @@ class Problem:
         return ": ".join(part for part in (self.title, self.detail) if part)
 
     @classmethod
-    def of(cls, answer: requests.Response) -> Problem:
+    def of(cls, answer: requests.Response) -> RepositoryProblem:
         if "json" in answer.headers.get("Content-Type", ""):
             with suppress(ValueError, AttributeError):
                 said = json.loads(answer.content)
@@ -78,7 +78,9 @@ class Problem:
 class Rejected(ServiceError):
     """The repository said no; ``title`` is its own, empty where it gave none."""
 
-    def __init__(self, status: int, problem: Problem, request: str, hint: str | None) -> None:
+    def __init__(
+        self, status: int, problem: RepositoryProblem, request: str, hint: str | None
+    ) -> None:
         super().__init__(f"HTTP_{status}", str(problem), details=[request], hint=hint)
         self.status = status
         self.title = problem.title
@@ -94,7 +96,7 @@ class Unanswered(ServiceError):
         self.retry_after = retry_after
 
 
-class Client:
+class RepositoryClient:
     """``say`` hears one line for each thing that is done."""
 
     def __init__(
@@ -103,7 +105,7 @@ class Client:
         self.repository = repository
         self.patience = patience
         self.say = say
-        self._session = _Session()
+        self._session = _RepositorySession()
         host = urlsplit(repository.url).hostname or ""
         self._proxies = _DIRECTLY if is_loopback(host) else {}
 
@@ -118,14 +120,14 @@ class Client:
     ) -> None:
         self._session.close()
 
-    def put(self, file: File) -> None:
+    def put(self, file: RepositoryFile) -> None:
         """Send a file, again and again where there is no answer.
 
         Raises Rejected, or Unanswered after the last attempt.
         """
         self._insist(lambda: self.put_once(file))
 
-    def put_once(self, file: File) -> None:
+    def put_once(self, file: RepositoryFile) -> None:
         """Send a file. Raises Rejected or Unanswered."""
         url = self.repository.address(file.path)
         with file.open() as body, self._send("PUT", url, body):
@@ -191,7 +193,7 @@ class Client:
 
     def _refusal(self, answer: requests.Response, request: str) -> ServiceError:
         status = answer.status_code
-        problem = Problem.of(answer)
+        problem = RepositoryProblem.of(answer)
         if status == requests.codes.too_many_requests or status >= _SERVER_ERROR:
             return Unanswered(f"HTTP_{status}", str(problem), request, _retry_after(answer))
         if answer.is_redirect:
@@ -202,7 +204,7 @@ class Client:
         return Rejected(status, problem, request, hint)
 
 
-class _Session(requests.Session):
+class _RepositorySession(requests.Session):
     """Never takes credentials from ~/.netrc for the target of a redirect."""
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: object) -> None:

@@ -35,7 +35,7 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class RepositoryFile:
     """One file of a version: its path in the repository and its bytes, or where they are."""
 
     path: str
@@ -46,7 +46,7 @@ class File:
         return f"{self.name} ({self.checksums.size:,} bytes)"
 
     @classmethod
-    def of(cls, path: str, content: bytes) -> File:
+    def of(cls, path: str, content: bytes) -> RepositoryFile:
         return cls(path, content, Checksums.of([content]))
 
     @property
@@ -59,6 +59,6 @@ class File:
         return io.BytesIO(self.content)
 
 
-def checksum_files(path: str, checksums: Checksums) -> tuple[File, ...]:
+def checksum_files(path: str, checksums: Checksums) -> tuple[RepositoryFile, ...]:
     """The files that go beside the file with these checksums."""
-    return tuple(File.of(path + suffix, digest) for suffix, digest in checksums.files())
+    return tuple(RepositoryFile.of(path + suffix, digest) for suffix, digest in checksums.files())

@@ -31,7 +31,7 @@ from flowdeploy.clients.api import (
     retried,
     retry_after,
 )
-from flowdeploy.clients.batch import Answer
+from flowdeploy.clients.batch import BatchAnswer
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.transfers import Upload, download
 from flowdeploy.errors import ServiceError
@@ -155,7 +155,7 @@ class Buckets:
         }
         retried(lambda: accepted(self._session.post(url, json=body, timeout=TIMEOUT)))
 
-    def _answers(self, paths: Sequence[str]) -> Sequence[Answer]:
+    def _answers(self, paths: Sequence[str]) -> Sequence[BatchAnswer]:
         """One request for all; one each where the server, as a stand-in may, knows no batches."""
         if self._batches:
             try:
@@ -166,7 +166,7 @@ class Buckets:
                 self._batches = False
         return [retried(lambda path=path: self._single(path)) for path in paths]  # type: ignore[misc]
 
-    def _batch(self, paths: Sequence[str]) -> Sequence[Answer]:
+    def _batch(self, paths: Sequence[str]) -> Sequence[BatchAnswer]:
         response = accepted(
             self._session.post(
                 f"{self._root}/{batch.PATH}",
@@ -180,10 +180,10 @@ class Buckets:
         except ValueError as error:
             raise ServiceError("UNKNOWN", f"the answer to a batch holds {error}") from error
 
-    def _single(self, path: str) -> Answer:
+    def _single(self, path: str) -> BatchAnswer:
         response = self._session.post(f"{self._root}{path}", timeout=TIMEOUT)
         after = retry_after(response.headers)
-        return Answer(response.status_code, response.content, after)
+        return BatchAnswer(response.status_code, response.content, after)
 
 
 def _oldest_that_lasts(rules: Iterable[Mapping[str, Any]]) -> datetime | None:
@@ -215,7 +215,7 @@ def _object(bucket: str, name: str) -> str:
     return f"b/{bucket}/o/{quote(name, safe='')}"
 
 
-def _outcome(answer: Answer) -> str | ServiceError | None:
+def _outcome(answer: BatchAnswer) -> str | ServiceError | None:
     """None for a copy that is there, a token for one that is to go on."""
     if answer.status == HTTPStatus.PRECONDITION_FAILED:
         return None

@@ -15,7 +15,7 @@ from flowdeploy.clients.api import pool_connections, service_error
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PageAnswer:
     """``status`` is HTTP's, or None where there was no answer; ``words`` say what happened.
 
     ``location`` is where a redirect leads, without its query.
@@ -44,7 +44,7 @@ class Web:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         pool_connections(self._session, connections)
 
-    def ask(self, url: str, timeout: float) -> Answer:
+    def ask(self, url: str, timeout: float) -> PageAnswer:
         """The head of the page's answer, within so many seconds. No redirect is followed."""
         address, headers = self._addressed(url)
         try:
@@ -57,7 +57,7 @@ class Web:
             ) as response:
                 return _answer(response)
         except requests.RequestException as failure:
-            return Answer(None, service_error(failure).message)
+            return PageAnswer(None, service_error(failure).message)
 
     def _addressed(self, url: str) -> tuple[str, dict[str, str]]:
         if self._root is None:
@@ -72,10 +72,10 @@ def _nobody(request: PreparedRequest) -> PreparedRequest:
     return request
 
 
-def _answer(response: requests.Response) -> Answer:
+def _answer(response: requests.Response) -> PageAnswer:
     words = f"{response.status_code} {response.reason or _phrase(response.status_code)}".strip()
     location = response.headers.get("Location", "").partition("?")[0] or None
-    return Answer(response.status_code, words, location if response.is_redirect else None)
+    return PageAnswer(response.status_code, words, location if response.is_redirect else None)
 
 
 def _phrase(status: int) -> str:

@@ -7,15 +7,15 @@ to editors. Models (pydantic) stay inside: what leaves are the values below.
 from flowdeploy.config.document import Problem
 from flowdeploy.config.json_schema import schema
 from flowdeploy.config.loading import find, load, problems
-from flowdeploy.config.values import Build, Config, Health, Library, Rollout
+from flowdeploy.config.values import BuildConfig, Config, HealthConfig, LibraryConfig, RolloutConfig
 
 __all__ = [
-    "Build",
+    "BuildConfig",
     "Config",
-    "Health",
-    "Library",
+    "HealthConfig",
+    "LibraryConfig",
     "Problem",
-    "Rollout",
+    "RolloutConfig",
     "find",
     "load",
     "problems",

@@ -8,7 +8,7 @@ from pathlib import Path
 from flowdeploy.config.document import Document, Finding, Problem, parse
 from flowdeploy.config.models import BuildSection, ConfigFile, InstanceSection, LibrarySection
 from flowdeploy.config.validation import validate
-from flowdeploy.config.values import Build, Config, Health, Library, Rollout
+from flowdeploy.config.values import BuildConfig, Config, HealthConfig, LibraryConfig, RolloutConfig
 from flowdeploy.errors import ConfigError
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 
@@ -118,8 +118,8 @@ def _config(path: Path, file: ConfigFile) -> Config:
         descriptors=root / file.descriptors if file.descriptors else None,
         upload=file.upload.mode,
         records=file.records,
-        health=Health(**dict(file.health)) if file.health else None,
-        rollout=Rollout(
+        health=HealthConfig(**dict(file.health)) if file.health else None,
+        rollout=RolloutConfig(
             file.rollout.jobs,
             file.rollout.max_failures,
             tuple(Wave(wave.name, wave.max, wave.pause) for wave in file.rollout.waves),
@@ -129,14 +129,16 @@ def _config(path: Path, file: ConfigFile) -> Config:
     )
 
 
-def _build(root: Path, build: BuildSection) -> Build:
-    return Build(
+def _build(root: Path, build: BuildSection) -> BuildConfig:
+    return BuildConfig(
         tuple(build.commands), root / build.directory, tuple(build.env), root / build.staging
     )
 
 
-def _library(root: Path, library: LibrarySection) -> Library:
-    return Library(root / library.jar, root / library.pom, library.classifier, library.repository)
+def _library(root: Path, library: LibrarySection) -> LibraryConfig:
+    return LibraryConfig(
+        root / library.jar, root / library.pom, library.classifier, library.repository
+    )
 
 
 def _instance(root: Path, file: ConfigFile, entry: InstanceSection) -> Instance:

@@ -30,7 +30,7 @@ class Violation(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Item:
     """A mapping in a list; ``text`` is empty for what is missing or no text."""
 
     location: Location
@@ -59,10 +59,10 @@ def violations(data: Any) -> Iterator[Violation]:
             yield from _settings(instance)
 
 
-def _entries(parent: Any, key: str, location: Location) -> list[_Entry]:
+def _entries(parent: Any, key: str, location: Location) -> list[_Item]:
     items = parent.get(key) if isinstance(parent, dict) else None
     return [
-        _Entry((*location, key, index), item)
+        _Item((*location, key, index), item)
         for index, item in enumerate(items if isinstance(items, list) else [])
         if isinstance(item, dict)
     ]
@@ -100,7 +100,7 @@ def _kind(ref: str, trunk: str = "") -> Kind | None:
 
 
 def _repeated(
-    entries: Sequence[_Entry], key: str, identity: Callable[[_Entry], str]
+    entries: Sequence[_Item], key: str, identity: Callable[[_Item], str]
 ) -> Iterator[Violation]:
     """Entries whose identity an earlier one has already."""
     seen: dict[str, Location] = {}
@@ -112,7 +112,7 @@ def _repeated(
             yield Violation((*entry.location, key), message, f"write another {key}")
 
 
-def _ids(instances: list[_Entry]) -> Iterator[Violation]:
+def _ids(instances: list[_Item]) -> Iterator[Violation]:
     yield from _repeated(instances, "id", lambda instance: instance.text("id"))
     for instance in instances:
         name = instance.text("id")
@@ -124,26 +124,26 @@ def _ids(instances: list[_Entry]) -> Iterator[Violation]:
             yield Violation(where, message, "write that one as project: akvoflow-1")
 
 
-def _lacks_project(instance: _Entry) -> bool:
+def _lacks_project(instance: _Item) -> bool:
     """Whether its project is its id, which is a good id but no id of a project."""
     name = instance.text("id")
     lent = "project" not in instance.data
     return lent and bool(re.match(NAME, name)) and not re.match(PROJECT, name)
 
 
-def _apps(instances: list[_Entry]) -> Iterator[Violation]:
+def _apps(instances: list[_Item]) -> Iterator[Violation]:
     """Two instances with one project and service would overwrite each other."""
     distinct = {instance.text("id"): instance for instance in reversed(instances)}
     yield from _repeated(list(reversed(distinct.values())), "project", _app)
 
 
-def _app(instance: _Entry) -> str:
+def _app(instance: _Item) -> str:
     project = instance.text("project") or instance.text("id")
     service = instance.text("service") or "default"
     return project and f"service {service} of project {project}"
 
 
-def _roles(instances: list[_Entry]) -> Iterator[Violation]:
+def _roles(instances: list[_Item]) -> Iterator[Violation]:
     for role in ("uat1", "uat2"):
         holders = [instance for instance in instances if instance.text("role") == role]
         if not holders:
@@ -154,7 +154,7 @@ def _roles(instances: list[_Entry]) -> Iterator[Violation]:
             yield Violation((*holder.location, "role"), message, "write role: production")
 
 
-def _waves(instances: list[_Entry], names: set[str]) -> Iterator[Violation]:
+def _waves(instances: list[_Item], names: set[str]) -> Iterator[Violation]:
     for instance in instances:
         wave = instance.text("wave")
         where = (*instance.location, "wave")
@@ -167,7 +167,7 @@ def _waves(instances: list[_Entry], names: set[str]) -> Iterator[Violation]:
             yield Violation(where, f"rollout.waves has no wave {wave}", advice)
 
 
-def _settings(instance: _Entry) -> Iterator[Violation]:
+def _settings(instance: _Item) -> Iterator[Violation]:
     """Values that app.yaml could not have either. Which keys there are is for the models."""
     settings = instance.data.get("settings")
     if not isinstance(settings, dict):

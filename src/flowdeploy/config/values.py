@@ -10,7 +10,7 @@ from flowdeploy.units import Portion
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class BuildConfig:
     """How the application is built.
 
     ``commands`` run with the shell, in order, in ``directory``; ``env`` names
@@ -25,7 +25,7 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class LibraryConfig:
     """The jar that is published; ``repository`` is the URL that it is sent to."""
 
     jar: Path
@@ -35,7 +35,7 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class HealthConfig:
     """A page that tells whether an instance is well; ``timeout`` is seconds for each attempt."""
 
     path: str = "/"
@@ -44,7 +44,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
+class RolloutConfig:
     """``jobs`` instances at once; more than ``max_failures`` failed ones stop a stage."""
 
     jobs: int
@@ -63,12 +63,12 @@ class Config:
     path: Path
     root: Path
     trunk: str
-    build: Build
-    library: Library | None
+    build: BuildConfig
+    library: LibraryConfig | None
     descriptors: Path | None
     upload: str
     records: str | None
-    health: Health | None
-    rollout: Rollout
+    health: HealthConfig | None
+    rollout: RolloutConfig
     prune_queues: bool
     fleet: Fleet

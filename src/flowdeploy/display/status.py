@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowdeploy.checks.deploy import Standing
+from flowdeploy.checks.deploy import InstanceStatus
 from flowdeploy.checks.drift import Difference
 from flowdeploy.display.tables import Column, Row
 from flowdeploy.errors import FlowdeployError
@@ -55,7 +55,7 @@ def columns(*, with_state: bool, with_previous: bool = False) -> tuple[Column, .
 
 def status_row(
     instance: Instance,
-    seen: Standing | FlowdeployError | None,
+    seen: InstanceStatus | FlowdeployError | None,
     version: str | None,
     previous: Split | None = None,
 ) -> Row:
@@ -63,7 +63,7 @@ def status_row(
 
     ``previous`` is what a rollback would give back.
     """
-    standing = seen if isinstance(seen, Standing) else None
+    standing = seen if isinstance(seen, InstanceStatus) else None
     live = standing.split.allocations if standing and standing.split else {}
     row = {
         "instance": instance.id,

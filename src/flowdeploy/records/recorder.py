@@ -13,7 +13,7 @@ from flowdeploy.records.runs import (
     SCHEMA,
     Ending,
     Header,
-    Recorded,
+    RecordedChange,
     Run,
     endings_json,
     entry_name,
@@ -70,7 +70,7 @@ class Recorder:
         at = self.clock.now()
         session = self.run.sessions - 1
         names = [step.get("instance", "") for _, step in self.run.steps] if intents else []
-        begun = [Recorded(session, p, names[p], at, change) for p, change in intents]
+        begun = [RecordedChange(session, p, names[p], at, change) for p, change in intents]
         endings = {place: Ending.of(report) for place, report in ended}
         self._write(
             "changes",

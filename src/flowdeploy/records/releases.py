@@ -45,7 +45,7 @@ class LibraryFile:
 
 
 @dataclass(frozen=True, slots=True)
-class LibraryRelease:
+class RecordedLibrary:
     """The library as it was built: ``group:artifact``, version, the jar and then the pom."""
 
     coordinates: str
@@ -68,7 +68,7 @@ class Release:
     app_yaml: str
     manifest: Manifest
     configs: Mapping[str, str]
-    library: LibraryRelease | None
+    library: RecordedLibrary | None
     builder: Builder
 
     def equals(self, other: Release) -> bool:
@@ -88,7 +88,7 @@ def same_commit(one: Commit, other: Commit) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class StoredRelease:
     """A release as it was found, and the generation of its record."""
 
     release: Release
@@ -102,13 +102,13 @@ class Releases:
     store: ObjectStore
     place: str
 
-    def find(self, version: str) -> Recorded | None:
+    def find(self, version: str) -> StoredRelease | None:
         """None where the version was never built. Raises Refused for an unreadable record."""
         found = self.store.read(_name(version))
         if found is None:
             return None
         try:
-            return Recorded(_parsed(json.loads(found.content)), found.generation)
+            return StoredRelease(_parsed(json.loads(found.content)), found.generation)
         except (ValueError, KeyError, TypeError) as error:
             raise Refused(
                 f"the release record {self.named(version)} cannot be read:"
@@ -117,7 +117,7 @@ class Releases:
                 " the version is then built anew.",
             ) from error
 
-    def write(self, release: Release, over: Recorded | None = None) -> None:
+    def write(self, release: Release, over: StoredRelease | None = None) -> None:
         """Record a release, over the record that was found if there was one.
 
         Raises Refused where another run has recorded the version meanwhile.
@@ -180,8 +180,8 @@ def _configs(record: Any) -> Mapping[str, str]:
     return dict(record)  # an empty list of old is as good as no files
 
 
-def _library(record: dict[str, Any] | None) -> LibraryRelease | None:
+def _library(record: dict[str, Any] | None) -> RecordedLibrary | None:
     if record is None:
         return None
     files = tuple(LibraryFile(**file) for file in record["files"])
-    return LibraryRelease(record["coordinates"], record["version"], files)
+    return RecordedLibrary(record["coordinates"], record["version"], files)

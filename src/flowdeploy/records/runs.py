@@ -65,7 +65,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedChange:
     """A change that was put on record ``at`` a time (RFC 3339, UTC) before it was to happen.
 
     ``place`` is that of its step among all steps of the plan, ``session`` that of the
@@ -85,7 +85,7 @@ class Run:
     """A run as its record tells it; ``report`` is None where its last session was cut off."""
 
     header: Header
-    changes: tuple[Recorded, ...] = ()
+    changes: tuple[RecordedChange, ...] = ()
     endings: Mapping[int, Ending] | None = None
     report: Mapping[str, Any] | None = None
     sessions: int = 1
@@ -105,7 +105,7 @@ class Run:
             for step in stage["steps"]:
                 yield stage["name"], step
 
-    def changes_of(self, aspect: Aspect) -> Iterator[Recorded]:
+    def changes_of(self, aspect: Aspect) -> Iterator[RecordedChange]:
         """The changes that happened, or may have."""
         return (
             each
@@ -140,7 +140,7 @@ class Runs:
                 " undoes a run by its own record alone.",
             ) from error
 
-    def _read(self, run: str, entries: list[_Entry]) -> Run:
+    def _read(self, run: str, entries: list[_RecordEntry]) -> Run:
         """From the newest report on; all from the beginning if there is none."""
         reports = [index for index, entry in enumerate(entries) if entry.kind == "report"]
         told = reports[-1] if reports else 0
@@ -155,24 +155,24 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Entry:
+class _RecordEntry:
     session: int
     number: int
     kind: str
     name: str
 
 
-def _entry(path: str) -> _Entry | None:
+def _entry(path: str) -> _RecordEntry | None:
     name = path.rpartition("/")[2]
     found = _ENTRY.fullmatch(name)
-    return found and _Entry(int(found["session"]), int(found["number"]), found["kind"], name)
+    return found and _RecordEntry(int(found["session"]), int(found["number"]), found["kind"], name)
 
 
 def entry_name(run: str, session: int, number: int, kind: str) -> str:
     return f"{FOLDER}{run}/{session:03}-{number:05}-{kind}.json"
 
 
-def _with(run: Run | None, entry: _Entry, document: Mapping[str, Any]) -> Run:
+def _with(run: Run | None, entry: _RecordEntry, document: Mapping[str, Any]) -> Run:
     """What is known of a run after one more entry of its record."""
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is {document['schema']}, not {SCHEMA}")
@@ -205,7 +205,7 @@ def with_endings(run: Run, endings: Mapping[int, Ending]) -> Run:
     return replace(run, changes=changes, endings={**known, **new})
 
 
-def _seen(each: Recorded, ending: Ending, session: int) -> bool | None:
+def _seen(each: RecordedChange, ending: Ending, session: int) -> bool | None:
     """What the step's ending in ``session`` tells of a change.
 
     A step that now succeeds, or finds all done, shows that what an earlier session
@@ -245,7 +245,7 @@ def header_json(header: Header) -> dict[str, Any]:
     }
 
 
-def recorded_json(each: Recorded) -> dict[str, Any]:
+def recorded_json(each: RecordedChange) -> dict[str, Any]:
     return asdict(each)
 
 
@@ -286,9 +286,9 @@ def _ending(document: Mapping[str, Any]) -> Ending:
     )
 
 
-def _recorded(document: Mapping[str, Any]) -> Recorded:
+def _recorded(document: Mapping[str, Any]) -> RecordedChange:
     change = document["change"]
-    return Recorded(
+    return RecordedChange(
         document["session"],
         document["place"],
         document["instance"],

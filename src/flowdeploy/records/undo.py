@@ -11,7 +11,7 @@ from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.pipelines import Undo
 from flowdeploy.planning.plan import ROLLBACK, Phase, Skipped
 from flowdeploy.planning.traffic import Split
-from flowdeploy.records.runs import Recorded, Run
+from flowdeploy.records.runs import RecordedChange, Run
 from flowdeploy.report import Aspect, Outcome
 
 # Indexes and queues that were added with a deploy stay: nothing feels them.
@@ -137,12 +137,12 @@ def _has_configured(run: Run) -> bool:
     return any(True for aspect in _TAKEN_BACK.values() for _ in run.changes_of(aspect))
 
 
-def _moves(instance: Instance, run: Run) -> Iterator[Recorded]:
+def _moves(instance: Instance, run: Run) -> Iterator[RecordedChange]:
     """The moves of an instance's traffic by a run, in their order."""
     return _changes(instance, run, Aspect.TRAFFIC)
 
 
-def _changes(instance: Instance, run: Run, aspect: Aspect) -> Iterator[Recorded]:
+def _changes(instance: Instance, run: Run, aspect: Aspect) -> Iterator[RecordedChange]:
     """What a run changed of an instance, unless another project had its name by then."""
     if run.header.places.get(instance.id) != (instance.project, instance.service):
         return iter(())
@@ -192,5 +192,5 @@ def configuration_before(
     return changes[0].change.before, changes[-1].change.after
 
 
-def _configured(instance: Instance, run: Run, aspect: Aspect) -> list[Recorded]:
+def _configured(instance: Instance, run: Run, aspect: Aspect) -> list[RecordedChange]:
     return list(_changes(instance, run, aspect))

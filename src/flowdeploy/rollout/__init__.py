@@ -8,9 +8,9 @@ the calls that are under way at once, not the instances.
 """
 
 from flowdeploy.rollout.contract import (
-    Crew,
     Done,
     Ended,
+    Executor,
     Intent,
     Journal,
     Limits,
@@ -26,9 +26,9 @@ from flowdeploy.rollout.contract import (
 from flowdeploy.rollout.run import run
 
 __all__ = [
-    "Crew",
     "Done",
     "Ended",
+    "Executor",
     "Intent",
     "Journal",
     "Limits",

@@ -11,7 +11,7 @@ from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_start
 from flowdeploy.rollout.contract import Done, Ended, Limits, Listener, StepFailed
 
 
-class Interrupted(FlowdeployError):
+class StepInterrupted(FlowdeployError):
     """A step was under way when the run was told to stop."""
 
     code = "INTERRUPTED"
@@ -171,7 +171,7 @@ def _read(ending: Done | BaseException, *, changing: bool) -> tuple[Done, Flowde
         case StepFailed():
             return ending.left, ending.error
         case KeyboardInterrupt():
-            return doubt, Interrupted(asked=changing)
+            return doubt, StepInterrupted(asked=changing)
         case FlowdeployError():
             return Done(), ending
         case _:

@@ -64,7 +64,7 @@ Placed = tuple[int, Change]  # a change, and the place of its step among all ste
 Ended = tuple[int, StepReport]
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Who carries a plan out."""
 
     def enter(self, stage: Stage) -> None:

@@ -22,9 +22,9 @@ from flowdeploy.planning.plan import Stage, instance_of
 from flowdeploy.report import Bug, Change
 from flowdeploy.rollout.board import Board
 from flowdeploy.rollout.contract import (
-    Crew,
     Done,
     Ended,
+    Executor,
     Intent,
     Journal,
     Pause,
@@ -38,7 +38,7 @@ GRACE = 10.0  # seconds that calls under way get to return after an interruption
 
 
 @dataclass(slots=True)
-class Job:
+class InstanceSteps:
     """The steps of one instance in one stage, by place; ``running`` is the current one.
 
     ``refused`` is why the change that it has asked for must not happen.
@@ -58,7 +58,7 @@ class _Noted:
 
 @dataclass(frozen=True, slots=True)
 class _Advanced:
-    job: Job
+    job: InstanceSteps
     reached: Request | Done | BaseException
 
 
@@ -66,7 +66,7 @@ class _Advanced:
 class _Recorded:
     """A write of the journal has ended; ``waiting`` are the jobs that asked for it."""
 
-    waiting: tuple[tuple[Job, Change], ...]
+    waiting: tuple[tuple[InstanceSteps, Change], ...]
     error: FlowdeployError | None
 
 
@@ -81,20 +81,20 @@ _Message = _Noted | _Advanced | _Recorded | _Woken
 class Pool:
     """At most ``size`` threads; none is waited for, and what hangs dies with the process."""
 
-    def __init__(self, size: int, crew: Crew, board: Board, journal: Journal) -> None:
+    def __init__(self, size: int, crew: Executor, board: Board, journal: Journal) -> None:
         self._size = size
         self._crew = crew
         self._board = board
         self._journal = journal
-        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[InstanceSteps | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._intents: deque[tuple[Job, Change]] = deque()
-        self._granted: deque[tuple[Job, Change | None]] = deque()
+        self._intents: deque[tuple[InstanceSteps, Change]] = deque()
+        self._granted: deque[tuple[InstanceSteps, Change | None]] = deque()
         self._recording = False
-        self._due: list[tuple[float, int, Job]] = []
+        self._due: list[tuple[float, int, InstanceSteps]] = []
         self._order = itertools.count()
-        self._busy: dict[int, Job] = {}
-        self._begun: dict[int, Job] = {}
+        self._busy: dict[int, InstanceSteps] = {}
+        self._begun: dict[int, InstanceSteps] = {}
         self._threads = 0
         self._stopping = False
 
@@ -125,7 +125,7 @@ class Pool:
         self._stopping = True
         self._inbox.put(_Woken())
 
-    def _dispatch(self, stage: Stage, waiting: deque[Job], most: int) -> None:
+    def _dispatch(self, stage: Stage, waiting: deque[InstanceSteps], most: int) -> None:
         """Give free workers what there is for them."""
         if not self._board.may_begin(stage):
             waiting.clear()
@@ -136,7 +136,7 @@ class Pool:
             self._hand_over(job)
         self._record()
 
-    def _next(self, waiting: deque[Job], most: int) -> Job | None:
+    def _next(self, waiting: deque[InstanceSteps], most: int) -> InstanceSteps | None:
         """What may change something now, what is due, then what has not begun, unless ``most``
         are under way."""
         if self._granted:
@@ -168,7 +168,7 @@ class Pool:
 
         threading.Thread(target=write, daemon=True).start()
 
-    def _hand_over(self, job: Job) -> None:
+    def _hand_over(self, job: InstanceSteps) -> None:
         if job.running is None:
             self._board.start(job.places[0])
             job.running = self._perform(job.places[0])
@@ -213,7 +213,7 @@ class Pool:
             case _Woken():
                 pass
 
-    def _advanced(self, job: Job, reached: Request | Done | BaseException) -> None:
+    def _advanced(self, job: InstanceSteps, reached: Request | Done | BaseException) -> None:
         match reached:
             case Pause(seconds, note):
                 self._go_on_in(seconds, job)
@@ -227,17 +227,17 @@ class Pool:
                     self._go_on_in(0, job)
 
     def _recorded(
-        self, waiting: tuple[tuple[Job, Change], ...], error: FlowdeployError | None
+        self, waiting: tuple[tuple[InstanceSteps, Change], ...], error: FlowdeployError | None
     ) -> None:
         self._board.halted = self._board.halted or error
         for job, change in waiting:
             job.refused = error
             self._granted.append((job, None if error else change))
 
-    def _go_on_in(self, seconds: float, job: Job) -> None:
+    def _go_on_in(self, seconds: float, job: InstanceSteps) -> None:
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), job))
 
-    def _finish(self, job: Job, ending: Done | BaseException) -> None:
+    def _finish(self, job: InstanceSteps, ending: Done | BaseException) -> None:
         self._board.finish(job.places.popleft(), ending, time.monotonic() - job.started)
         job.running = None
         del self._begun[id(job)]
@@ -255,7 +255,7 @@ class Pool:
                 self._finish(job, KeyboardInterrupt())
 
 
-def _advance(job: Job) -> Request | Done | BaseException:
+def _advance(job: InstanceSteps) -> Request | Done | BaseException:
     """Let a step go on until it asks for something, or ends."""
     running, refused = job.running, job.refused
     assert running is not None  # noqa: S101  (a job is handed over with its step begun)
@@ -282,11 +282,11 @@ def _failure(
     return None
 
 
-def _jobs(board: Board, places: Iterable[int]) -> deque[Job]:
+def _jobs(board: Board, places: Iterable[int]) -> deque[InstanceSteps]:
     """The steps of a stage, gathered by instance."""
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, InstanceSteps] = {}
     for place in filter(board.is_to_do, places):
         instance = instance_of(board.step(place))
         assert instance is not None  # noqa: S101  (`run` gives the pool no others)
-        jobs.setdefault(instance.id, Job(deque())).places.append(place)
+        jobs.setdefault(instance.id, InstanceSteps(deque())).places.append(place)
     return deque(jobs.values())

@@ -10,8 +10,8 @@ from flowdeploy.planning.plan import Plan, Stage, instance_of
 from flowdeploy.report import Bug
 from flowdeploy.rollout.board import Board
 from flowdeploy.rollout.contract import (
-    Crew,
     Done,
+    Executor,
     Journal,
     Limits,
     Listener,
@@ -23,7 +23,7 @@ from flowdeploy.rollout.contract import (
 from flowdeploy.rollout.pool import Pool
 
 
-def run(plan: Plan, crew: Crew, journal: Journal, listener: Listener, limits: Limits) -> Result:
+def run(plan: Plan, crew: Executor, journal: Journal, listener: Listener, limits: Limits) -> Result:
     """Carry out ``plan`` and say what became of every step.
 
     Never raises for what a step or a stage's entrance does. A SIGINT, SIGTERM or
@@ -44,7 +44,7 @@ def run(plan: Plan, crew: Crew, journal: Journal, listener: Listener, limits: Li
     return Result(board.reports, board.halted)
 
 
-def _run_stages(plan: Plan, crew: Crew, board: Board, pool: Pool) -> None:
+def _run_stages(plan: Plan, crew: Executor, board: Board, pool: Pool) -> None:
     for index in range(len(plan.stages)):
         crew.enter(board.plan.stages[index])
         board.refine(crew.refined(board.plan))
@@ -66,7 +66,7 @@ def _stage_with_places(plan: Plan, index: int) -> tuple[Stage, range]:
     return stage, range(begin, begin + len(stage.steps))
 
 
-def _run_stage(stage: Stage, places: range, crew: Crew, board: Board, pool: Pool) -> None:
+def _run_stage(stage: Stage, places: range, crew: Executor, board: Board, pool: Pool) -> None:
     if any(instance_of(step) for step in stage.steps):
         pool.run_stage(stage, places)
         return
@@ -74,7 +74,7 @@ def _run_stage(stage: Stage, places: range, crew: Crew, board: Board, pool: Pool
         _run_here(place, crew, board)
 
 
-def _run_here(place: int, crew: Crew, board: Board) -> None:
+def _run_here(place: int, crew: Executor, board: Board) -> None:
     """Run a step that has no instance in this thread, where a signal can interrupt it."""
 
     def notify(text: str) -> None:

@@ -11,11 +11,11 @@ from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Running
 from flowdeploy.steps import build, staging
 from flowdeploy.steps.context import Job, Watcher
-from flowdeploy.steps.publish.library import Library, Release
+from flowdeploy.steps.publish.library import Library, LibraryRelease
 from flowdeploy.steps.staging import Staged
 
 if TYPE_CHECKING:
-    from flowdeploy.steps.release.releases import Archive, Recalled
+    from flowdeploy.steps.release.releases import ReadyRelease, ReleaseStore
 
 UNRECORDED = (
     "the version has no release record: indexes, queues, cron jobs and dispatch rules stay as"
@@ -23,7 +23,7 @@ UNRECORDED = (
 )
 
 
-class Product:
+class Artifacts:
     """The application and the library of one version.
 
     ``staged`` is None until they are there. ``configs`` are the texts of queue.yaml and
@@ -31,14 +31,14 @@ class Product:
     ``remarks`` are what a person should know of them.
     """
 
-    def __init__(self, job: Job, watcher: Watcher, archive: Callable[[], Archive]) -> None:
+    def __init__(self, job: Job, watcher: Watcher, archive: Callable[[], ReleaseStore]) -> None:
         self.staged: Staged | None = None
         self.configs: Mapping[str, str] | None = None
         self.remarks: tuple[str, ...] = ()
         self._job = job
         self._watcher = watcher
         self._archive = archive
-        self._recalled: Recalled | None = None
+        self._recalled: ReadyRelease | None = None
         self._kept = False
 
     @property
@@ -79,14 +79,14 @@ class Product:
         notes = self.staged.warnings if self.staged else ()
         return Done(Outcome.UNCHANGED if prebuilt else Outcome.DONE, notes=notes)
 
-    def keep(self, library: Release | None) -> None:
+    def keep(self, library: LibraryRelease | None) -> None:
         """Put on record, once, what has just been built and is going to be deployed."""
         if self.staged is None or self._recalled or self._kept:
             return
         self._archive().keep(self.staged, library)
         self._kept = True
 
-    def _use(self, recalled: Recalled) -> None:
+    def _use(self, recalled: ReadyRelease) -> None:
         self._recalled = recalled
         self._stage(recalled.staged)
 

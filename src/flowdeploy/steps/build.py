@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from flowdeploy.config.values import Build
+from flowdeploy.config.values import BuildConfig
 from flowdeploy.errors import ToolError
 from flowdeploy.steps.toolchain import missing_tools
 
@@ -70,7 +70,7 @@ def environment(
 
 
 def run(
-    build: Build,
+    build: BuildConfig,
     *,
     environ: Mapping[str, str],
     variables: Mapping[str, str],
@@ -104,7 +104,7 @@ def run(
                 )
 
 
-def _require_tools(build: Build, search_path: str | None) -> None:
+def _require_tools(build: BuildConfig, search_path: str | None) -> None:
     missing = missing_tools(build.commands, build.directory, search_path)
     if missing:
         raise ToolError(

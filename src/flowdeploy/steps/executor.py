@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
-from flowdeploy.config import Health
+from flowdeploy.config import HealthConfig
 from flowdeploy.errors import Refused
 from flowdeploy.planning.configure_steps import by_instance, configured
 from flowdeploy.planning.fleet import Instance
@@ -31,30 +31,30 @@ from flowdeploy.planning.plan import (
 from flowdeploy.report import Outcome, StepReport
 from flowdeploy.rollout import Done, Notify, Pause, Running
 from flowdeploy.steps import staging
-from flowdeploy.steps.artifacts import Product
+from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Job, Watcher
-from flowdeploy.steps.journal import Logbook, roles
-from flowdeploy.steps.publish.library import Library, Release
+from flowdeploy.steps.journal import RunJournal, roles
+from flowdeploy.steps.publish.library import Library, LibraryRelease
 
 if TYPE_CHECKING:
-    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.clients.cloud import GoogleClients
     from flowdeploy.steps.configuration.apply import Configurator
     from flowdeploy.steps.deploy.checks import Instances
-    from flowdeploy.steps.history import Past
+    from flowdeploy.steps.history import RunHistory
     from flowdeploy.steps.publish.publish import Publishing
-    from flowdeploy.steps.release.releases import Archive
+    from flowdeploy.steps.release.releases import ReleaseStore
     from flowdeploy.steps.traffic.verify import Gate
 
 
-class WorkCrew:
+class PlanExecutor:
     """The rollout's crew for real work (see `flowdeploy.rollout.Crew`), one for each run."""
 
     def __init__(self, job: Job, watcher: Watcher) -> None:
         self.plan = job.plan
-        self.logbook = Logbook(job, lambda: self._cloud)
+        self.logbook = RunJournal(job, lambda: self._cloud)
         self._job = job
         self._watcher = watcher
-        self._product = Product(job, watcher, lambda: self._archive)
+        self._product = Artifacts(job, watcher, lambda: self._archive)
         self._begun = False
         self._changing = False
 
@@ -113,10 +113,10 @@ class WorkCrew:
                 assert_never(step)
 
     @cached_property
-    def _cloud(self) -> Cloud:
-        from flowdeploy.clients.cloud import Cloud
+    def _cloud(self) -> GoogleClients:
+        from flowdeploy.clients.cloud import GoogleClients
 
-        return Cloud.connect(self._job.endpoints, self._job.connections)
+        return GoogleClients.connect(self._job.endpoints, self._job.connections)
 
     @cached_property
     def _instances(self) -> Instances:
@@ -146,11 +146,11 @@ class WorkCrew:
     def _configurator(self) -> Configurator:
         """Once the configuration files are known."""
         from flowdeploy.steps.configuration.apply import Configurator
-        from flowdeploy.steps.configuration.restore import TakingBack
+        from flowdeploy.steps.configuration.restore import Restorer
 
         return Configurator(
             self._cloud,
-            TakingBack(self._past.require, self._job.orders.force),
+            Restorer(self._past.require, self._job.orders.force),
             staging.configuration(self._product.configs or {}),
             prune=self._job.config.prune_queues,
         )
@@ -161,10 +161,10 @@ class WorkCrew:
         return by_instance(self.plan)
 
     @cached_property
-    def _past(self) -> Past:
-        from flowdeploy.steps.history import Past
+    def _past(self) -> RunHistory:
+        from flowdeploy.steps.history import RunHistory
 
-        return Past.of(self._job.config, self._job.endpoints, self._job.site.home)
+        return RunHistory.of(self._job.config, self._job.endpoints, self._job.site.home)
 
     @cached_property
     def _gate(self) -> Gate:
@@ -173,17 +173,17 @@ class WorkCrew:
         config, orders = self._job.config, self._job.orders
         health = config.health
         if orders.health_path:
-            health = replace(health or Health(), path=orders.health_path)
+            health = replace(health or HealthConfig(), path=orders.health_path)
         own = config.descriptors is not None
         return Gate(self._cloud, self._ready, health, own_descriptors=own, force=orders.force)
 
     @cached_property
-    def _archive(self) -> Archive:
-        from flowdeploy.steps.release.releases import Archive
+    def _archive(self) -> ReleaseStore:
+        from flowdeploy.steps.release.releases import ReleaseStore
 
         if self._job.config.records == "local":
-            return Archive.here(self._job)
-        return Archive.of(self._job, self._cloud)
+            return ReleaseStore.here(self._job)
+        return ReleaseStore.of(self._job, self._cloud)
 
     @property
     def _steps(self) -> tuple[Step, ...]:
@@ -237,7 +237,7 @@ class WorkCrew:
     def _check_library(self) -> None:
         self._library()
 
-    def _library(self) -> Release | None:
+    def _library(self) -> LibraryRelease | None:
         """What is to be published, if anything is. Raises Refused."""
         steps = (step for step in self._steps if isinstance(step, Publish))
         return next((self._publishing.check(step) for step in steps), None)

@@ -20,7 +20,7 @@ AT_ONCE = 32  # records that are read side by side
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RunHistory:
     """``shared`` are the records that other machines see as well; without any they are all here.
 
     What only this machine knows are builds of branches that publish nothing. Its
@@ -33,14 +33,14 @@ class Past:
     in_google: bool
 
     @classmethod
-    def of(cls, config: Config, endpoints: Endpoints, home: Path) -> Past:
+    def of(cls, config: Config, endpoints: Endpoints, home: Path) -> RunHistory:
         """Raises ServiceError where there are no usable credentials."""
         here, in_google = Runs(FolderStore(home)), endpoints.target == GOOGLE
         if config.records == "local":
             return cls(here, None, in_google)
-        from flowdeploy.clients.cloud import Cloud
+        from flowdeploy.clients.cloud import GoogleClients
 
-        cloud = Cloud.connect(endpoints, AT_ONCE)
+        cloud = GoogleClients.connect(endpoints, AT_ONCE)
         return cls(here, Runs(cloud.records(config)), in_google)
 
     def names(self) -> tuple[str, ...]:

@@ -22,17 +22,17 @@ from flowdeploy.rollout import Ended, Placed
 from flowdeploy.steps.context import Job
 
 if TYPE_CHECKING:
-    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.clients.cloud import GoogleClients
 
 
-class Logbook:
+class RunJournal:
     """The rollout's journal (see `flowdeploy.rollout.Journal`), one for each run.
 
     The record is kept in flowdeploy's own folder, and where the configuration's
     ``records`` says, for other machines; ``cloud`` is asked for only then.
     """
 
-    def __init__(self, job: Job, cloud: Callable[[], Cloud]) -> None:
+    def __init__(self, job: Job, cloud: Callable[[], GoogleClients]) -> None:
         self._job = job
         self._cloud = cloud
         self._recorder: Recorder | None = None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from flowdeploy.checks.deploy import Observation, Standing
-from flowdeploy.checks.promotion import Prospect
+from flowdeploy.checks.deploy import BeforeDeploy, InstanceStatus
+from flowdeploy.checks.promotion import BeforePromotion
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.traffic import Split
 
 
-def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Observation:
+def before_deploy(engine: AppEngine, instance: Instance, version: str) -> BeforeDeploy:
     """Everything that `checks.deploy_objections` looks at. Raises ServiceError."""
     app = engine.app(instance.project)
     if app is None:
-        return Observation(None)
+        return BeforeDeploy(None)
     splits = engine.services(instance.project)
     ids = {
         (service, body["id"])
@@ -21,7 +21,7 @@ def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Observ
         for body in engine.versions(instance.project, service)
     }
     there = (instance.service, version) in ids
-    return Observation(
+    return BeforeDeploy(
         app,
         split=splits.get(instance.service),
         version_count=len(ids),
@@ -29,17 +29,17 @@ def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Observ
     )
 
 
-def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> Prospect:
+def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> BeforePromotion:
     """Everything that `gate.objections` looks at. Raises ServiceError."""
     app = engine.app(instance.project)
     if app is None:
-        return Prospect(None)
+        return BeforePromotion(None)
     where = (instance.project, instance.service)
     versions = {v: engine.deployed(*where, v, settings=False) for v in to.live}
-    return Prospect(app, engine.split(*where), versions)
+    return BeforePromotion(app, engine.split(*where), versions)
 
 
-def standing(engine: AppEngine, instance: Instance) -> Standing:
+def standing(engine: AppEngine, instance: Instance) -> InstanceStatus:
     """How the instance stands. Raises ServiceError."""
     splits = engine.services(instance.project)
     versions = {
@@ -50,7 +50,7 @@ def standing(engine: AppEngine, instance: Instance) -> Standing:
         for service in splits
     }
     under_way = engine.operations_under_way(instance.project)
-    return Standing(
+    return InstanceStatus(
         splits.get(instance.service),
         versions.get(instance.service, {}),
         sum(map(len, versions.values())),

@@ -18,11 +18,11 @@ from flowdeploy.records.releases import Releases
 from flowdeploy.rollout.parallel import together
 from flowdeploy.steps import staging
 from flowdeploy.steps.configuration.apply import Configurator
-from flowdeploy.steps.configuration.restore import TakingBack
-from flowdeploy.steps.history import Past
+from flowdeploy.steps.configuration.restore import Restorer
+from flowdeploy.steps.history import RunHistory
 
 if TYPE_CHECKING:
-    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.clients.cloud import GoogleClients
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Preview:
     """``force`` is whether what somebody else has changed would be overwritten."""
 
     config: Config
-    cloud: Cloud
+    cloud: GoogleClients
     home: Path
     force: bool = False
 
@@ -51,10 +51,10 @@ class Preview:
 
     def of(self, plan: Plan, configs: Mapping[str, str]) -> Foreseen:
         """What the plan would do now, by instance. Raises Refused for files that are wrong."""
-        past = Past.of(self.config, self.cloud.endpoints, self.home)
+        past = RunHistory.of(self.config, self.cloud.endpoints, self.home)
         configurator = Configurator(
             self.cloud,
-            TakingBack(past.require, self.force),
+            Restorer(past.require, self.force),
             staging.configuration(configs),
             prune=self.config.prune_queues,
         )

@@ -55,7 +55,7 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
     Raises Refused, naming the path, for what cannot be read or deployed.
     """
     app, text = app_in(folder)
-    walk = _Walk.over(folder, rules(app.runtime, app.skip_files, _texts(folder)), exclude)
+    walk = _FolderWalk.over(folder, rules(app.runtime, app.skip_files, _texts(folder)), exclude)
     with ThreadPoolExecutor(_HASHERS) as pool:
         files = sorted(pool.map(partial(_hashed, folder), walk.files()))
     manifest = Manifest(tuple(files))
@@ -126,7 +126,7 @@ def config_texts(folder: Path) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
+class _FolderWalk:
     """The files of a folder that are to be deployed; symbolic links are followed."""
 
     root: Path
@@ -134,7 +134,7 @@ class _Walk:
     never: frozenset[Path]
 
     @classmethod
-    def over(cls, folder: Path, ignored: Ignored, exclude: Sequence[Path]) -> _Walk:
+    def over(cls, folder: Path, ignored: Ignored, exclude: Sequence[Path]) -> _FolderWalk:
         root = folder.resolve()
         never = (path.resolve() for path in (*exclude, root / ".git"))
         return cls(root, ignored, frozenset(path for path in never if root in path.parents))

@@ -27,10 +27,10 @@ LOADED = (
     "display.live",
     "display.plain",
     "display.report",
-    "executors.clients.cloud",
-    "executors.instance.verify",
-    "executors.past",
-    "plan_json",
+    "clients.cloud",
+    "steps.traffic.verify",
+    "steps.history",
+    "planning.plan_json",
 )
 
 

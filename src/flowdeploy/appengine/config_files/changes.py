@@ -16,7 +16,7 @@ from flowdeploy.appengine.config_files.values import at
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class SettingChange:
     """A setting under its name in the file: how it is there, and how it is to be."""
 
     setting: str
@@ -62,7 +62,7 @@ class UpdateQueue:
     name: str
     body: Mapping[str, Any]
     mask: tuple[str, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[SettingChange, ...]
 
     def __str__(self) -> str:
         return f"queue {self.name}: {_listed(self.differences)}"
@@ -119,7 +119,7 @@ class ReplaceJob:
 
     name: str
     body: Mapping[str, Any]
-    differences: tuple[Difference, ...]
+    differences: tuple[SettingChange, ...]
     paused: bool = False
 
     def __str__(self) -> str:
@@ -184,7 +184,7 @@ Change = CreateIndex | QueueChange | JobChange | SetDispatch
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ConfigChanges:
     """All changes of one application."""
 
     indexes: tuple[CreateIndex, ...] = ()
@@ -230,5 +230,5 @@ def _when(job: Mapping[str, Any]) -> str:
     return f"{job.get('schedule')}" + (f" {zone}" if zone != "UTC" else "")
 
 
-def _listed(differences: tuple[Difference, ...]) -> str:
+def _listed(differences: tuple[SettingChange, ...]) -> str:
     return ", ".join(map(str, differences)) or "replace"

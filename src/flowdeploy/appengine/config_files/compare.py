@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from flowdeploy.appengine.config_files import cron_changes, dispatch, indexes, queue_changes
-from flowdeploy.appengine.config_files.changes import Changes
+from flowdeploy.appengine.config_files.changes import ConfigChanges
 from flowdeploy.appengine.config_files.files import AppConfig
 
 Resources = tuple[Mapping[str, Any], ...]
@@ -31,13 +31,13 @@ class Snapshot:
     dispatch: Resources | None = None
 
 
-def changes(config: AppConfig, there: Snapshot, *, prune_queues: bool = False) -> Changes:
+def changes(config: AppConfig, there: Snapshot, *, prune_queues: bool = False) -> ConfigChanges:
     """What makes an application as the files say.
 
     Raises ValueError where ``there`` lacks something that a file speaks of.
     """
     queues = partial(queue_changes.for_file, prune=prune_queues)
-    return Changes(
+    return ConfigChanges(
         _part(indexes.for_file, config.indexes, there.indexes),
         _part(queues, config.queues, there.queues),
         _part(cron_changes.for_file, config.cron, there.jobs),
@@ -45,7 +45,7 @@ def changes(config: AppConfig, there: Snapshot, *, prune_queues: bool = False) -
     )
 
 
-def restore(before: Snapshot, now: Snapshot) -> Changes:
+def restore(before: Snapshot, now: Snapshot) -> ConfigChanges:
     """What brings an earlier state back, as far as it was read: all that it says of
     queues, whether they were paused, cron jobs and dispatch rules.
 
@@ -53,7 +53,7 @@ def restore(before: Snapshot, now: Snapshot) -> Changes:
     were created since stay as they are and are named. Raises ValueError where ``now``
     lacks what ``before`` has.
     """
-    return Changes(
+    return ConfigChanges(
         (),
         _part(queue_changes.restored, before.queues, now.queues),
         _part(cron_changes.restored, before.jobs, now.jobs),

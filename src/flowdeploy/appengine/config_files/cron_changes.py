@@ -15,11 +15,11 @@ from typing import Any
 from flowdeploy.appengine.config_files.changes import (
     CreateJob,
     DeleteJob,
-    Difference,
     JobChange,
     PauseJob,
     ReplaceJob,
     ResumeJob,
+    SettingChange,
     called,
 )
 from flowdeploy.appengine.config_files.values import at, in_seconds
@@ -156,16 +156,16 @@ def _paused(job: Resource) -> bool:
     return job.get("state") == "PAUSED"
 
 
-def _differences(actual: Resource, wanted: Resource) -> Iterator[Difference]:
+def _differences(actual: Resource, wanted: Resource) -> Iterator[SettingChange]:
     plain = {"schedule": "", "timeZone": "UTC", "description": "none"}
     for (field, default), name in zip(
         plain.items(), ("schedule", "timezone", "description"), strict=True
     ):
         before, after = (str(job.get(field) or default) for job in (actual, wanted))
         if before != after:
-            yield Difference(name, before, after)
+            yield SettingChange(name, before, after)
     if _retries(actual) != _retries(wanted):
-        yield Difference("retry_parameters", _retry_text(actual), _retry_text(wanted))
+        yield SettingChange("retry_parameters", _retry_text(actual), _retry_text(wanted))
 
 
 def _retry_text(job: Resource) -> str:

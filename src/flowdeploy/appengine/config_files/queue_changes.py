@@ -12,11 +12,11 @@ from typing import Any
 
 from flowdeploy.appengine.config_files.changes import (
     CreateQueue,
-    Difference,
     LeaveQueue,
     PauseQueue,
     QueueChange,
     ResumeQueue,
+    SettingChange,
     UpdateQueue,
 )
 from flowdeploy.appengine.config_files.queue_settings import (
@@ -154,7 +154,7 @@ def _updated(name: str, settings: Mapping[str, Any], there: Resource) -> Iterato
     mask = {*settings} | ({"type"} if there.get("type") == "PULL" else set())
     body = nested(settings) | ({"type": "PULL"} if "type" in mask else {})
     differences = (
-        Difference(name_of(path), shown(path, actual), shown(path, settings[path]))
+        SettingChange(name_of(path), shown(path, actual), shown(path, settings[path]))
         for path in PATHS
         if path in settings and not same(path, actual := setting(there, path), settings[path])
     )

@@ -117,7 +117,7 @@ def _zip_problem(file: PartsFile, announced: int | None) -> str | None:
     """
     try:
         with zipfile.ZipFile(io.BufferedReader(file)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [each for each in archive.infolist() if not each.filename.endswith("/")]
             for entry in entries:
                 archive.open(entry).close()
     except (
@@ -137,6 +137,8 @@ def _entries_problem(entries: list[zipfile.ZipInfo], announced: int | None) -> s
     if len(entries) > MOST_FILES:
         return f"too many files; a version has at most {MOST_FILES}."
     for entry in entries:
+        if not entry.filename:
+            return "not a readable zip archive (an entry has no name)."
         if entry.filename.startswith("/") or ".." in entry.filename.split("/"):
             return f"the path {entry.filename} leads out of the archive."
         if entry.file_size > LARGEST_FILE:

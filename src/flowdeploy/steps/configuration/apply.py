@@ -18,7 +18,7 @@ from flowdeploy.appengine.config_files.changes import Change as ConfigChange
 from flowdeploy.appengine.config_files.changes import LeaveQueue
 from flowdeploy.checks.deploy import Finding, grouped
 from flowdeploy.clients.api import backoff
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.known_errors import is_transient
 from flowdeploy.planning.fleet import Instance
@@ -36,7 +36,7 @@ from flowdeploy.steps.configuration.read import (
     switched_off,
     written,
 )
-from flowdeploy.steps.configuration.restore import TakingBack
+from flowdeploy.steps.configuration.restore import Restorer
 from flowdeploy.steps.configuration.send import begun, send
 
 ATTEMPTS = 6  # without getting any further
@@ -55,8 +55,8 @@ class Configurator:
     whether queues are paused that the version does not list.
     """
 
-    cloud: Cloud
-    taking_back: TakingBack
+    cloud: GoogleClients
+    taking_back: Restorer
     config: AppConfig = NOTHING
     prune: bool = False
     _settled: dict[tuple[str, Phase], tuple[float, Changes]] = field(default_factory=dict)

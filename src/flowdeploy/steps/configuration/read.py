@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.service_usage import DATASTORE, SCHEDULER, TASKS
 from flowdeploy.errors import ServiceError
 from flowdeploy.known_errors import enable_command
@@ -26,12 +26,12 @@ ASPECTS = {
 _APIS = {"indexes": DATASTORE, "queues": TASKS, "jobs": SCHEDULER}
 
 
-def read(cloud: Cloud, project: str, parts: Iterable[str]) -> Snapshot:
+def read(cloud: GoogleClients, project: str, parts: Iterable[str]) -> Snapshot:
     """These parts of a project's configuration, and nothing else of it. Raises ServiceError."""
     return Snapshot(**{part: _resources(cloud, part, project) for part in parts})
 
 
-def _resources(cloud: Cloud, part: str, project: str) -> tuple[dict[str, Any], ...]:
+def _resources(cloud: GoogleClients, part: str, project: str) -> tuple[dict[str, Any], ...]:
     match part:
         case "indexes":
             return cloud.datastore.indexes(project)
@@ -43,7 +43,7 @@ def _resources(cloud: Cloud, part: str, project: str) -> tuple[dict[str, Any], .
             return cloud.dispatch.rules(project)
 
 
-def switched_off(cloud: Cloud, project: str, parts: Iterable[str]) -> str | None:
+def switched_off(cloud: GoogleClients, project: str, parts: Iterable[str]) -> str | None:
     """The one command that enables what these parts need, as far as a project tells of it."""
     needed = [_APIS[part] for part in dict.fromkeys(parts) if part in _APIS]
     try:

@@ -17,7 +17,7 @@ from flowdeploy.steps.configuration.read import ASPECTS, of_json
 
 
 @dataclass
-class TakingBack:
+class Restorer:
     """``recorded`` finds the record of a run; ``force`` is whether what somebody else has
     changed since is overwritten."""
 

@@ -22,14 +22,14 @@ from flowdeploy.appengine.config_files.changes import (
     SetDispatch,
     UpdateQueue,
 )
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.report import State
 from flowdeploy.rollout import Done, Pause, StepFailed
 from flowdeploy.steps.change import finished
 
 
-def send(cloud: Cloud, project: str, change: Change) -> Generator[Pause, None, None]:
+def send(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause, None, None]:
     """Make a change, once. Raises ServiceError; whether it happened anyway is for the asker
     to find out. Raises StepFailed where it goes on and cannot be watched."""
     match change:
@@ -56,7 +56,7 @@ def begun() -> Iterator[None]:
         raise StepFailed(error, Done(state=State.UNKNOWN)) from error
 
 
-def _send_queue(cloud: Cloud, project: str, change: QueueChange) -> None:
+def _send_queue(cloud: GoogleClients, project: str, change: QueueChange) -> None:
     match change:
         case CreateQueue(name, body, mask, paused):
             cloud.tasks.put(project, name, body, mask)
@@ -72,7 +72,7 @@ def _send_queue(cloud: Cloud, project: str, change: QueueChange) -> None:
             pass
 
 
-def _send_job(cloud: Cloud, project: str, change: JobChange) -> None:
+def _send_job(cloud: GoogleClients, project: str, change: JobChange) -> None:
     match change:
         case CreateJob():
             _create_job(cloud, project, change)
@@ -87,7 +87,7 @@ def _send_job(cloud: Cloud, project: str, change: JobChange) -> None:
             cloud.scheduler.resume(name)
 
 
-def _create_job(cloud: Cloud, project: str, change: CreateJob | ReplaceJob) -> None:
+def _create_job(cloud: GoogleClients, project: str, change: CreateJob | ReplaceJob) -> None:
     name = cloud.scheduler.create(project, change.body)
     if change.paused:
         cloud.scheduler.pause(name)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from flowdeploy.checks.deploy import (
     App,
+    BeforeDeploy,
     Finding,
-    Observation,
     deploy_objections,
     grouped,
     is_deployed,
 )
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout import Notify, Running
@@ -40,7 +40,7 @@ class Instances:
     due before a version that was created gets the traffic.
     """
 
-    cloud: Cloud
+    cloud: GoogleClients
     descriptors: Path | None = None
     before_live: BeforeLive = at_once
     deliver: Callable[[Buckets, Collection[Package]], Delivery] = FileDelivery
@@ -76,7 +76,7 @@ class Instances:
         means = Means(self.cloud.engine, self._delivery, self.before_live)
         return deploy(means, step.instance, app, package, notify)
 
-    def _look(self, step: Deploy) -> Observation | ServiceError:
+    def _look(self, step: Deploy) -> BeforeDeploy | ServiceError:
         try:
             seen = observe.before_deploy(self.cloud.engine, step.instance, str(step.version))
             self._look_into_bucket(step, seen)
@@ -84,13 +84,13 @@ class Instances:
             return error
         return seen
 
-    def _look_into_bucket(self, step: Deploy, seen: Observation) -> None:
+    def _look_into_bucket(self, step: Deploy, seen: BeforeDeploy) -> None:
         """Where files will have to be brought: all are known before the first is sent."""
         package = self._packages.get(step.instance.id)
         if seen.app and package and self._delivery and not is_deployed(package.wanted, seen):
             self._delivery.look(seen.app.code_bucket)
 
-    def _findings(self, step: Deploy, seen: Observation | ServiceError) -> list[Finding]:
+    def _findings(self, step: Deploy, seen: BeforeDeploy | ServiceError) -> list[Finding]:
         name = step.instance.id
         if isinstance(seen, ServiceError):
             if seen.code == "CONNECTION":

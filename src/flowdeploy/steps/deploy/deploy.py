@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from flowdeploy.checks.deploy import (
     App,
-    Observation,
-    Wanted,
+    BeforeDeploy,
+    WantedVersion,
     deploy_objections,
     differences,
     is_deployed,
@@ -70,14 +70,14 @@ def deploy(means: Means, instance: Instance, app: App, package: Package, notify:
     return replace(created, state=_state(wanted, seen), url=url)
 
 
-def _state(wanted: Wanted, seen: Observation) -> State:
+def _state(wanted: WantedVersion, seen: BeforeDeploy) -> State:
     live = seen.split is not None and seen.split.serves(wanted.version)
     return State.LIVE if live else State.DARK
 
 
-def _look(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) -> Observation:
+def _look(engine: AppEngine, instance: Instance, app: App, wanted: WantedVersion) -> BeforeDeploy:
     """As the checks did, but for the room for versions, of which creating one speaks itself."""
-    return Observation(
+    return BeforeDeploy(
         app,
         split=engine.split(instance.project, instance.service),
         deployed=engine.deployed(instance.project, instance.service, wanted.version),
@@ -105,7 +105,9 @@ def _create(
         raise StepFailed(doubt.error, Done(state=State.UNKNOWN)) from doubt
 
 
-def _read_back(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) -> Observation:
+def _read_back(
+    engine: AppEngine, instance: Instance, app: App, wanted: WantedVersion
+) -> BeforeDeploy:
     """Look at what was created. Raises StepFailed where it is not what was asked for."""
     try:
         seen = _look(engine, instance, app, wanted)
@@ -121,7 +123,7 @@ def _read_back(engine: AppEngine, instance: Instance, app: App, wanted: Wanted) 
     return seen
 
 
-def _not_as_asked(wanted: Wanted, details: Sequence[str]) -> ServiceError:
+def _not_as_asked(wanted: WantedVersion, details: Sequence[str]) -> ServiceError:
     return ServiceError(
         "NOT_AS_ASKED",
         f"App Engine says that it has created version {wanted.version}, but reading it back"
@@ -132,7 +134,7 @@ def _not_as_asked(wanted: Wanted, details: Sequence[str]) -> ServiceError:
     )
 
 
-def _remarks(wanted: Wanted, seen: Observation) -> tuple[str, ...]:
+def _remarks(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     """What of a version is other than asked for, or cannot be known, without being a failure."""
     if seen.deployed is None:
         return ()

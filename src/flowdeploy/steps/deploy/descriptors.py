@@ -14,7 +14,7 @@ from flowdeploy.planning.fleet import Instance
 
 
 @dataclass(frozen=True, slots=True)
-class OwnDescriptor:
+class InstanceDescriptor:
     """A descriptor, where it is on this machine, and the file that it becomes."""
 
     path: Path
@@ -32,7 +32,7 @@ def require_folder(folder: Path | None) -> None:
         )
 
 
-def own_descriptor(folder: Path | None, instance: Instance) -> OwnDescriptor | None:
+def own_descriptor(folder: Path | None, instance: Instance) -> InstanceDescriptor | None:
     """The instance's descriptor; None where the configuration has none for anybody.
 
     Raises Refused for one that is missing, that is no descriptor, or that says what
@@ -57,10 +57,10 @@ def own_descriptor(folder: Path | None, instance: Instance) -> OwnDescriptor | N
             hint="Correct the descriptor, or the instance's `service` in the configuration.",
         )
     digest = hashlib.sha1(xml, usedforsecurity=False).hexdigest()
-    return OwnDescriptor(path, File(DEPLOYED_AS, len(xml), digest), content)
+    return InstanceDescriptor(path, File(DEPLOYED_AS, len(xml), digest), content)
 
 
-def settled(app: AppYaml, instance: Instance, own: OwnDescriptor | None) -> AppYaml:
+def settled(app: AppYaml, instance: Instance, own: InstanceDescriptor | None) -> AppYaml:
     """app.yaml < the instance's descriptor < its settings in the configuration. Raises Refused."""
     if own:
         app = with_settings(app, own.content.settings, str(own.path))

@@ -9,12 +9,12 @@ from pathlib import Path
 from flowdeploy.appengine.app_yaml import AppYaml
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.checks import drift
-from flowdeploy.checks.deploy import Deployed
+from flowdeploy.checks.deploy import DeployedVersion
 from flowdeploy.checks.drift import FILES, Difference
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.messages import version_settings
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.steps.deploy.descriptors import OwnDescriptor, own_descriptor, settled
+from flowdeploy.steps.deploy.descriptors import InstanceDescriptor, own_descriptor, settled
 from flowdeploy.steps.deploy.package import Common, archive_name
 from flowdeploy.steps.deploy.settings import descriptor_source, source_of
 from flowdeploy.steps.staging import Staged
@@ -64,12 +64,12 @@ class Drifting:
         untold = (version for version, deployed in seen if not self._is_told(deployed))
         return Compared(tuple(drifts), tuple(untold))
 
-    def _is_told(self, deployed: Deployed) -> bool:
+    def _is_told(self, deployed: DeployedVersion) -> bool:
         """Whether files can be compared: an archive only as a whole, with what is staged."""
         whole = bool(self.version and self.staged)
         return deployed.files is not None or (deployed.archive is not None and whole)
 
-    def _versions(self, instance: Instance) -> Iterator[tuple[str, Deployed]]:
+    def _versions(self, instance: Instance) -> Iterator[tuple[str, DeployedVersion]]:
         where = (instance.project, instance.service)
         split = self.engine.split(*where)
         live = split.live if split else ()
@@ -79,7 +79,11 @@ class Drifting:
                 yield version, deployed
 
     def _compared(
-        self, instance: Instance, own: OwnDescriptor | None, version: str, deployed: Deployed
+        self,
+        instance: Instance,
+        own: InstanceDescriptor | None,
+        version: str,
+        deployed: DeployedVersion,
     ) -> Iterator[Drift]:
         there = deployed.settings or {}
         base = self.staged.app if self.staged else _bare(str(there.get("runtime")))
@@ -89,7 +93,9 @@ class Drifting:
             if self.staged or difference.wanted is not None:
                 yield Drift(version, difference, _source(difference, app, instance, own))
 
-    def _files(self, own: OwnDescriptor | None, deployed: Deployed) -> tuple[Difference, ...]:
+    def _files(
+        self, own: InstanceDescriptor | None, deployed: DeployedVersion
+    ) -> tuple[Difference, ...]:
         """Nothing where App Engine does not say which files there are.
 
         An archive is told by its name, which is the digest of all files.
@@ -103,7 +109,7 @@ class Drifting:
         there = {path: deployed.files[path] for path in wanted.keys() & deployed.files.keys()}
         return drift.of_files(wanted, there)
 
-    def _archive(self, own: OwnDescriptor | None, there: str | None) -> tuple[Difference, ...]:
+    def _archive(self, own: InstanceDescriptor | None, there: str | None) -> tuple[Difference, ...]:
         if there is None or not (self.version and self.staged):
             return ()
         common = Common.of(self.staged, self.descriptors).manifest
@@ -117,7 +123,7 @@ def _bare(runtime: str) -> AppYaml:
 
 
 def _source(
-    difference: Difference, app: AppYaml, instance: Instance, own: OwnDescriptor | None
+    difference: Difference, app: AppYaml, instance: Instance, own: InstanceDescriptor | None
 ) -> str | None:
     if difference.field == FILES:
         return descriptor_source(instance) if [*difference.wanted] == [DEPLOYED_AS] else None

@@ -11,14 +11,14 @@ from typing import Any
 from flowdeploy.appengine.app_yaml import AppYaml, version_body
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.checks.deploy import Finding, Wanted
+from flowdeploy.checks.deploy import Finding, WantedVersion
 from flowdeploy.clients.messages import version_settings
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.steps.context import Orders
 from flowdeploy.steps.deploy.descriptors import (
-    OwnDescriptor,
+    InstanceDescriptor,
     own_descriptor,
     require_folder,
     settled,
@@ -63,7 +63,7 @@ class Package:
     files that are not here.
     """
 
-    wanted: Wanted
+    wanted: WantedVersion
     app: AppYaml
     manifest: Manifest
     common: Mapping[str, Path]
@@ -100,12 +100,14 @@ def packages(
     return packed, findings
 
 
-def _package(step: Deploy, common: Common, own: OwnDescriptor | None, orders: Orders) -> Package:
+def _package(
+    step: Deploy, common: Common, own: InstanceDescriptor | None, orders: Orders
+) -> Package:
     app = settled(common.app, step.instance, own)
     _check_service(step, common.app)
     replaced = {own.file.path: own.file.sha1} if own else {}
     manifest = common.manifest.with_file(own.file) if own else common.manifest
-    wanted = Wanted(
+    wanted = WantedVersion(
         str(step.version),
         step.traffic,
         ChainMap(replaced, common.paths) if own else common.paths,

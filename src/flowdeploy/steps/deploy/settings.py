@@ -13,7 +13,7 @@ from flowdeploy.checks.drift import MASK
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.steps.deploy.descriptors import (
-    OwnDescriptor,
+    InstanceDescriptor,
     own_descriptor,
     settings_source,
     settled,
@@ -46,7 +46,7 @@ def effective_settings(
     return found, refusals
 
 
-def source_of(key: str, app: AppYaml, instance: Instance, own: OwnDescriptor | None) -> str:
+def source_of(key: str, app: AppYaml, instance: Instance, own: InstanceDescriptor | None) -> str:
     """Where a key of the instance's ``app`` was written: ``app.yaml``, ``descriptor …``, …"""
     origin = app.origins[key]
     if own and origin == str(own.path):
@@ -59,7 +59,7 @@ def descriptor_source(instance: Instance) -> str:
 
 
 def _settings(
-    settled_app: AppYaml, instance: Instance, own: OwnDescriptor | None
+    settled_app: AppYaml, instance: Instance, own: InstanceDescriptor | None
 ) -> dict[str, Setting]:
     return {
         key: Setting(_shown(key, settled_app.settings), source_of(key, settled_app, instance, own))

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flowdeploy.clients.maven_repository import Client, Patience, Rejected, Unanswered
-from flowdeploy.clients.repository import File, Repository, checksum_files
+from flowdeploy.clients.maven_repository import Patience, Rejected, RepositoryClient, Unanswered
+from flowdeploy.clients.repository import Repository, RepositoryFile, checksum_files
 from flowdeploy.errors import ServiceError
 from flowdeploy.maven import clojars
 from flowdeploy.maven.metadata import Metadata
 from flowdeploy.steps.publish import maven
-from flowdeploy.steps.publish.library import Library, Release, check
+from flowdeploy.steps.publish.library import Library, LibraryRelease, check
 from flowdeploy.steps.publish.read_back import (
     Published,
     accept,
@@ -49,7 +49,7 @@ def publish(
     version names no commit; ServiceError where the repository does not do its part.
     """
     release = check(library, version, repository)
-    with Client(repository, patience, progress) as client:
+    with RepositoryClient(repository, patience, progress) as client:
         if repository.api is None:
             return maven.publish(client, release, commit_in_version=commit_in_version)
         return _Clojars(client, repository.api, release).publish(
@@ -61,9 +61,9 @@ def publish(
 class _Clojars:
     """One release on its way. ``api`` is the address below which artifacts are asked for."""
 
-    client: Client
+    client: RepositoryClient
     api: str
-    release: Release
+    release: LibraryRelease
 
     def publish(self, *, commit_in_version: bool) -> Published:
         """Before a version is published none of its files is asked for: the cache in
@@ -114,7 +114,7 @@ class _Clojars:
             fresh = fresh and all(taken)
         return fresh
 
-    def _stage_file(self, file: File) -> bool:
+    def _stage_file(self, file: RepositoryFile) -> bool:
         try:
             self.client.put(file)
         except Rejected as error:
@@ -130,7 +130,7 @@ class _Clojars:
         metadata = self._metadata(known)
         for wait in (*self.client.patience.waits(self.client.patience.attempts), 0.0):
             metadata = metadata.released(self.release.version, datetime.now(UTC))
-            file = File.of(self.release.coordinates.metadata, metadata.to_xml())
+            file = RepositoryFile.of(self.release.coordinates.metadata, metadata.to_xml())
             refusal = self._put_metadata(file)
             if self.release.version in self._versions():
                 for checksum in checksum_files(file.path, file.checksums):
@@ -146,7 +146,7 @@ class _Clojars:
         lying = read_metadata(self.client, self.release) if known else None
         return (lying or Metadata(self.release.coordinates)).with_versions(known)
 
-    def _put_metadata(self, file: File) -> ServiceError | None:
+    def _put_metadata(self, file: RepositoryFile) -> ServiceError | None:
         """What was said instead of 201, where it does not tell whether the version is out."""
         try:
             self.client.put_once(file)
@@ -159,7 +159,7 @@ class _Clojars:
         return None
 
 
-def _not_published(release: Release) -> ServiceError:
+def _not_published(release: LibraryRelease) -> ServiceError:
     return ServiceError(
         "NOT_PUBLISHED",
         f"Clojars took everything and did not publish {release}",
@@ -168,7 +168,7 @@ def _not_published(release: Release) -> ServiceError:
     )
 
 
-def _damaged(release: Release, differing: tuple[str, ...]) -> ServiceError:
+def _damaged(release: LibraryRelease, differing: tuple[str, ...]) -> ServiceError:
     return ServiceError(
         "VERIFICATION_FAILED",
         f"what lies in the repository as {release} is not what was sent",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowdeploy.clients.repository import CHUNK, File, Repository
+from flowdeploy.clients.repository import CHUNK, Repository, RepositoryFile
 from flowdeploy.errors import Refused
 from flowdeploy.maven import checks, clojars
 from flowdeploy.maven.checksums import Checksums
@@ -25,18 +25,18 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class LibraryRelease:
     """A version of a library, checked and ready to be sent; ``files`` in the order of sending."""
 
     coordinates: Coordinates
     version: str
-    files: tuple[File, ...]
+    files: tuple[RepositoryFile, ...]
 
     def __str__(self) -> str:
         return f"{self.coordinates}:{self.version}"
 
 
-def check(library: Library, version: str, repository: Repository) -> Release:
+def check(library: Library, version: str, repository: Repository) -> LibraryRelease:
     """The release of ``library`` as ``version``. Touches no network and changes no file.
 
     Raises Refused with every problem there is, each with what to change.
@@ -55,16 +55,16 @@ def check(library: Library, version: str, repository: Repository) -> Release:
     return _release(library, version, pom)
 
 
-def _release(library: Library, version: str, pom: bytes) -> Release:
+def _release(library: Library, version: str, pom: bytes) -> LibraryRelease:
     name = coordinates(pom, str(library.pom))
     sent = with_version(pom, version)
     jar = name.path(version, "jar", library.classifier)
-    return Release(
+    return LibraryRelease(
         name,
         version,
         (
-            File(jar, library.jar, Checksums.of(_chunks(library.jar))),
-            File.of(name.path(version, "pom"), sent),
+            RepositoryFile(jar, library.jar, Checksums.of(_chunks(library.jar))),
+            RepositoryFile.of(name.path(version, "pom"), sent),
         ),
     )
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flowdeploy.clients.maven_repository import Client, Rejected
-from flowdeploy.clients.repository import File, checksum_files
+from flowdeploy.clients.maven_repository import Rejected, RepositoryClient
+from flowdeploy.clients.repository import RepositoryFile, checksum_files
 from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.metadata import Metadata
-from flowdeploy.steps.publish.library import Release
+from flowdeploy.steps.publish.library import LibraryRelease
 from flowdeploy.steps.publish.read_back import (
     Published,
     accept,
@@ -24,7 +24,9 @@ from flowdeploy.steps.publish.read_back import (
 )
 
 
-def publish(client: Client, release: Release, *, commit_in_version: bool) -> Published:
+def publish(
+    client: RepositoryClient, release: LibraryRelease, *, commit_in_version: bool
+) -> Published:
     """Send what is missing, and read it back. Raises as ``clojars.publish`` does."""
     lying = [(file, client.checksums(file.path)) for file in release.files]
     differing = differences((file, there) for file, there in lying if there)
@@ -38,7 +40,7 @@ def publish(client: Client, release: Release, *, commit_in_version: bool) -> Pub
     return Published(unchanged=not any(sent), url=url, warnings=differing)
 
 
-def _complete(client: Client, file: File, there: Checksums | None) -> bool:
+def _complete(client: RepositoryClient, file: RepositoryFile, there: Checksums | None) -> bool:
     """Have the file and the checksums of what lies there; whether anything was missing."""
     if there is None:
         _send(client, file)
@@ -46,20 +48,20 @@ def _complete(client: Client, file: File, there: Checksums | None) -> bool:
     return there is None or completed
 
 
-def _complete_metadata(client: Client, release: Release) -> bool:
+def _complete_metadata(client: RepositoryClient, release: LibraryRelease) -> bool:
     """Have the version listed, and the list's checksums; whether anything was missing."""
     path = release.coordinates.metadata
     metadata = read_metadata(client, release) or Metadata(release.coordinates)
     listed = release.version in metadata.versions
     if not listed:
         metadata = metadata.released(release.version, datetime.now(UTC))
-        _send(client, File.of(path, metadata.to_xml()))
+        _send(client, RepositoryFile.of(path, metadata.to_xml()))
     there = client.checksums(path)
     completed = there is not None and _complete_checksums(client, path, there)
     return not listed or completed
 
 
-def _complete_checksums(client: Client, path: str, checksums: Checksums) -> bool:
+def _complete_checksums(client: RepositoryClient, path: str, checksums: Checksums) -> bool:
     missing = [
         file
         for file in checksum_files(path, checksums)
@@ -75,7 +77,7 @@ def _first_word(text: bytes | None) -> bytes:
     return (text or b"").partition(b" ")[0].strip()
 
 
-def _send(client: Client, file: File) -> None:
+def _send(client: RepositoryClient, file: RepositoryFile) -> None:
     try:
         client.put(file)
     except Rejected:

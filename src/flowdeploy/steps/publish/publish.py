@@ -37,7 +37,7 @@ class Publishing:
     configured: str
     store: ObjectStore | None = None
 
-    def check(self, step: Publish) -> local.Release:
+    def check(self, step: Publish) -> local.LibraryRelease:
         """Everything that can be known before the first byte. Raises Refused."""
         return local.check(self.files, str(step.version), self._repository)
 

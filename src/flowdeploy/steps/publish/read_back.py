@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flowdeploy.clients.maven_repository import Client
-from flowdeploy.clients.repository import File
+from flowdeploy.clients.maven_repository import RepositoryClient
+from flowdeploy.clients.repository import RepositoryFile
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.metadata import Metadata, parse
-from flowdeploy.steps.publish.library import Release
+from flowdeploy.steps.publish.library import LibraryRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Published:
     warnings: tuple[str, ...] = ()
 
 
-def read_back(client: Client, release: Release) -> tuple[str, ...]:
+def read_back(client: RepositoryClient, release: LibraryRelease) -> tuple[str, ...]:
     """How the files in the repository differ from ours, in the words of ``differences``.
 
     Raises ServiceError where a file does not appear.
@@ -30,7 +30,7 @@ def read_back(client: Client, release: Release) -> tuple[str, ...]:
     return differences((file, _appearing(client, file)) for file in release.files)
 
 
-def differences(files: Iterable[tuple[File, Checksums]]) -> tuple[str, ...]:
+def differences(files: Iterable[tuple[RepositoryFile, Checksums]]) -> tuple[str, ...]:
     """One sentence for each file that is another in the repository than here."""
     return tuple(
         f"{file.name} in the repository is of another build: "
@@ -40,7 +40,7 @@ def differences(files: Iterable[tuple[File, Checksums]]) -> tuple[str, ...]:
     )
 
 
-def accept(release: Release, differing: tuple[str, ...], *, commit_in_version: bool) -> None:
+def accept(release: LibraryRelease, differing: tuple[str, ...], *, commit_in_version: bool) -> None:
     """Raises Refused where other bytes have the version's name and its commit is not known."""
     if differing and not commit_in_version:
         raise Refused(
@@ -50,7 +50,7 @@ def accept(release: Release, differing: tuple[str, ...], *, commit_in_version: b
         )
 
 
-def read_metadata(client: Client, release: Release) -> Metadata | None:
+def read_metadata(client: RepositoryClient, release: LibraryRelease) -> Metadata | None:
     """Raises ServiceError where the file is there and is no metadata."""
     url = client.repository.address(release.coordinates.metadata)
     data = client.read(url)
@@ -66,7 +66,7 @@ def read_metadata(client: Client, release: Release) -> Metadata | None:
         ) from error
 
 
-def is_listed(client: Client, release: Release) -> bool:
+def is_listed(client: RepositoryClient, release: LibraryRelease) -> bool:
     """Whether the metadata comes to name the version, within the client's patience."""
     return client.look_for("the version", lambda: _listing(client, release)) is not None
 
@@ -80,13 +80,13 @@ def not_visible(url: str) -> ServiceError:
     )
 
 
-def _appearing(client: Client, file: File) -> Checksums:
+def _appearing(client: RepositoryClient, file: RepositoryFile) -> Checksums:
     found = client.look_for(file.name, lambda: client.checksums(file.path))
     if found is None:
         raise not_visible(client.repository.address(file.path))
     return found
 
 
-def _listing(client: Client, release: Release) -> Metadata | None:
+def _listing(client: RepositoryClient, release: LibraryRelease) -> Metadata | None:
     metadata = read_metadata(client, release)
     return metadata if metadata and release.version in metadata.versions else None

@@ -29,7 +29,7 @@ _LOOKS = 16  # buckets looked into at once
 _UPLOADS = 8  # files on their way at once
 
 
-class Vault(Protocol):
+class ReleaseFiles(Protocol):
     """Files by the SHA-1 of their bytes, in hex. Every method raises ServiceError.
 
     A release is the files of its manifest, and ``more``: those of its library.
@@ -53,7 +53,7 @@ class Vault(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BucketVault:
+class BucketFiles:
     """Each file is an object of ``own``.
 
     ``others`` are buckets that may have a file that ``own`` has lost or is about
@@ -124,7 +124,7 @@ class BucketVault:
 
 
 @dataclass(frozen=True, slots=True)
-class FolderVault:
+class FolderFiles:
     """Files in a folder of this machine."""
 
     folder: Path

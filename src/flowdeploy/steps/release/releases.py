@@ -17,29 +17,29 @@ from flowdeploy.checks import drift
 from flowdeploy.clients.bucket_store import staging_bucket
 from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.clients.objects import BucketFolder
-from flowdeploy.clients.repository import File
+from flowdeploy.clients.repository import RepositoryFile
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Fleet
 from flowdeploy.planning.refs import Commit
 from flowdeploy.records.releases import (
     Builder,
     LibraryFile,
-    LibraryRelease,
-    Recorded,
+    RecordedLibrary,
     Release,
     Releases,
+    StoredRelease,
     same_commit,
 )
 from flowdeploy.steps.context import Job
 from flowdeploy.steps.deploy.package import Common
 from flowdeploy.steps.publish.library import Library
-from flowdeploy.steps.publish.library import Release as LocalLibrary
-from flowdeploy.steps.release.files import BucketVault, FolderVault, Vault
-from flowdeploy.steps.release.zip_files import ZipVault
+from flowdeploy.steps.publish.library import LibraryRelease as LocalLibrary
+from flowdeploy.steps.release.files import BucketFiles, FolderFiles, ReleaseFiles
+from flowdeploy.steps.release.zip_files import ZippedFiles
 from flowdeploy.steps.staging import Staged
 
 if TYPE_CHECKING:
-    from flowdeploy.clients.cloud import Cloud
+    from flowdeploy.clients.cloud import GoogleClients
 
 _KEPT_BRIEFLY = (
     "Staging buckets delete their files after some days. A bucket of one's own keeps them:"
@@ -48,7 +48,7 @@ _KEPT_BRIEFLY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class ReadyRelease:
     """A release that was built before, ready to be deployed; ``library`` if it has one."""
 
     staged: Staged
@@ -57,7 +57,7 @@ class Recalled:
 
 
 @dataclass(slots=True)
-class Archive:
+class ReleaseStore:
     """The releases, for one run. Every method raises Refused and ServiceError.
 
     A release is kept in the first of the ``vaults``; an earlier one may be in any.
@@ -65,31 +65,31 @@ class Archive:
 
     job: Job
     releases: Releases
-    vaults: Sequence[Vault]
-    _recorded: Recorded | None = None
+    vaults: Sequence[ReleaseFiles]
+    _recorded: StoredRelease | None = None
 
     @classmethod
-    def of(cls, job: Job, cloud: Cloud) -> Archive:
+    def of(cls, job: Job, cloud: GoogleClients) -> ReleaseStore:
         """Where the configuration's ``records`` says. Files lie below ``objects/`` there, and
         in UAT1's staging bucket among those that are staged, where rules delete them."""
         store, own = cloud.records(job.config), job.config.records is not None
         objects = f"{store.prefix}objects/" if own else ""
         others = () if own else _staging_buckets(job.config.fleet)
         cloud.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
-        files = BucketVault(cloud.buckets, BucketFolder(store.bucket, objects), others)
-        archives = ZipVault(files, job.site.run_folder)
+        files = BucketFiles(cloud.buckets, BucketFolder(store.bucket, objects), others)
+        archives = ZippedFiles(files, job.site.run_folder)
         zipped = job.config.upload == "zip"
         vaults = (archives, files) if zipped else (files, archives)
         return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vaults)
 
     @classmethod
-    def here(cls, job: Job) -> Archive:
+    def here(cls, job: Job) -> ReleaseStore:
         """On this machine alone, where ``records`` is ``local``."""
         folder = job.site.home / "records"
         releases = Releases(FolderStore(folder), str(folder))
-        return cls(job, releases, [FolderVault(folder / "objects")])
+        return cls(job, releases, [FolderFiles(folder / "objects")])
 
-    def recall(self, *, with_library: bool) -> Recalled | None:
+    def recall(self, *, with_library: bool) -> ReadyRelease | None:
         """The version as it was built before, if it was and need not be built again.
 
         A build is needed where files of the first one are gone, where it had no
@@ -110,7 +110,7 @@ class Archive:
         vault, _ = self._recovered(release)
         return self._recalled(release, vault) if vault else None
 
-    def require(self) -> Recalled:
+    def require(self) -> ReadyRelease:
         """The version as it was built before. Refused where it cannot be had any more."""
         recorded = self.releases.find(self._version)
         if recorded is None:
@@ -154,7 +154,7 @@ class Archive:
     def _version(self) -> str:
         return str(self.job.plan.version)
 
-    def _recovered(self, release: Release) -> tuple[Vault | None, frozenset[str]]:
+    def _recovered(self, release: Release) -> tuple[ReleaseFiles | None, frozenset[str]]:
         """The vault that has all of a release; without one, the least that is lost."""
         losses = []
         for vault in self.vaults:
@@ -164,7 +164,7 @@ class Archive:
             losses.append(lost)
         return None, min(losses, key=len)
 
-    def _recalled(self, release: Release, vault: Vault) -> Recalled:
+    def _recalled(self, release: Release, vault: ReleaseFiles) -> ReadyRelease:
         name = self.releases.named(release.version)
         app = parse(release.app_yaml, f"app.yaml in {name}")
         here = vault.here(release.manifest)
@@ -172,9 +172,9 @@ class Archive:
         sources = () if here and vault is not self.vaults[0] else vault.sources
         staged = Staged(app, release.app_yaml, release.manifest, release.configs, (), here, sources)
         note = f"deployed from {name}: built by {release.builder}"
-        return Recalled(staged, self._fetched(release.library, vault), note)
+        return ReadyRelease(staged, self._fetched(release.library, vault), note)
 
-    def _fetched(self, library: LibraryRelease | None, vault: Vault) -> Library | None:
+    def _fetched(self, library: RecordedLibrary | None, vault: ReleaseFiles) -> Library | None:
         """The library's files, brought to the run's folder; the pom is the one with the version."""
         configured = self.job.config.library
         if library is None or configured is None:
@@ -190,7 +190,7 @@ class Archive:
         files = library.files if library else ()
         return {file.checksums.sha1: self._on_disk(file) for file in files}
 
-    def _on_disk(self, file: File) -> Path:
+    def _on_disk(self, file: RepositoryFile) -> Path:
         if isinstance(file.content, Path):
             return file.content
         path = self.job.site.run_folder / file.name
@@ -239,13 +239,13 @@ def _release(job: Job, staged: Staged, common: Common, library: LocalLibrary | N
     )
 
 
-def _library_release(library: LocalLibrary) -> LibraryRelease:
+def _library_release(library: LocalLibrary) -> RecordedLibrary:
     files = tuple(
         LibraryFile(file.path, sums.size, sums.sha1, sums.sha256)
         for file in library.files
         for sums in [file.checksums]
     )
-    return LibraryRelease(str(library.coordinates), library.version, files)
+    return RecordedLibrary(str(library.coordinates), library.version, files)
 
 
 def _staging_buckets(fleet: Fleet) -> tuple[BucketFolder, ...]:

@@ -16,14 +16,14 @@ from flowdeploy.appengine.archive import Entry
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.steps.deploy.upload.zipping import CHUNK, shared_names, write_shared
-from flowdeploy.steps.release.files import BucketVault
+from flowdeploy.steps.release.files import BucketFiles
 
 
 @dataclass(frozen=True, slots=True)
-class ZipVault:
+class ZippedFiles:
     """A `Vault` (see `vault`). ``scratch`` is a folder for what is written here."""
 
-    objects: BucketVault
+    objects: BucketFiles
     scratch: Path
 
     @property

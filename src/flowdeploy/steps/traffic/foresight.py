@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.checks.deploy import Finding
-from flowdeploy.checks.promotion import Expected, Prospect, expected, objections
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.checks.promotion import BeforePromotion, Expected, expected, objections
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.plan import Verify
 from flowdeploy.rollout.parallel import together
@@ -15,7 +15,7 @@ from flowdeploy.steps import observe
 
 
 def foreseen(
-    cloud: Cloud, steps: Sequence[Verify], *, own_descriptors: bool, force: bool
+    cloud: GoogleClients, steps: Sequence[Verify], *, own_descriptors: bool, force: bool
 ) -> tuple[Finding, ...]:
     """The objections to these steps; no page of an instance is asked for.
 
@@ -24,7 +24,7 @@ def foreseen(
     ``own_descriptors`` and ``force`` are as for `verify.Gate`.
     """
 
-    def look(step: Verify) -> Prospect | ServiceError:
+    def look(step: Verify) -> BeforePromotion | ServiceError:
         try:
             return observe.before_promotion(cloud.engine, step.instance, step.to)
         except ServiceError as error:
@@ -35,7 +35,7 @@ def foreseen(
     seen = {step.instance.id: found for step, found in together(look, steps, cloud.connections)}
     own = (DEPLOYED_AS,) if own_descriptors else ()
     looked = (seen[step.instance.id] for step in steps)
-    prospects = (found for found in looked if isinstance(found, Prospect))
+    prospects = (found for found in looked if isinstance(found, BeforePromotion))
     wanted = expected(prospects, own, force=force)
     return tuple(
         Finding(step.instance.id, message)
@@ -44,7 +44,9 @@ def foreseen(
     )
 
 
-def _objections(step: Verify, seen: Prospect | ServiceError, wanted: Expected) -> tuple[str, ...]:
+def _objections(
+    step: Verify, seen: BeforePromotion | ServiceError, wanted: Expected
+) -> tuple[str, ...]:
     if isinstance(seen, ServiceError):
         return (f"{seen.code}: {seen.message}",)
     return objections(step, seen, wanted)

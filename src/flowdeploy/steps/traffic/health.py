@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from flowdeploy.clients.web import Answer, Web
-from flowdeploy.config import Health
+from flowdeploy.clients.web import PageAnswer, Web
+from flowdeploy.config import HealthConfig
 from flowdeploy.errors import ServiceError
 from flowdeploy.rollout import Notify, Pause
 
@@ -19,7 +19,9 @@ _HINTS = {
 _LOOK = "Open it, and see the version's log: `gcloud app logs read --service SERVICE --project ID`."
 
 
-def healthy(web: Web, url: str, health: Health, notify: Notify) -> Generator[Pause, None, int]:
+def healthy(
+    web: Web, url: str, health: HealthConfig, notify: Notify
+) -> Generator[Pause, None, int]:
     """Ask for the page until it answers 2xx; how many attempts that took.
 
     ``url`` is the application's, without a path. Raises ServiceError UNHEALTHY where
@@ -37,7 +39,7 @@ def healthy(web: Web, url: str, health: Health, notify: Notify) -> Generator[Pau
     raise _unhealthy(health, answer)
 
 
-def _unhealthy(health: Health, answer: Answer) -> ServiceError:
+def _unhealthy(health: HealthConfig, answer: PageAnswer) -> ServiceError:
     """In the same words for every host, so that a hundred that fail alike are told as one."""
     counted = "1 attempt" if health.attempts == 1 else f"{health.attempts} attempts"
     return ServiceError(
@@ -47,12 +49,12 @@ def _unhealthy(health: Health, answer: Answer) -> ServiceError:
     )
 
 
-def _told(answer: Answer) -> str:
+def _told(answer: PageAnswer) -> str:
     leading = f", which leads to {answer.location}" if answer.location else ""
     return f"it answered {answer.words}{leading}" if answer.status else answer.words
 
 
-def _hint(answer: Answer) -> str:
+def _hint(answer: PageAnswer) -> str:
     if answer.status and 300 <= answer.status < 400:
         return "`health.path` should be a page that answers 200 itself: a login answers, too."
     return _HINTS.get(answer.status or 0, _LOOK)

@@ -9,10 +9,17 @@ from functools import cached_property
 
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.checks.deploy import App, Finding, grouped
-from flowdeploy.checks.promotion import Expected, Prospect, Unready, expected, objections, remarks
-from flowdeploy.clients.cloud import Cloud
+from flowdeploy.checks.promotion import (
+    BeforePromotion,
+    Expected,
+    Unready,
+    expected,
+    objections,
+    remarks,
+)
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.web import Web
-from flowdeploy.config import Health
+from flowdeploy.config import HealthConfig
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote, Verify
@@ -38,12 +45,12 @@ class Gate:
     what they serve by now.
     """
 
-    cloud: Cloud
+    cloud: GoogleClients
     configuration: Callable[[Instance, Notify], Generator[Pause, None, tuple[str, ...]]]
-    health: Health | None = None
+    health: HealthConfig | None = None
     own_descriptors: bool = False
     force: bool = False
-    _seen: dict[str, Prospect | ServiceError] = field(default_factory=dict)
+    _seen: dict[str, BeforePromotion | ServiceError] = field(default_factory=dict)
     _expected: Expected = field(default_factory=Expected)
 
     def look(self, steps: Sequence[Verify], progress: Progress) -> None:
@@ -54,7 +61,7 @@ class Gate:
             self._seen[step.instance.id] = seen
             progress(count, len(steps))
         looked = (self._seen[step.instance.id] for step in steps)
-        prospects = [seen for seen in looked if isinstance(seen, Prospect)]
+        prospects = [seen for seen in looked if isinstance(seen, BeforePromotion)]
         own = (DEPLOYED_AS,) if self.own_descriptors else ()
         self._expected = expected(prospects, own, force=self.force)
 
@@ -119,7 +126,7 @@ class Gate:
 
     def _move(self, step: Promote, notify: Notify) -> Move:
         seen = self._seen[step.instance.id]
-        assert isinstance(seen, Prospect)  # noqa: S101  (its verification has passed)
+        assert isinstance(seen, BeforePromotion)  # noqa: S101  (its verification has passed)
         app = seen.app
         assert app is not None  # noqa: S101  (its verification has passed)
 
@@ -129,7 +136,7 @@ class Gate:
 
         return Move(self.cloud.engine, app, None if self.force else seen.split, well)
 
-    def _look(self, step: Verify) -> Prospect | ServiceError:
+    def _look(self, step: Verify) -> BeforePromotion | ServiceError:
         try:
             return observe.before_promotion(self.cloud.engine, step.instance, step.to)
         except ServiceError as error:
@@ -138,7 +145,7 @@ class Gate:
     def _ask_live(self, instance: Instance) -> ServiceError | None:
         """At Google's name for it: a domain of its own may lead elsewhere first."""
         seen = self._seen[instance.id]
-        assert isinstance(seen, Prospect)  # noqa: S101  (it was promoted)
+        assert isinstance(seen, BeforePromotion)  # noqa: S101  (it was promoted)
         assert seen.app is not None  # noqa: S101  (it was promoted)
         url = live_url(instance.service, seen.app.default_hostname)
         try:
