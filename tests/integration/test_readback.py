@@ -15,7 +15,7 @@ from flowdeploy.planning.plan import Deploy, Traffic
 from flowdeploy.report import State
 from flowdeploy.rollout import Done, Running, StepFailed
 from flowdeploy.steps import staging
-from flowdeploy.steps.context import NO_ORDERS
+from flowdeploy.steps.context import NO_OPTIONS
 from flowdeploy.steps.deploy.checks import Instances
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _deploy(remote: Remote, folder: Path, traffic: Traffic, **settings: object) 
     cloud.engine = _Deaf(cloud, **settings)
     instances = Instances(cloud)
     step = Deploy(Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1"), "2", traffic)
-    instances.check([step], staging.read(folder), NO_ORDERS, lambda _done, _all: None)
+    instances.check([step], staging.read(folder), NO_OPTIONS, lambda _done, _all: None)
     return instances.deploy(step, lambda _note: None)
 
 

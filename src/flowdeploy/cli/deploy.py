@@ -52,7 +52,7 @@ def command(
 
         show(plan, Source(None), here)
         return
-    from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.steps.context import Claim, Orders
+    from flowdeploy.cli.execute import RunOptions, execute
+    from flowdeploy.steps.context import Claim, Options
 
-    execute(plan, here, Options(jobs, max_failures, Orders(**orders), claim=Claim(wait)))
+    execute(plan, here, RunOptions(jobs, max_failures, Options(**orders), claim=Claim(wait)))

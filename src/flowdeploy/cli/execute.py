@@ -29,7 +29,7 @@ from flowdeploy.records.runs import Run
 from flowdeploy.report import Report, has_begun, not_started, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
 from flowdeploy.rollout.interrupts import posted
-from flowdeploy.steps.context import AT_ONCE, NO_ORDERS, Claim, Job, Orders, Site
+from flowdeploy.steps.context import AT_ONCE, NO_OPTIONS, Claim, Context, Options, Site
 from flowdeploy.steps.executor import PlanExecutor
 from flowdeploy.units import Portion
 
@@ -37,7 +37,7 @@ NOTHING_BUILT = Source(None)
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RunOptions:
     """How a plan is to be run, and what it is built from, if it builds.
 
     ``earlier`` is the record of the run that is gone on with, if it is one;
@@ -47,7 +47,7 @@ class Options:
 
     jobs: int | None = None
     max_failures: Portion | None = None
-    orders: Orders = NO_ORDERS
+    orders: Options = NO_OPTIONS
     source: Source = NOTHING_BUILT
     claim: Claim = AT_ONCE
     earlier: Run | None = None
@@ -55,7 +55,7 @@ class Options:
     replan: Callable[[], Plan] | None = None
 
 
-def execute(plan: Plan, session: Session, options: Options) -> None:
+def execute(plan: Plan, session: Session, options: RunOptions) -> None:
     """Run ``plan`` and end the command with the report's exit code."""
     named = session.settings.report_folder
     folders = [made(named)] if named else []
@@ -78,14 +78,14 @@ def _print(report: Report, session: Session) -> None:
         report_display.render(report, console_on(sys.stdout, os.environ))
 
 
-def _run(plan: Plan, session: Session, options: Options) -> Report:
+def _run(plan: Plan, session: Session, options: RunOptions) -> Report:
     started, clock = datetime.now(UTC), time.monotonic()
     name = options.earlier.name if options.earlier else _new_name(started)
     with session.endpoints() as endpoints:
         folder = made(session.run_folder(name))
         site = Site(os.environ, session.home, folder, session.settings.command_line)
         limits = _limits(session, options)
-        job = Job(
+        job = Context(
             plan,
             session.config,
             endpoints,
@@ -122,7 +122,7 @@ def _new_name(started: datetime) -> str:
     return f"{started:%Y%m%d-%H%M%S}-{started.microsecond // 1000:03}{secrets.token_hex(2)}"
 
 
-def _limits(session: Session, options: Options) -> Limits:
+def _limits(session: Session, options: RunOptions) -> Limits:
     """What the command line says, or else the configuration."""
     configured = session.config.rollout
     failures = options.max_failures
@@ -134,7 +134,7 @@ def _limits(session: Session, options: Options) -> Limits:
 
 
 def _roll_out(
-    job: Job,
+    job: Context,
     session: Session,
     limits: Limits,
     reported: Callable[[Result, Plan], Report],
@@ -157,7 +157,7 @@ def _roll_out(
     return report
 
 
-def _result(job: Job, crew: PlanExecutor, watcher: Listener, limits: Limits) -> Result:
+def _result(job: Context, crew: PlanExecutor, watcher: Listener, limits: Limits) -> Result:
     try:
         if job.earlier is None:  # which may need no build any more
             job.before_build()

@@ -111,13 +111,13 @@ def carry_out(
     """
     if dry_run:
         click.get_current_context().exit(_foresee(plan, here, orders))
-    from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.steps.context import Claim, Orders
+    from flowdeploy.cli.execute import RunOptions, execute
+    from flowdeploy.steps.context import Claim, Options
 
-    options = Options(
+    options = RunOptions(
         jobs,
         max_failures,
-        Orders(**orders),
+        Options(**orders),
         claim=Claim(wait, take_over),
         replan=replan,
     )

@@ -20,7 +20,7 @@ from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
     from flowdeploy.records.runs import Header, Run
-    from flowdeploy.steps.context import Orders
+    from flowdeploy.steps.context import Options
 
 
 @click.command(
@@ -53,10 +53,10 @@ def command(
         _confirm(record, here)
         return
     plan = _plan(record, here)
-    from flowdeploy.cli.execute import Options, execute
+    from flowdeploy.cli.execute import RunOptions, execute
     from flowdeploy.steps.context import Claim
 
-    options = Options(
+    options = RunOptions(
         jobs,
         max_failures,
         _orders(record.header),
@@ -119,12 +119,12 @@ def _plan(run: Run, here: Session) -> Plan:
     return plan_of(run.header.plan, fleet)
 
 
-def _orders(header: Header) -> Orders:
+def _orders(header: Header) -> Options:
     """What was allowed then; of what a later flowdeploy has recorded, what this one knows."""
-    from flowdeploy.steps.context import Orders
+    from flowdeploy.steps.context import Options
 
-    known = {each.name for each in fields(Orders)}
-    return Orders(**{name: value for name, value in header.orders.items() if name in known})
+    known = {each.name for each in fields(Options)}
+    return Options(**{name: value for name, value in header.orders.items() if name in known})
 
 
 def _source(header: Header, plan: Plan, here: Session) -> Source:

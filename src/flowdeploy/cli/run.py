@@ -69,10 +69,10 @@ def command(
             f"there is no git checkout around {here.config.root} to take a commit from",
             hint="Say what is built: --commit SHA --commit-time 2020-04-03T07:30:34Z",
         )
-    from flowdeploy.cli.execute import Options, execute
-    from flowdeploy.steps.context import Claim, Orders
+    from flowdeploy.cli.execute import RunOptions, execute
+    from flowdeploy.steps.context import Claim, Options
 
-    options = Options(jobs, max_failures, Orders(**orders), source, Claim(wait))
+    options = RunOptions(jobs, max_failures, Options(**orders), source, Claim(wait))
     execute(plan, here, options)
 
 

@@ -10,7 +10,7 @@ from flowdeploy.planning.refs import Kind
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Running
 from flowdeploy.steps import build, staging
-from flowdeploy.steps.context import Job, Watcher
+from flowdeploy.steps.context import Context, Watcher
 from flowdeploy.steps.publish.library import Library, LibraryRelease
 from flowdeploy.steps.staging import Staged
 
@@ -31,7 +31,7 @@ class Artifacts:
     ``remarks`` are what a person should know of them.
     """
 
-    def __init__(self, job: Job, watcher: Watcher, archive: Callable[[], ReleaseStore]) -> None:
+    def __init__(self, job: Context, watcher: Watcher, archive: Callable[[], ReleaseStore]) -> None:
         self.staged: Staged | None = None
         self.configs: Mapping[str, str] | None = None
         self.remarks: tuple[str, ...] = ()

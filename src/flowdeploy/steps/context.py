@@ -18,7 +18,7 @@ from flowdeploy.records.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class Options:
     """What the user has said may be done, or need not.
 
     ``force`` is to move traffic that others have moved; ``skip_unready`` leaves out
@@ -34,7 +34,7 @@ class Orders:
     health_path: str | None = None
 
 
-NO_ORDERS = Orders()
+NO_OPTIONS = Options()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ AT_ONCE = Claim()
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Context:
     """All that a crew is told.
 
     ``commit`` is what is built, if anybody knows; ``modified`` is whether tracked
@@ -95,7 +95,7 @@ class Job:
     config: Config
     endpoints: Endpoints
     site: Site
-    orders: Orders
+    orders: Options
     connections: int = 32
     commit: Commit | None = None
     modified: bool = False

@@ -32,7 +32,7 @@ from flowdeploy.report import Outcome, StepReport
 from flowdeploy.rollout import Done, Notify, Pause, Running
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
-from flowdeploy.steps.context import Job, Watcher
+from flowdeploy.steps.context import Context, Watcher
 from flowdeploy.steps.journal import RunJournal, roles
 from flowdeploy.steps.publish.library import Library, LibraryRelease
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 class PlanExecutor:
     """The rollout's crew for real work (see `flowdeploy.rollout.Crew`), one for each run."""
 
-    def __init__(self, job: Job, watcher: Watcher) -> None:
+    def __init__(self, job: Context, watcher: Watcher) -> None:
         self.plan = job.plan
         self.logbook = RunJournal(job, lambda: self._cloud)
         self._job = job

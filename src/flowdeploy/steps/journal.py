@@ -19,7 +19,7 @@ from flowdeploy.records.runs import Ending, Header, Run
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Report, report_json
 from flowdeploy.rollout import Ended, Placed
-from flowdeploy.steps.context import Job
+from flowdeploy.steps.context import Context
 
 if TYPE_CHECKING:
     from flowdeploy.clients.cloud import GoogleClients
@@ -32,7 +32,7 @@ class RunJournal:
     ``records`` says, for other machines; ``cloud`` is asked for only then.
     """
 
-    def __init__(self, job: Job, cloud: Callable[[], GoogleClients]) -> None:
+    def __init__(self, job: Context, cloud: Callable[[], GoogleClients]) -> None:
         self._job = job
         self._cloud = cloud
         self._recorder: Recorder | None = None

@@ -21,7 +21,7 @@ from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout import Notify, Running
 from flowdeploy.rollout.parallel import together
 from flowdeploy.steps import observe
-from flowdeploy.steps.context import Orders
+from flowdeploy.steps.context import Options
 from flowdeploy.steps.deploy.deploy import BeforeLive, Means, at_once, deploy
 from flowdeploy.steps.deploy.package import Package, packages
 from flowdeploy.steps.deploy.upload.delivery import Delivery, FileDelivery
@@ -52,7 +52,7 @@ class Instances:
         self,
         steps: Sequence[Deploy],
         staged: Staged,
-        orders: Orders,
+        orders: Options,
         progress: Callable[[int, int], None],
     ) -> None:
         """Look at every instance to be deployed to. Raises Refused with all that speaks against."""

@@ -16,7 +16,7 @@ from flowdeploy.clients.messages import version_settings
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Deploy
-from flowdeploy.steps.context import Orders
+from flowdeploy.steps.context import Options
 from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
     own_descriptor,
@@ -81,7 +81,7 @@ class Package:
 
 
 def packages(
-    steps: Sequence[Deploy], staged: Staged, orders: Orders, descriptors: Path | None
+    steps: Sequence[Deploy], staged: Staged, orders: Options, descriptors: Path | None
 ) -> tuple[dict[str, Package], list[Finding]]:
     """A package for each step's instance, by its id, and what keeps others from having one.
 
@@ -101,7 +101,7 @@ def packages(
 
 
 def _package(
-    step: Deploy, common: Common, own: InstanceDescriptor | None, orders: Orders
+    step: Deploy, common: Common, own: InstanceDescriptor | None, orders: Options
 ) -> Package:
     app = settled(common.app, step.instance, own)
     _check_service(step, common.app)

@@ -21,7 +21,7 @@ from flowdeploy.records.lease import Holder, Lease, acquired, kept
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Notify, Running
-from flowdeploy.steps.context import Job
+from flowdeploy.steps.context import Context
 from flowdeploy.steps.publish import clojars
 from flowdeploy.steps.publish import library as local
 
@@ -32,7 +32,7 @@ LONGEST_WAIT = 600.0  # seconds for other publishes to end
 class Publishing:
     """The library of a run, where it goes, and where its lock is; no store: on this machine."""
 
-    job: Job
+    job: Context
     files: local.Library
     configured: str
     store: ObjectStore | None = None
@@ -103,5 +103,5 @@ def locked(path: Path, notify: Notify) -> Iterator[None]:
         yield
 
 
-def _holder(job: Job) -> Holder:
+def _holder(job: Context) -> Holder:
     return Holder.here(job.site.run_folder.name, job.site.user, f"flowdeploy run {job.plan.ref}")

@@ -30,7 +30,7 @@ from flowdeploy.records.releases import (
     StoredRelease,
     same_commit,
 )
-from flowdeploy.steps.context import Job
+from flowdeploy.steps.context import Context
 from flowdeploy.steps.deploy.package import Common
 from flowdeploy.steps.publish.library import Library
 from flowdeploy.steps.publish.library import LibraryRelease as LocalLibrary
@@ -63,13 +63,13 @@ class ReleaseStore:
     A release is kept in the first of the ``vaults``; an earlier one may be in any.
     """
 
-    job: Job
+    job: Context
     releases: Releases
     vaults: Sequence[ReleaseFiles]
     _recorded: StoredRelease | None = None
 
     @classmethod
-    def of(cls, job: Job, cloud: GoogleClients) -> ReleaseStore:
+    def of(cls, job: Context, cloud: GoogleClients) -> ReleaseStore:
         """Where the configuration's ``records`` says. Files lie below ``objects/`` there, and
         in UAT1's staging bucket among those that are staged, where rules delete them."""
         store, own = cloud.records(job.config), job.config.records is not None
@@ -83,7 +83,7 @@ class ReleaseStore:
         return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vaults)
 
     @classmethod
-    def here(cls, job: Job) -> ReleaseStore:
+    def here(cls, job: Context) -> ReleaseStore:
         """On this machine alone, where ``records`` is ``local``."""
         folder = job.site.home / "records"
         releases = Releases(FolderStore(folder), str(folder))
@@ -221,7 +221,7 @@ class ReleaseStore:
         )
 
 
-def _release(job: Job, staged: Staged, common: Common, library: LocalLibrary | None) -> Release:
+def _release(job: Context, staged: Staged, common: Common, library: LocalLibrary | None) -> Release:
     return Release(
         version=str(job.plan.version),
         commit=job.commit,

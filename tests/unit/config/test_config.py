@@ -20,7 +20,7 @@ from flowdeploy.errors import ConfigError
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.units import ALL, Portion
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 MINIMAL = """\
 build: {commands: [make], staging: out}

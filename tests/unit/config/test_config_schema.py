@@ -15,7 +15,7 @@ from flowdeploy.appengine.app_yaml.keys import SENT
 from flowdeploy.config import schema
 from flowdeploy.config.settings import SettingKey
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 
 
 def test_it_is_json_schema_of_draft_2020_12() -> None:
