@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
-from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.service_usage import DATASTORE, SCHEDULER, TASKS
@@ -90,7 +89,7 @@ def cloud(remote: Remote) -> GoogleClients:
 
 
 def connected(url: str) -> GoogleClients:
-    return GoogleClients(sandbox(url, {}), AnonymousCredentials(), "anonymous", connections=2)
+    return GoogleClients(sandbox(url, {}), connections=2)
 
 
 def test_a_queue_is_created_and_kept_as_it_was_sent(cloud: GoogleClients) -> None:

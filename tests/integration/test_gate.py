@@ -39,7 +39,7 @@ def test_every_reason_is_listed_at_once_and_nothing_is_changed(fleet: Project) -
     remote.forget()
     found = refusals(fleet.report("promote", "v3", "all"))
     assert found.pop("akvoflow-4").startswith("the application is USER_DISABLED")
-    assert found.pop("akvoflow-5").startswith("its page / is not well after 1 attempt: ")
+    assert found.pop("akvoflow-5").startswith("its page / is not healthy after 1 attempt: ")
     assert found == {
         "akvoflow-2": "version v3 is not deployed",
         "akvoflow-3": "version v3 is STOPPED, not SERVING",
@@ -55,8 +55,10 @@ def test_versions_that_are_not_well_are_refused_and_those_alike_are_told_once(
     ended = fleet.run("promote", "v2", "all")
     assert ended.code == 4
     shown = " ".join(ended.out.split())
-    assert f"UNHEALTHY on {', '.join(UNCHANGED)} its page /in is not well after 1 attempt" in shown
-    assert shown.count("is not well") == 1
+    assert (
+        f"UNHEALTHY on {', '.join(UNCHANGED)} its page /in is not healthy after 1 attempt" in shown
+    )
+    assert shown.count("is not healthy") == 1
     assert "https://v2-dot-default-dot-akvoflow-5.ew.r.appspot.com" in shown
     assert live(fleet) == UNCHANGED
 
@@ -168,7 +170,7 @@ def test_traffic_that_somebody_else_moves_after_the_gate_is_left_alone(fleet: Pr
     report = moved_meanwhile(fleet, "akvoflow-2")
     assert (report["exit_code"], report["outcome"]) == (3, "partial")
     (error,) = (s["error"] for s in report["steps"] if s["error"])
-    assert error["message"].startswith("it serves v9 by now, and served 1 when it was checked")
+    assert error["message"].startswith("traffic is v9, expected 1: changed outside this run")
     assert "--force" in error["hint"]
     assert fleet.remote.live("akvoflow-1") == {"v2": 1}
     assert fleet.remote.live("akvoflow-2") == {"v9": 1}
@@ -221,5 +223,5 @@ def test_what_somebody_else_is_moving_is_left_as_they_have_moved_it(fleet: Proje
     report = fleet.report("promote", "v2", "akvoflow-1")
     thread.join()
     (error,) = (step["error"] for step in report["steps"] if step["error"])
-    assert error["message"].startswith("it serves v9 by now, and served 1 when it was checked")
+    assert error["message"].startswith("traffic is v9, expected 1: changed outside this run")
     assert remote.live("akvoflow-1") == {"v9": 1}

@@ -18,7 +18,7 @@ from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.rollout import Pause
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
-from flowdeploy.steps.traffic.health import healthy
+from flowdeploy.steps.traffic.health import wait_until_healthy
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Remote
@@ -48,7 +48,7 @@ def ask(web: Web, url: str = URL, health: HealthConfig = HEALTH) -> Asked:
     """Ask as a worker does who does not wait."""
     pauses: list[Pause] = []
     notes: list[str] = []
-    running = healthy(web, url, health, notes.append)
+    running = wait_until_healthy(web, url, health, notes.append)
     while True:
         try:
             pauses.append(next(running))

@@ -15,7 +15,7 @@ from flowdeploy.planning.plan import Deploy, Traffic
 from flowdeploy.report import State
 from flowdeploy.rollout import Done, Running, StepFailed
 from flowdeploy.steps import staging
-from flowdeploy.steps.context import NO_OPTIONS
+from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.checks import Instances
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ def _deploy(remote: Remote, folder: Path, traffic: Traffic, **settings: object) 
         "runtime: java21\ninstance_class: F2\ninbound_services: [warmup]\n"
         "automatic_scaling: {max_instances: 10}\nenv_variables: {TOKEN: s3cret}\n"
     )
-    cloud = GoogleClients.connect(sandbox(remote.url, {}), connections=4)
+    cloud = GoogleClients(sandbox(remote.url, {}), connections=4)
     cloud.engine = _Deaf(cloud, **settings)
     instances = Instances(cloud)
     step = Deploy(Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1"), "2", traffic)
-    instances.check([step], staging.read(folder), NO_OPTIONS, lambda _done, _all: None)
+    instances.check([step], staging.read(folder), Permissions(), lambda _done, _all: None)
     return instances.deploy(step, lambda _note: None)
 
 

@@ -99,9 +99,9 @@ def test_the_next_wave_begins_only_if_the_one_before_is_well(fleet: Project) -> 
     assert {found[name] for name in NAMES[3:]} == {"not-started"}
     error = report["error"]
     assert error["code"] == "UNHEALTHY"
-    assert error["message"] == "2 of 2 instances are not well with their traffic"
+    assert error["message"] == "2 of 2 instances are not healthy with their traffic"
     assert error["details"] == [
-        "akvoflow-2, akvoflow-3: its page /well is not well after 1 attempt: it answered"
+        "akvoflow-2, akvoflow-3: its page /well is not healthy after 1 attempt: it answered"
         " 503 Service Unavailable"
     ]
     assert "flowdeploy rollback" in error["hint"]

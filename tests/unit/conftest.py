@@ -22,9 +22,8 @@ def _label(step: Step) -> str:
 @dataclass(frozen=True, slots=True)
 class _Crew:
     perform: Perform
-    enter: Callable[[Stage], None]
+    prepare: Callable[[int], Plan]
     leave: Callable[[Sequence[StepReport]], None]
-    refined: Callable[[Plan], Plan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,15 @@ def _carry_out(
     hear: Callable[[str], None] = _ignore,
 ) -> tuple[Result, list[str]]:
     log = _Log(hear)
-    crew = _Crew(perform, enter, leave, refined)
+    known = plan
+
+    def prepare(index: int) -> Plan:
+        nonlocal known
+        enter(known.stages[index])
+        known = refined(known)
+        return known
+
+    crew = _Crew(perform, prepare, leave)
     return run(plan, crew, _Journal(record), log, limits), log.events
 
 

@@ -1,4 +1,4 @@
-"""Shell completion: instance ids from the configuration, runs that this machine has recorded."""
+"""Shell completion: instance ids from the configuration, runs from this machine's records."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from flowdeploy.cli.options import Settings
+from flowdeploy.cli.options import CommonOptions
 from flowdeploy.cli.session import Session
 from flowdeploy.errors import FlowdeployError
 
 
-def instance_ids(
+def complete_instances(
     ctx: click.Context,  # noqa: ARG001  (click's signature)
     param: click.Parameter,  # noqa: ARG001
     incomplete: str,
 ) -> list[CompletionItem]:
-    """The ids that continue what is typed. A shell waits, so problems are not its business."""
+    """Ids that begin with ``incomplete``. A broken configuration completes nothing."""
     from flowdeploy.config import find, load
 
     try:
@@ -28,14 +28,14 @@ def instance_ids(
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def run_names(
+def complete_runs(
     ctx: click.Context,
     param: click.Parameter,  # noqa: ARG001  (click's signature)
     incomplete: str,
 ) -> list[CompletionItem]:
-    """The newest first. Those of other machines would have to be asked for."""
+    """The newest first. Runs of other machines are not asked for: a shell waits for this."""
     try:
-        folder = Session(ctx.ensure_object(Settings)).home / "runs"
+        folder = Session(ctx.ensure_object(CommonOptions)).home / "runs"
         names = sorted((path.name for path in folder.iterdir()), reverse=True)
     except (FlowdeployError, OSError):
         return []

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.cli.notes import note
+from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.session import Session, session
+from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import ConfigError
 
 if TYPE_CHECKING:
     from flowdeploy.config import Config, Problem
 
 # Source: the lifecycle rule that App Engine gives a staging bucket when it makes it.
-FLEETING = (
-    "records: are kept in UAT1's staging bucket, which loses objects that are 15 days old:"
+SHORT_LIVED = (
+    "records: are kept in UAT1's staging bucket, which deletes objects after 15 days:"
     " `records: gs://A-BUCKET-OF-YOURS/flowdeploy` keeps releases deployable and runs undoable"
 )
 
@@ -38,18 +38,18 @@ def check() -> None:
     """Report every problem of the configuration at once, each with what to write instead."""
     from flowdeploy.config import problems
 
-    here = session()
-    found = problems(here.config_path)
-    if here.settings.format == "json":
-        _print_json(here, found)
+    session = current_session()
+    found = problems(session.config_path)
+    if session.options.format == "json":
+        _print_json(session, found)
         click.get_current_context().exit(ConfigError.exit_code if found else 0)
     if found:
         raise ConfigError(
-            f"{here.config_path} has {len(found)} problem{'s' if len(found) > 1 else ''}",
+            f"{session.config_path} has {len(found)} problem{'s' if len(found) > 1 else ''}",
             details=[str(problem) for problem in found],
             hint="`flowdeploy config schema` describes the file to your editor.",
         )
-    _confirm(here.config)
+    _confirm(session.config)
 
 
 @command.command("schema", epilog="Example:\n\n  flowdeploy config schema > schema.json")
@@ -61,12 +61,12 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
-def _print_json(here: Session, found: Sequence[Problem]) -> None:
+def _print_json(session: Session, found: Sequence[Problem]) -> None:
     document = {
         "schema": 1,
-        "config": str(here.config_path),
+        "config": str(session.config_path),
         "problems": [asdict(problem) for problem in found],
-        "warnings": [] if found else _remarks(here.config),
+        "warnings": [] if found else _warnings(session.config),
     }
     click.echo(json.dumps(document, indent=2))
 
@@ -84,9 +84,9 @@ def _confirm(config: Config) -> None:
     )
     for instance in skipped:
         say(console, f"  {instance.id}: {instance.skip}")
-    for remark in _remarks(config):
-        note(remark)
+    for warning in _warnings(config):
+        print_note(warning)
 
 
-def _remarks(config: Config) -> list[str]:
-    return [FLEETING] if config.records is None else []
+def _warnings(config: Config) -> list[str]:
+    return [SHORT_LIVED] if config.records is None else []

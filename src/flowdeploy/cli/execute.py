@@ -7,19 +7,17 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
 
-from flowdeploy.cli.bugs import kept
-from flowdeploy.cli.checkout import Source
-from flowdeploy.cli.notes import note
-from flowdeploy.cli.record import made, record
+from flowdeploy.cli.notes import print_note
+from flowdeploy.cli.report_files import ensure_folder, write_report
 from flowdeploy.cli.session import Session
 from flowdeploy.cli.streams import Unwritable
+from flowdeploy.cli.traceback_file import save_traceback
 from flowdeploy.display import report as report_display
 from flowdeploy.display.progress import listener
 from flowdeploy.display.terminal import console_on
@@ -29,155 +27,142 @@ from flowdeploy.records.runs import Run
 from flowdeploy.report import Report, has_begun, not_started, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
 from flowdeploy.rollout.interrupts import posted
-from flowdeploy.steps.context import AT_ONCE, NO_OPTIONS, Claim, Context, Options, Site
-from flowdeploy.steps.executor import PlanExecutor
+from flowdeploy.steps.context import Context, LockOptions, Permissions, Source
+from flowdeploy.steps.executor import PlanExecutor, Replan
 from flowdeploy.units import Portion
 
-NOTHING_BUILT = Source(None)
+
+def new_context(
+    session: Session,
+    permissions: Permissions,
+    *,
+    locking: LockOptions = LockOptions(),  # noqa: B008  (frozen)
+    source: Source = Source(),  # noqa: B008  (frozen)
+    resumed: Run | None = None,
+) -> Context:
+    """What a run of this command is told; a run that is resumed keeps its name."""
+    return Context(
+        resumed.name if resumed else _new_name(datetime.now(UTC)),
+        session.config,
+        session.clients,
+        session.home,
+        session.user,
+        session.host,
+        session.options.command_line,
+        os.environ,
+        permissions,
+        locking,
+        source,
+        resumed,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a plan is to be run, and what it is built from, if it builds.
+def _new_name(started: datetime) -> str:
+    """Names sort by start time; rollback and resume rely on it."""
+    return f"{started:%Y%m%d-%H%M%S}-{started.microsecond // 1000:03}{secrets.token_hex(2)}"
 
-    ``earlier`` is the record of the run that is gone on with, if it is one;
-    ``once_alone`` looks again whether the records say what the plan was made from,
-    ``replan`` makes it anew from them.
+
+def execute(
+    plan: Plan,
+    context: Context,
+    session: Session,
+    max_failures: Portion | None,
+    replan: Replan | None = None,
+) -> None:
+    """Run ``plan`` and end the command with the report's exit code.
+
+    ``max_failures`` is None where the configuration decides.
     """
-
-    jobs: int | None = None
-    max_failures: Portion | None = None
-    orders: Options = NO_OPTIONS
-    source: Source = NOTHING_BUILT
-    claim: Claim = AT_ONCE
-    earlier: Run | None = None
-    once_alone: Callable[[], Run | None] | None = None
-    replan: Callable[[], Plan] | None = None
-
-
-def execute(plan: Plan, session: Session, options: RunOptions) -> None:
-    """Run ``plan`` and end the command with the report's exit code."""
-    named = session.settings.report_folder
-    folders = [made(named)] if named else []
-    report = _run(plan, session, options)
+    named = session.options.report_folder
+    folders = [ensure_folder(named)] if named else []
+    report = _run(plan, context, session, max_failures, replan)
     for bug in report.bugs:
-        kept(bug)
-    record(report, [session.run_folder(report.run), *folders])
+        save_traceback(bug)
+    write_report(report, [context.run_folder, *folders])
     try:
         _print(report, session)
-    except Unwritable as error:  # the run has ended as it has, and its report is kept
-        note(str(error))
+    except Unwritable as error:  # the run has ended, and its report is saved
+        print_note(str(error))
     click.get_current_context().exit(report.exit_code)
 
 
 def _print(report: Report, session: Session) -> None:
-    if session.settings.format == "json":
+    if session.options.format == "json":
         report_display.render_end(report, console_on(sys.stderr, os.environ))
         click.echo(json.dumps(report_json(report), indent=2))
     else:
         report_display.render(report, console_on(sys.stdout, os.environ))
 
 
-def _run(plan: Plan, session: Session, options: RunOptions) -> Report:
-    started, clock = datetime.now(UTC), time.monotonic()
-    name = options.earlier.name if options.earlier else _new_name(started)
-    with session.endpoints() as endpoints:
-        folder = made(session.run_folder(name))
-        site = Site(os.environ, session.home, folder, session.settings.command_line)
-        limits = _limits(session, options)
-        job = Context(
-            plan,
-            session.config,
-            endpoints,
-            site,
-            options.orders,
-            connections=limits.jobs,
-            commit=options.source.commit,
-            modified=options.source.modified,
-            claim=options.claim,
-            earlier=options.earlier,
-            before_build=options.source.require,
-            once_alone=options.once_alone,
-            replan=options.replan,
-        )
-
-        def report(result: Result, plan: Plan) -> Report:
-            return Report(
-                name,
-                endpoints.target,
-                plan,
-                started,
-                time.monotonic() - clock,
-                result.steps,
-                result.error,
-                result.interrupted,
-            )
-
-        return _roll_out(job, session, limits, report)
-
-
-def _new_name(started: datetime) -> str:
-    """Runs sort by their names as they began, to the millisecond: what is later undoes, and
-    keeps a run from being gone on with."""
-    return f"{started:%Y%m%d-%H%M%S}-{started.microsecond // 1000:03}{secrets.token_hex(2)}"
-
-
-def _limits(session: Session, options: RunOptions) -> Limits:
-    """What the command line says, or else the configuration."""
-    configured = session.config.rollout
-    failures = options.max_failures
-    return Limits(
-        options.jobs or configured.jobs,
-        configured.max_failures if failures is None else failures,
-        options.orders.skip_unready,
-    )
-
-
-def _roll_out(
-    job: Context,
+def _run(
+    plan: Plan,
+    context: Context,
     session: Session,
-    limits: Limits,
-    reported: Callable[[Result, Plan], Report],
+    max_failures: Portion | None,
+    replan: Replan | None,
 ) -> Report:
-    settings = session.settings
-    with listener(
-        job.plan,
-        job.endpoints.target,
-        console=console_on(sys.stderr, os.environ),
-        quiet=settings.quiet,
-        verbose=settings.verbose,
-    ) as watcher:
-        crew = PlanExecutor(job, watcher)
-        with closing(crew):
-            result = _result(job, crew, watcher, limits)
-            if not result.interrupted:
-                _end_undisturbed()
-            report = reported(result, crew.plan)
-            _log(crew, report)
+    started, clock = datetime.now(UTC), time.monotonic()
+    ensure_folder(context.run_folder)
+    rollout = session.config.rollout
+    limits = Limits(
+        session.jobs,
+        rollout.max_failures if max_failures is None else max_failures,
+        context.permissions.skip_unready,
+    )
+    target = context.clients.endpoints.target
+    options = session.options
+    with (
+        listener(
+            plan,
+            target,
+            console=console_on(sys.stderr, os.environ),
+            quiet=options.quiet,
+            verbose=options.verbose,
+        ) as progress,
+        closing(PlanExecutor(plan, context, progress, replan)) as executor,
+    ):
+        result = _roll_out(plan, context, executor, progress, limits)
+        if not result.interrupted:
+            _ignore_first_signal()
+        report = Report(
+            context.run,
+            target,
+            executor.plan,
+            started,
+            time.monotonic() - clock,
+            result.steps,
+            result.error,
+            result.interrupted,
+        )
+        _record_end(executor, report)
     return report
 
 
-def _result(job: Context, crew: PlanExecutor, watcher: Listener, limits: Limits) -> Result:
+def _roll_out(
+    plan: Plan, context: Context, executor: PlanExecutor, progress: Listener, limits: Limits
+) -> Result:
     try:
-        if job.earlier is None:  # which may need no build any more
-            job.before_build()
+        if context.resumed is None:  # a resumed run may need no build any more
+            context.source.require()
     except FlowdeployError as error:
-        return Result(tuple(not_started(job.plan)), error)
-    result = run(job.plan, crew, crew.logbook, watcher, limits)
+        return Result(tuple(not_started(plan)), error)
+    result = run(plan, executor, executor.journal, progress, limits)
     if isinstance(result.error, LockHeld) and not any(map(has_begun, result.steps)):
-        return replace(result, steps=())  # as the contract has it: this run was not to be yet
+        return replace(result, steps=())  # by the contract: nothing was planned yet
     return result
 
 
-def _end_undisturbed() -> None:
-    """Nothing is left to be cut short: until the command ends, a first signal changes nothing
-    of how the run has ended, and a second one ends it at once."""
+def _ignore_first_signal() -> None:
+    """From here to the command's end a first signal is ignored: the run has ended as it has.
+
+    A second one ends the command at once.
+    """
     click.get_current_context().with_resource(posted(lambda: None))
 
 
-def _log(crew: PlanExecutor, report: Report) -> None:
-    """How the run has ended is told by its report all the same."""
+def _record_end(executor: PlanExecutor, report: Report) -> None:
+    """Record how the run has ended. A failure is a note: the report tells it all the same."""
     try:
-        crew.logbook.end(report)
+        executor.journal.end(report)
     except FlowdeployError as error:
-        note(f"the end of run {report.run} could not be recorded: {error.message}")
+        print_note(f"the end of run {report.run} could not be recorded: {error.message}")

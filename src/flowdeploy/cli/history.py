@@ -8,8 +8,7 @@ import click
 
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.parameters import RunName
-from flowdeploy.cli.past import found, past
-from flowdeploy.cli.session import Session, session
+from flowdeploy.cli.session import Session, current_session
 
 
 @click.command(
@@ -27,7 +26,7 @@ Examples:
     type=click.IntRange(min=1),
     default=20,
     metavar="N",
-    help="How many runs are listed, the newest first.  [default: 20]",
+    help="List at most N runs, the newest first.  [default: 20]",
 )
 @common_options(LISTS)
 def command(run: str | None, limit: int) -> None:
@@ -35,34 +34,32 @@ def command(run: str | None, limit: int) -> None:
 
     With RUN, show one in full: every step with its outcome, and what was there before.
     """
-    here = session()
+    session = current_session()
     if run:
-        _show_one(here, run)
+        _show_one(session, run)
     else:
-        _show_all(here, limit)
+        _show_all(session, limit)
 
 
-def _show_all(here: Session, limit: int) -> None:
+def _show_all(session: Session, limit: int) -> None:
     from flowdeploy.display.history import RUN_COLUMNS, run_row, unreadable_row
     from flowdeploy.display.tables import Format, show
     from flowdeploy.records.runs import Run
 
-    with past(here) as records:
-        rows = [
-            run_row(run) if isinstance(run, Run) else unreadable_row(name, run)
-            for name, run in records.newest(limit)
-        ]
-    show(rows, RUN_COLUMNS, Format(here.settings.format), sys.stdout)
+    rows = [
+        run_row(run) if isinstance(run, Run) else unreadable_row(name, run)
+        for name, run in session.history.newest(limit)
+    ]
+    show(rows, RUN_COLUMNS, Format(session.options.format), sys.stdout)
 
 
-def _show_one(here: Session, name: str) -> None:
+def _show_one(session: Session, name: str) -> None:
     from flowdeploy.display.history import RUN_COLUMNS, STEP_COLUMNS, run_row, step_rows
     from flowdeploy.display.tables import Format, dumped, show
     from flowdeploy.records.runs import run_json
 
-    with past(here) as records:
-        run = found(records, name)
-    form = Format(here.settings.format)
+    run = session.require_run(name)
+    form = Format(session.options.format)
     match form:
         case Format.JSON | Format.YAML:
             click.echo(dumped(run_json(run), form), nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.session import Session, session
+from flowdeploy.cli.session import Session, current_session
 from flowdeploy.clients import git
 from flowdeploy.errors import UsageError
 from flowdeploy.planning.refs import Kind, Ref, library_version
@@ -16,8 +16,8 @@ from flowdeploy.planning.refs import Kind, Ref, library_version
 if TYPE_CHECKING:
     from flowdeploy.steps.publish.library import LibraryRelease
 
-# As good as any where there is no checkout: a version is checked for its form alone.
-UNVERSIONED = "19700101-000000.00000000"
+# Any will do where there is no checkout: only the form of a version is checked.
+EXAMPLE_VERSION = "19700101-000000.00000000"
 
 
 @click.group("library")
@@ -31,35 +31,35 @@ def command() -> None:
 def check() -> None:
     """Report everything that would keep the library from being published, at once.
 
-    Looks at the jar, the pom and the account, as `run` does before the first
-    byte. Asks nobody, and changes nothing.
+    Checks the jar, the pom and the account, as `run` does before the first byte. Works
+    offline and changes nothing.
     """
     from flowdeploy.steps.publish import library as files
     from flowdeploy.steps.publish.publish import repository_of
 
-    here = session()
-    library = here.config.library
+    session = current_session()
+    library = session.config.library
     if library is None:
         raise UsageError(
-            f"{here.config.path} has no library",
+            f"{session.config.path} has no library",
             hint="Name its jar and its pom under `library`.",
         )
-    repository = repository_of(library.repository, here.foreseen)
+    repository = repository_of(library.repository, session.offline_endpoints)
     release = files.check(
-        files.Library(library.jar, library.pom, library.classifier), _version(here), repository
+        files.Library(library.jar, library.pom, library.classifier), _version(session), repository
     )
-    _confirm(here, release, library.repository)
+    _confirm(session, release, library.repository)
 
 
-def _version(here: Session) -> str:
-    checkout = git.Checkout.find(here.config.root)
+def _version(session: Session) -> str:
+    checkout = git.Checkout.find(session.config.root)
     head = Ref(Kind.FEATURE, "HEAD")
-    return library_version(head, checkout.head) if checkout else UNVERSIONED
+    return library_version(head, checkout.head) if checkout else EXAMPLE_VERSION
 
 
-def _confirm(here: Session, release: LibraryRelease, repository: str) -> None:
+def _confirm(session: Session, release: LibraryRelease, repository: str) -> None:
     rows = [{"path": file.path, "bytes": file.checksums.size} for file in release.files]
-    if here.settings.format == "json":
+    if session.options.format == "json":
         document = {"schema": 1, "library": str(release), "repository": repository}
         click.echo(json.dumps({**document, "files": rows}, indent=2))
         return

@@ -1,4 +1,4 @@
-"""The command line's entrance, and the one place where errors are caught."""
+"""The entry point of the command line, and the one place where errors are caught."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ from typing import Any, NoReturn
 
 import click
 
-from flowdeploy.cli.bugs import kept
-from flowdeploy.cli.options import LISTS, Settings, common_options
+from flowdeploy.cli.options import LISTS, CommonOptions, common_options
 from flowdeploy.cli.session import EMBEDDED, Session
-from flowdeploy.cli.streams import Unwritable, secure
+from flowdeploy.cli.streams import Unwritable, secure_streams
+from flowdeploy.cli.traceback_file import save_traceback
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.report import Bug, error_json, report_json, unplanned
 
 # Set by the shell function that click generates: `_FLOWDEPLOY_COMPLETE=bash_source flowdeploy`.
 COMPLETION = "_FLOWDEPLOY_COMPLETE"
 
-# Command → the module that has it, under flowdeploy.cli, and its line in `--help`.
-# Modules are loaded when they are run: `--help` loads none.
+# Command → its line in `--help`. Each is a module of flowdeploy.cli, loaded when it is run.
 COMMANDS = {
     "run": "Parse a git ref and run its pipeline.",
     "plan": "Print what `run` would do, changing nothing.",
     "promote": "Move all traffic of instances to a version.",
-    "rollback": "Give instances back what they served before.",
-    "resume": "Go on with a run that was cut off, or failed in part.",
+    "rollback": "Restore what instances served before.",
+    "resume": "Continue a run that was interrupted, or failed in part.",
     "history": "List past runs; show one in full.",
     "deploy": "Deploy a released version to further instances, without a build.",
     "status": "Show how every instance stands, and what has drifted.",
     "versions": "List the versions of a project, as gcloud does.",
     "library": "Check the library before it is published.",
     "config": "Check the configuration; print its JSON Schema.",
-    "sandbox": "Serve or reset the stand-in for Google and Clojars.",
+    "sandbox": "Serve or reset the sandbox, which stands in for Google and Clojars.",
 }
 
 
@@ -49,14 +48,14 @@ REPORTING = frozenset({"run", "promote", "rollback", "resume", "deploy"})
 
 
 class Interrupted(FlowdeployError):
-    """A signal came while no plan was being carried out."""
+    """A signal came while no plan was running."""
 
     exit_code = 130
     code = "INTERRUPTED"
 
 
 class Commands(click.Group):
-    """A group whose commands are loaded when they are asked for."""
+    """A group that loads a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -64,7 +63,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        ctx.ensure_object(Settings).command = cmd_name
+        ctx.ensure_object(CommonOptions).command = cmd_name
         command: click.Command = import_module(f"flowdeploy.cli.{cmd_name}").command
         return command
 
@@ -86,18 +85,18 @@ def flowdeploy() -> None:
     \b
     flowdeploy run "$GITHUB_REF"             in CI: build, test, publish, deploy
     flowdeploy plan 20200403-073034          what that would do
-    flowdeploy promote 20200403-073034 all   give a version the traffic
-    flowdeploy rollback all                  give back what was served before
+    flowdeploy promote 20200403-073034 all   move all traffic to a version
+    flowdeploy rollback all                  restore what was served before
     flowdeploy --sandbox run master          all of it, without a cloud
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit with its code; whatever goes wrong is told here."""
-    secure()
+    """Run a command and exit with its code. All errors are printed here."""
+    secure_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` lets it be
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
             signal.signal(number, _interrupt)
     if completing := os.environ.get(COMPLETION):
         from click.shell_completion import shell_complete
@@ -107,72 +106,72 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _interrupt(number: int, _: object) -> None:
-    if number == signal.SIGHUP:  # a terminal that closes sends two: no sign of impatience
+    if number == signal.SIGHUP:  # a closing terminal sends two
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _run(arguments: list[str]) -> int:
-    settings = Settings(command_line=shlex.join(["flowdeploy", *arguments]))
+    options = CommonOptions(command_line=shlex.join(["flowdeploy", *arguments]))
     try:
-        with flowdeploy.make_context("flowdeploy", arguments, obj=settings) as ctx:
+        with flowdeploy.make_context("flowdeploy", arguments, obj=options) as ctx:
             flowdeploy.invoke(ctx)
     except click.exceptions.Exit as end:
         return end.exit_code
     except FlowdeployError as error:
-        return _fail(error, settings, arguments)
+        return _fail(error, options, arguments)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _fail(_usage_error(error), settings, arguments)
+        return _fail(_usage_error(error), options, arguments)
     except (KeyboardInterrupt, click.Abort):
-        return _fail(Interrupted("interrupted"), settings, arguments)
+        return _fail(Interrupted("interrupted"), options, arguments)
     except Exception as error:
-        return _fail(kept(Bug.met(error)), settings, arguments)
+        return _fail(save_traceback(Bug.met(error)), options, arguments)
     return 0
 
 
-def _fail(error: FlowdeployError, settings: Settings, arguments: Sequence[str]) -> int:
+def _fail(error: FlowdeployError, options: CommonOptions, arguments: Sequence[str]) -> int:
     from flowdeploy.display.errors import render
     from flowdeploy.display.terminal import console_on
 
-    document = _document(error, settings)
-    if settings.format == "json" or _asks_for_json(arguments):
-        with suppress(Unwritable):  # standard error says it
+    document = _document(error, options)
+    if options.format == "json" or _asks_for_json(arguments):
+        with suppress(Unwritable):  # standard error has the message
             click.echo(json.dumps(document, indent=2))
     render(error, console_on(sys.stderr, os.environ))
     return error.exit_code
 
 
-def _document(error: FlowdeployError, settings: Settings) -> dict[str, Any]:
-    """The report of a run that ended before it was planned, kept as others are; or the error."""
-    if settings.command not in REPORTING:
+def _document(error: FlowdeployError, options: CommonOptions) -> dict[str, Any]:
+    """The error as JSON; for a run that ended before it was planned, its report, written too."""
+    if options.command not in REPORTING:
         return {"schema": 1, "exit_code": error.exit_code, "error": error_json(error)}
-    from flowdeploy.cli.record import record
+    from flowdeploy.cli.report_files import write_report
 
     report = replace(
-        unplanned(settings.command, _target(settings), error, datetime.now(UTC)),
+        unplanned(options.command, _target(options), error, datetime.now(UTC)),
         interrupted=isinstance(error, Interrupted),
     )
-    record(report, filter(None, [settings.report_folder]))
+    write_report(report, filter(None, [options.report_folder]))
     return report_json(report)
 
 
-def _target(settings: Settings) -> str:
+def _target(options: CommonOptions) -> str:
     try:
-        return Session(settings).target
-    except UsageError:  # a sandbox, at what is no URL
+        return Session(options).target
+    except UsageError:  # FLOWDEPLOY_SANDBOX is no URL
         return EMBEDDED
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:
-    """Whether JSON was asked for in a command line that could not be parsed to its end."""
+    """Whether a command line that could not be parsed to its end asks for JSON."""
     pairs = pairwise(arguments)
     return "--format=json" in arguments or ("--format", "json") in pairs
 
 
 def _usage_error(error: click.ClickException) -> UsageError:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    hint = f"`{ctx.command_path} --help` says how it is called." if ctx else None
+    hint = f"`{ctx.command_path} --help` says how to call it." if ctx else None
     return UsageError(error.format_message(), hint=hint)

@@ -1,4 +1,4 @@
-"""What a person should know beside the result, on standard error."""
+"""Notes beside a command's result, on standard error."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import sys
 
 
-def note(text: str) -> None:
-    """Say ``text``, which may hold words from outside, in a line of its own."""
+def print_note(text: str) -> None:
+    """Print ``text``, which may hold words from outside, on a line of its own."""
     from flowdeploy.display.terminal import console_on, say
 
     say(console_on(sys.stderr, os.environ), f"Note: {text}")

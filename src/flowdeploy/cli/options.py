@@ -16,10 +16,11 @@ RUNS = ("table", "json")
 
 
 @dataclass(slots=True)
-class Settings:
-    """What the common options say, and where the report goes. Filled while click parses.
+class CommonOptions:
+    """Options that are no parameter of a command's function. Filled while click parses.
 
-    ``command_line`` is what was typed, for records and locks to name.
+    ``command`` is the command's name, ``command_line`` what was typed: records and locks name
+    it. ``jobs`` is 0 where the configuration decides.
     """
 
     command: str = ""
@@ -29,6 +30,7 @@ class Settings:
     format: str = "table"
     verbose: bool = False
     quiet: bool = False
+    jobs: int = 0
     report_folder: Path | None = None
 
 
@@ -37,7 +39,7 @@ def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Comma
 
     def check_format(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
         remember(ctx, param, value)
-        chosen = ctx.ensure_object(Settings).format
+        chosen = ctx.ensure_object(CommonOptions).format
         if chosen not in formats and not isinstance(ctx.command, click.Group):
             raise click.BadParameter(
                 f"`{ctx.info_name}` prints {' or '.join(formats)}, not {chosen}.", ctx, param
@@ -49,7 +51,7 @@ def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Comma
             type=click.Path(path_type=Path),
             metavar="FILE",
             envvar="FLOWDEPLOY_CONFIG",
-            help="The fleet. Default: config/instances.yaml, looked for from here upwards.",
+            help="The fleet. Default: config/instances.yaml, in this folder or above it.",
             callback=remember,
             expose_value=False,
         ),
@@ -57,20 +59,20 @@ def common_options(formats: tuple[str, ...] = RUNS) -> Callable[[Command], Comma
             "--sandbox",
             is_flag=True,
             default=None,
-            help="Work against the embedded stand-in instead of Google and Clojars.",
+            help="Work against the embedded sandbox instead of Google and Clojars.",
             callback=remember,
             expose_value=False,
         ),
         click.option(
             "--format",
             type=click.Choice(LISTS),
-            help=f"How results are printed: {', '.join(formats)}.",
+            help=f"Print results as {', '.join(formats)}.",
             metavar="FORMAT",
             callback=check_format,
             expose_value=False,
         ),
-        _flag("--verbose", "-v", "Say more."),
-        _flag("--quiet", "-q", "Say only target, results and errors."),
+        _flag("--verbose", "-v", "Print more."),
+        _flag("--quiet", "-q", "Print only the target, results and errors."),
     )
 
     def decorate(command: Command) -> Command:
@@ -88,7 +90,7 @@ def _flag(name: str, short: str, text: str) -> Callable[[Command], Command]:
 
 
 def remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    """Keep what is given here; what is not given here may have been given before."""
-    settings = ctx.ensure_object(Settings)
+    """Keep a value that is given here; one that is not may have been given earlier."""
+    options = ctx.ensure_object(CommonOptions)
     if value is not None and param.name:
-        setattr(settings, param.name, value)
+        setattr(options, param.name, value)

@@ -94,9 +94,9 @@ class Ids(click.ParamType[tuple[str, ...]]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
-        from flowdeploy.cli.completion import instance_ids
+        from flowdeploy.cli.completion import complete_instances
 
-        return instance_ids(ctx, param, incomplete)
+        return complete_instances(ctx, param, incomplete)
 
 
 class RunName(click.ParamType[str]):
@@ -107,9 +107,9 @@ class RunName(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
-        from flowdeploy.cli.completion import run_names
+        from flowdeploy.cli.completion import complete_runs
 
-        return run_names(ctx, param, incomplete)
+        return complete_runs(ctx, param, incomplete)
 
 
 class Id(click.ParamType[str]):
@@ -126,22 +126,47 @@ class Id(click.ParamType[str]):
         return str(value)
 
 
+def instances_argument(metavar: str) -> Callable[[Command], Command]:
+    """The argument ``instances``: one or more ids, as a flat tuple."""
+    return click.argument(
+        "instances", nargs=-1, required=True, type=Ids(), metavar=metavar, callback=_flatten
+    )
+
+
+def only_option(command: Command) -> Command:
+    return click.option(
+        "--only",
+        type=Ids(),
+        multiple=True,
+        callback=_flatten,
+        help="Of production, work on these instances alone.  [repeatable, or a,b,c]",
+    )(command)
+
+
+def _flatten(
+    _ctx: click.Context, _param: click.Parameter, groups: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...]:
+    return tuple(name for group in groups for name in group)
+
+
 def rollout_options(command: Command) -> Command:
     """Options of every command that runs a plan."""
-    return _with(
+    return _decorate(
         command,
         (
             click.option(
                 "--jobs",
                 type=click.IntRange(1, 256),
                 metavar="N",
+                callback=remember,
+                expose_value=False,
                 help="Calls under way at once.  [default: rollout.jobs, 32]",
             ),
             click.option(
                 "--max-failures",
                 type=PortionType(),
                 metavar="N|P%",
-                help="Production instances that may fail before no further one is begun."
+                help="Production instances that may fail before no further one is started."
                 "  [default: rollout.max_failures, 0]",
             ),
             click.option(
@@ -169,7 +194,7 @@ def health_option(command: Command) -> Command:
         "--health-path",
         type=PathType(),
         metavar="PATH",
-        help="The page that must answer with a 2xx before an instance gets the traffic, and after."
+        help="The page that must answer 2xx before and after an instance gets the traffic."
         "  [default: health.path]",
     )(command)
 
@@ -178,34 +203,36 @@ def take_over_option(command: Command) -> Command:
     return click.option(
         "--take-over",
         is_flag=True,
-        help="Take the lock from whoever has it; they stop before their next change.",
+        help="Take the lock; its holder stops before its next change.",
     )(command)
 
 
 def promotion_options(command: Command) -> Command:
-    """Options of every command that moves the traffic of what has been deployed before."""
-    return _with(
+    """Options of every command that moves the traffic to what is deployed already."""
+    return _decorate(
         health_option(command),
         (
             click.option(
                 "--skip-unready",
                 is_flag=True,
-                help="Leave out instances that fail a check; the others go on.",
+                help="Leave out instances that fail a check, and continue with the others.",
             ),
             take_over_option,
             click.option(
-                "--force", is_flag=True, help="Move traffic that somebody else has moved meanwhile."
+                "--force",
+                is_flag=True,
+                help="Move traffic that was changed outside flowdeploy, too.",
             ),
             click.option(
                 "--dry-run",
                 is_flag=True,
-                help="Print the plan and how the instances stand; change nothing.",
+                help="Print the plan and the state of the instances; change nothing.",
             ),
         ),
     )
 
 
-def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+def _decorate(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
     for option in reversed(options):
         command = option(command)
     return command

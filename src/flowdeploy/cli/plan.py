@@ -1,4 +1,4 @@
-"""``flowdeploy plan REF``: what `run` would do. Changes nothing; asks nobody unless told to."""
+"""``flowdeploy plan REF``: print what `run` would do. Changes nothing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.checks.deploy import Finding, grouped
-from flowdeploy.cli.checkout import Source
-from flowdeploy.cli.effective import KnownSettings, known_settings
-from flowdeploy.cli.notes import note
+from flowdeploy.checks.deploy import grouped
+from flowdeploy.cli.known_settings import KnownSettings, find_known_settings
+from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_options
-from flowdeploy.cli.session import Session, session
+from flowdeploy.cli.planning import (
+    RefOptions,
+    add_known_configuration,
+    plan_from_ref,
+    ref_options,
+)
+from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.configure_steps import configured
-from flowdeploy.planning.plan import ROLLBACK, Plan, instance_of
+from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.plan_json import plan_json
 
 if TYPE_CHECKING:
     from flowdeploy.display.tables import Row
-    from flowdeploy.steps.preview import Foreseen
+    from flowdeploy.steps.context import Permissions, Source
+    from flowdeploy.steps.executor import Preview
 
 
 @click.command(
@@ -48,72 +52,95 @@ def command(
 ) -> None:
     """Print what `run REF` would do, changing nothing, offline.
 
-    With --verbose it also shows every instance's settings, as far as an earlier build
-    lets them be known, and reads how the instances stand.
+    With --verbose: also print every instance's settings, as far as an earlier build tells
+    them, read the instances, and run the checks that `run` would begin with.
     """
-    here = session()
-    plan, source = planned(here, ref, Given(only, commit, commit_time, allow_dirty))
-    show(plan, source, here)
+    session = current_session()
+    plan, source = plan_from_ref(session, ref, RefOptions(only, commit, commit_time, allow_dirty))
+    show_plan(plan, session, source)
 
 
-def show(
+def show_plan(
+    plan: Plan, session: Session, source: Source, permissions: Permissions | None = None
+) -> None:
+    """Print a plan and, as notes, why `run` would be refused.
+
+    Offline, unless --verbose asks for a look at the instances.
+    """
+    look, preview, objections = session.options.verbose, None, list(source.objections)
+    if look:
+        try:
+            preview = _preview(plan, session, source, permissions)
+        except FlowdeployError as error:
+            objections.append(f"it cannot be known what would be refused: {error.message}")
+    print_plan(plan, session, preview, look=look, objections=objections)
+
+
+def _preview(
+    plan: Plan, session: Session, source: Source, permissions: Permissions | None
+) -> Preview:
+    from flowdeploy.cli.execute import new_context
+    from flowdeploy.steps.context import Permissions
+    from flowdeploy.steps.executor import preview_plan
+
+    context = new_context(session, permissions or Permissions(), source=source)
+    return preview_plan(plan, context)
+
+
+def print_plan(
     plan: Plan,
-    source: Source,
-    here: Session,
-    refusals: Sequence[Finding] | None = None,
+    session: Session,
+    preview: Preview | None = None,
     *,
-    force: bool = False,
-) -> Sequence[Finding]:
-    """Print a plan, and on standard error what would keep `run` from beginning it.
+    look: bool,
+    objections: Sequence[str] = (),
+) -> None:
+    """Print a plan, with what its checks have found if there is a ``preview``.
 
-    With ``refusals``, which are what a look at the instances has found, or with --verbose:
-    read how the instances and their configuration stand. Gives back all refusals.
-    ``force`` is whether what somebody else has changed would be overwritten.
+    ``look``: also read and print how the plan's instances stand.
     """
-    look = refusals is not None or here.settings.verbose
-    known = known_settings(plan, here.config)
-    plan = foreseen(plan, here.config.build.staging)
-    plan, configuration, unseen = _configuration(plan, here, force) if look else (plan, None, ())
-    found = (*(refusals or ()), *(configuration.refusals if configuration else ()))
-    fleet, unread = _fleet(plan, here) if look else (None, ())
-    if here.settings.format == "json":
-        document = {**plan_json(plan, here.target), "settings": known.settings}
+    settings = find_known_settings(plan, session.config)
+    plan = preview.plan if preview else add_known_configuration(plan, session.config.build.staging)
+    fleet, unread = _read_fleet(plan, session) if look else (None, ())
+    changes = preview.changes if preview else None
+    if session.options.format == "json":
+        document = {**plan_json(plan, session.target), "settings": settings.by_instance}
         if fleet is not None:
             document["fleet"] = fleet
-        if configuration is not None:
-            document["configuration"] = configuration.changes
-        if refusals is not None:
-            document["refusals"] = [asdict(finding) for finding in found]
+        if changes is not None:
+            document["configuration"] = changes
+        if preview is not None:
+            document["refusals"] = [asdict(finding) for finding in preview.findings]
         click.echo(json.dumps(document, indent=2, default=str))
     else:
-        _print(plan, known, fleet, here, configuration.changes if configuration else {})
-    if not here.settings.quiet:
-        for objection in (
-            *source.objections,
-            *known.objections,
-            *unread,
-            *unseen,
-            *(f"would be refused: {line}" for line in grouped(found)),
-        ):
-            note(objection)
-    return found
+        _print_tables(plan, settings, fleet, session, changes or {})
+    if not session.options.quiet:
+        for line in (*objections, *settings.objections, *unread, *_preview_notes(preview)):
+            print_note(line)
 
 
-def _print(
+def _preview_notes(preview: Preview | None) -> tuple[str, ...]:
+    if preview is None:
+        return ()
+    refusals = (f"would be refused: {line}" for line in grouped(preview.findings))
+    return (*preview.remarks, *refusals)
+
+
+def _print_tables(
     plan: Plan,
-    known: KnownSettings,
+    settings: KnownSettings,
     fleet: list[Row] | None,
-    here: Session,
-    configuration: Mapping[str, Sequence[str]],
+    session: Session,
+    changes: Mapping[str, Sequence[str]],
 ) -> None:
     from flowdeploy.display.plan import configuration_lines, render, settings_lines
     from flowdeploy.display.terminal import console_on
 
     console = console_on(sys.stdout, os.environ)
-    verbose = here.settings.verbose
-    further = settings_lines(known.settings, console.width) if verbose else []
-    further += configuration_lines(configuration, console.width)
-    render(plan, here.target, console, further)
+    verbose = session.options.verbose
+    further = settings_lines(settings.by_instance, console.width) if verbose else []
+    further += configuration_lines(changes, console.width)
+    render(plan, session.target, console, further)
     if fleet:
         from flowdeploy.display.status import columns
         from flowdeploy.display.tables import Format, show
@@ -122,38 +149,12 @@ def _print(
         show(fleet, columns(with_state=plan.version is not None), Format.TABLE, sys.stdout)
 
 
-def _fleet(plan: Plan, here: Session) -> tuple[list[Row] | None, tuple[str, ...]]:
+def _read_fleet(plan: Plan, session: Session) -> tuple[list[Row] | None, tuple[str, ...]]:
     """How the plan's instances stand; None, and why, where nobody can be asked."""
-    from flowdeploy.cli.status import engine_for, standing_rows
+    from flowdeploy.cli.status import status_rows
 
-    steps = (step for stage in plan.stages for step in stage.steps)
-    instances = {i.id: i for step in steps if (i := instance_of(step))}
     try:
-        with engine_for(here) as engine:
-            return standing_rows(here, engine, tuple(instances.values()), plan.version), ()
+        session.clients.authenticate()
+        return status_rows(session, plan.instances, plan.version), ()
     except FlowdeployError as error:
         return None, (f"the fleet could not be read: {error}",)
-
-
-def _configuration(
-    plan: Plan, here: Session, force: bool
-) -> tuple[Plan, Foreseen | None, tuple[str, ...]]:
-    """The plan with the configuration's steps, what they would do, and what cannot be known."""
-    from flowdeploy.clients.cloud import GoogleClients
-    from flowdeploy.steps import staging
-    from flowdeploy.steps.artifacts import UNRECORDED
-    from flowdeploy.steps.preview import Preview
-
-    config = here.config
-    try:
-        with here.endpoints() as endpoints:
-            cloud = GoogleClients.connect(endpoints, config.rollout.jobs)
-            preview = Preview(config, cloud, here.home, force)
-            if builds(plan):
-                return plan, preview.of(plan, staging.config_texts(config.build.staging)), ()
-            configs = None if plan.kind == ROLLBACK else preview.released(plan.version or "")
-            remarks = (UNRECORDED,) if configs is None and plan.kind != ROLLBACK else ()
-            plan = configured(plan, tuple(configs or ()))
-            return plan, preview.of(plan, configs or {}), remarks
-    except FlowdeployError as error:
-        return plan, None, (f"the configuration could not be compared: {error}",)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.cli.checkout import Source, source_of
+from flowdeploy.cli.checkout import find_source
 from flowdeploy.cli.options import Command
-from flowdeploy.cli.parameters import Ids
+from flowdeploy.cli.parameters import only_option
 from flowdeploy.cli.session import Session
 from flowdeploy.config import Config
 from flowdeploy.errors import FlowdeployError
@@ -19,10 +20,13 @@ from flowdeploy.planning.pipelines import Scope, plan_ref
 from flowdeploy.planning.plan import Build, Plan
 from flowdeploy.planning.refs import for_environment, parse_ref
 
+if TYPE_CHECKING:
+    from flowdeploy.steps.context import Source
+
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """The options that a plan of a ref follows from."""
+class RefOptions:
+    """The options from which the plan of a ref follows."""
 
     only: tuple[str, ...] = ()
     commit: str | None = None
@@ -31,22 +35,15 @@ class Given:
 
 
 def ref_options(command: Command) -> Command:
-    """The argument REF and the options of `Given`, for commands that plan a ref."""
+    """The argument REF and the options of `RefOptions`, for commands that plan a ref."""
     for decorate in reversed(
         (
             click.argument("ref"),
-            click.option(
-                "--only",
-                type=Ids(),
-                multiple=True,
-                callback=lambda _ctx, _param, given: tuple(i for ids in given for i in ids),
-                help="Of production, work on these instances alone.  [repeatable, or a,b,c]",
-            ),
+            only_option,
             click.option(
                 "--commit",
                 metavar="REV",
-                help="The commit that is built, where there is no git checkout; in one it must"
-                " be HEAD, and says that HEAD is meant.",
+                help="Commit to build; in a checkout it must be HEAD.",
             ),
             click.option("--commit-time", metavar="RFC3339", help="The time of that commit."),
             click.option(
@@ -58,30 +55,26 @@ def ref_options(command: Command) -> Command:
     return command
 
 
-def planned(session: Session, ref_text: str, given: Given) -> tuple[Plan, Source]:
+def plan_from_ref(session: Session, text: str, options: RefOptions) -> tuple[Plan, Source]:
     """The plan of a ref, and the source that it is built from.
 
     Raises UsageError for a ref, a commit or instances that cannot be meant.
     """
     config = session.config
-    ref = for_environment(parse_ref(ref_text, config.trunk), os.environ)
-    source = source_of(
-        ref, config.root, given.commit, given.commit_time, allow_dirty=given.allow_dirty
+    ref = for_environment(parse_ref(text, config.trunk), os.environ)
+    source = find_source(
+        ref, config.root, options.commit, options.commit_time, allow_dirty=options.allow_dirty
     )
-    return plan_ref(ref, source.commit, scope_of(config, given.only)), source
+    return plan_ref(ref, source.commit, scope_of(config, options.only)), source
 
 
-def foreseen(plan: Plan, staging: Path) -> Plan:
-    """With what an earlier build has left to look at, if this plan builds."""
+def add_known_configuration(plan: Plan, staging: Path) -> Plan:
+    """The plan with the configuration files that an earlier build has left, if it builds."""
     from flowdeploy.steps.staging import configs_in
 
-    if plan.configs is None and builds(plan) and staging.is_dir():
+    if plan.configs is None and plan.has(Build) and staging.is_dir():
         return configured(plan, configs_in(staging))
     return plan
-
-
-def builds(plan: Plan) -> bool:
-    return any(isinstance(step, Build) for stage in plan.stages for step in stage.steps)
 
 
 def scope_of(config: Config, only: tuple[str, ...] = ()) -> Scope:
@@ -95,7 +88,7 @@ def scope_of(config: Config, only: tuple[str, ...] = ()) -> Scope:
 
 
 def _library_name(config: Config) -> str | None:
-    """``group:artifact`` where the pom is there; a generated one is known after the build."""
+    """``group:artifact`` where the pom exists; a generated one is known after the build."""
     from flowdeploy.maven.pom import coordinates
 
     if config.library is None or not config.library.pom.is_file():

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowdeploy.cli.checkout import Source
-from flowdeploy.cli.notes import note
+from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import (
     DurationType,
-    Ids,
     PercentsType,
+    instances_argument,
     promotion_options,
     rollout_options,
 )
 from flowdeploy.cli.planning import scope_of
-from flowdeploy.cli.session import Session, session
+from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import FlowdeployError, Refused, UsageError
 from flowdeploy.planning.pipelines import plan_promotion
 from flowdeploy.planning.plan import Gradual, Plan, Verify
@@ -26,7 +24,8 @@ from flowdeploy.planning.refs import parse_version
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
-    from flowdeploy.checks.deploy import Finding
+    from flowdeploy.steps.context import Context
+    from flowdeploy.steps.executor import Replan
 
 
 @click.command(
@@ -39,7 +38,7 @@ Examples:
   flowdeploy promote 20200402-191702 all --dry-run""",
 )
 @click.argument("version")
-@click.argument("instances", nargs=-1, required=True, type=Ids(), metavar="all|INSTANCE...")
+@instances_argument("all|INSTANCE...")
 @click.option(
     "--split",
     "percents",
@@ -51,37 +50,36 @@ Examples:
     "--split-by",
     type=click.Choice(("cookie", "ip")),
     default="cookie",
-    help="By what App Engine tells users apart meanwhile.  [default: cookie]",
+    help="Split users by cookie or IP address.  [default: cookie]",
 )
 @click.option(
-    "--pause", type=DurationType(), default=0.0, metavar="DURATION", help="… between the steps: 5m."
+    "--pause",
+    type=DurationType(),
+    default=0.0,
+    metavar="DURATION",
+    help="Pause between the steps of --split: 5m.",
 )
 @promotion_options
 @rollout_options
 @common_options()
 def command(
     version: str,
-    instances: tuple[tuple[str, ...], ...],
+    instances: tuple[str, ...],
     percents: tuple[float, ...] | None,
     split_by: str,
     pause: float,
-    dry_run: bool,
-    jobs: int | None,
-    max_failures: Portion | None,
-    **orders: Any,
+    **options: Any,
 ) -> None:
     """Move all traffic of the instances to VERSION.
 
-    VERSION must be deployed on each of them, and well; if it is not anywhere, nothing
-    is changed. `all` is every production instance that is not skipped. What was
-    served before comes back with `rollback`; promoting an older version goes back
-    further.
+    VERSION must be deployed and healthy on each of them; if it is not, nothing is
+    changed. `all` is every production instance that is not skipped. `rollback` restores
+    what was served before; to go back further, promote an older version.
     """
-    here = session()
-    names = [name for group in instances for name in group]
+    session = current_session()
     gradual = _gradual(percents, split_by, pause)
-    plan = plan_promotion(parse_version(version), names, scope_of(here.config), gradual)
-    carry_out(plan, here, dry_run, jobs, max_failures, **orders)
+    plan = plan_promotion(parse_version(version), instances, scope_of(session.config), gradual)
+    run_promotion(plan, session, **options)
 
 
 def _gradual(percents: tuple[float, ...] | None, split_by: str, pause: float) -> Gradual | None:
@@ -93,63 +91,42 @@ def _gradual(percents: tuple[float, ...] | None, split_by: str, pause: float) ->
     return Gradual(percents, split_by.upper(), pause)
 
 
-def carry_out(
+def run_promotion(
     plan: Plan,
-    here: Session,
+    session: Session,
+    *,
     dry_run: bool,
-    jobs: int | None,
     max_failures: Portion | None,
     wait: float,
     take_over: bool,
-    replan: Callable[[], Plan] | None = None,
-    **orders: Any,
+    replan: Replan | None = None,
+    **permissions: Any,
 ) -> None:
-    """Show the plan of a promotion or a rollback with how the instances stand, or execute it.
+    """Execute the plan of a promotion or a rollback, or print it with what its checks find."""
+    from flowdeploy.cli.execute import execute, new_context
+    from flowdeploy.steps.context import LockOptions, Permissions
 
-    ``replan`` makes the plan anew when nobody else can change the instances, and raises
-    Refused where there is nothing to do any more.
-    """
+    context = new_context(session, Permissions(**permissions), locking=LockOptions(wait, take_over))
     if dry_run:
-        click.get_current_context().exit(_foresee(plan, here, orders))
-    from flowdeploy.cli.execute import RunOptions, execute
-    from flowdeploy.steps.context import Claim, Options
-
-    options = RunOptions(
-        jobs,
-        max_failures,
-        Options(**orders),
-        claim=Claim(wait, take_over),
-        replan=replan,
-    )
-    execute(plan, here, options)
+        click.get_current_context().exit(_preview(plan, context, session))
+    execute(plan, context, session, max_failures, replan)
 
 
-def _foresee(plan: Plan, here: Session, orders: Mapping[str, Any]) -> int:
-    """Print the plan. The exit code of a dry run: 4 where the checks would refuse, by all that
-    is read, 1 where that cannot be known."""
-    from flowdeploy.cli.plan import show
+def _preview(plan: Plan, context: Context, session: Session) -> int:
+    """Print the plan and what its checks find.
+
+    The exit code: 4 where a run would be refused, 1 where that cannot be known.
+    """
+    from flowdeploy.cli.plan import print_plan
+    from flowdeploy.steps.executor import preview_plan
 
     try:
-        refusals = _refusals(plan, here, force=orders["force"])
+        preview = preview_plan(plan, context)
     except FlowdeployError as error:
-        show(plan, Source(None), here, ())
-        note(f"it cannot be known what would be refused: {error.message}")
+        print_plan(plan, session, look=True)
+        print_note(f"it cannot be known what would be refused: {error.message}")
         return error.exit_code
-    found = show(plan, Source(None), here, refusals, force=orders["force"])
-    refused = {finding.instance for finding in found}
-    allowed = orders["skip_unready"] and len(refused) < len(_checks(plan))
+    print_plan(plan, session, preview, look=True)
+    refused = {finding.instance for finding in preview.findings}
+    allowed = context.permissions.skip_unready and len(refused) < len(plan.steps_of(Verify))
     return Refused.exit_code if refused and not allowed else 0
-
-
-def _refusals(plan: Plan, here: Session, *, force: bool) -> tuple[Finding, ...]:
-    from flowdeploy.clients.cloud import GoogleClients
-    from flowdeploy.steps.traffic.foresight import foreseen
-
-    own = here.config.descriptors is not None
-    with here.endpoints() as endpoints:
-        cloud = GoogleClients.connect(endpoints, here.config.rollout.jobs)
-        return foreseen(cloud, _checks(plan), own_descriptors=own, force=force)
-
-
-def _checks(plan: Plan) -> list[Verify]:
-    return [s for stage in plan.stages for s in stage.steps if isinstance(s, Verify)]

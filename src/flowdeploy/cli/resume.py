@@ -1,18 +1,15 @@
-"""``flowdeploy resume RUN``: go on with a run that was cut off, or failed in part."""
+"""``flowdeploy resume RUN``: continue a run that was interrupted, or failed in part."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.cli.checkout import Source
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import RunName, rollout_options, take_over_option
-from flowdeploy.cli.past import found, past
-from flowdeploy.cli.session import Session, session
+from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Build, Plan
 from flowdeploy.report import RunOutcome
@@ -20,7 +17,7 @@ from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
     from flowdeploy.records.runs import Header, Run
-    from flowdeploy.steps.context import Options
+    from flowdeploy.steps.context import Source
 
 
 @click.command(
@@ -34,110 +31,95 @@ Examples:
 @take_over_option
 @rollout_options
 @common_options()
-def command(
-    run: str,
-    jobs: int | None,
-    max_failures: Portion | None,
-    wait: float,
-    take_over: bool,
-) -> None:
-    """Go on with RUN, here or on another machine: do what is missing of its plan.
+def command(run: str, max_failures: Portion | None, wait: float, take_over: bool) -> None:
+    """Continue RUN, here or on another machine: do what is missing of its plan.
 
-    What is true is asked of App Engine; what is done is found done. Refused where a later
-    run has changed one of the instances, for then nobody can say what is meant. Of a run
-    that has succeeded nothing is missing.
+    App Engine is asked what is so; finished steps are skipped. Refused where a later run
+    has changed one of the instances. A run that has succeeded lacks nothing.
     """
-    here = session()
-    record = _resumable(here, run)
+    from flowdeploy.cli.execute import execute, new_context
+    from flowdeploy.steps.context import LockOptions, Permissions
+
+    session = current_session()
+    record = _require_resumable(session, run)
     if record.report and record.report["outcome"] == RunOutcome.SUCCEEDED:
-        _confirm(record, here)
+        _confirm_success(record, session)
         return
-    plan = _plan(record, here)
-    from flowdeploy.cli.execute import RunOptions, execute
-    from flowdeploy.steps.context import Claim
-
-    options = RunOptions(
-        jobs,
-        max_failures,
-        _orders(record.header),
-        _source(record.header, plan, here),
-        Claim(wait, take_over),
-        record,
-        once_alone=lambda: _again(record, here),
+    plan = _restore_plan(record, session)
+    context = new_context(
+        session,
+        Permissions.from_json(record.header.orders),
+        locking=LockOptions(wait, take_over),
+        source=_find_source(record.header, plan, session),
+        resumed=record,
     )
-    execute(plan, here, options)
+    execute(plan, context, session, max_failures, lambda: (plan, _reload(record, session)))
 
 
-def _resumable(here: Session, name: str) -> Run:
+def _require_resumable(session: Session, name: str) -> Run:
     """Raises UsageError for a run that is not on record, Refused for one that is overtaken."""
-    with past(here) as records:
-        run = found(records, name)
-        if later := records.changed_since(run):
-            raise Refused(
-                f"run {name} is overtaken: later runs have changed instances of its plan",
-                details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
-                hint="Say anew what is meant: run, promote or rollback.",
-            )
+    run = session.require_run(name)
+    if later := session.history.changed_since(run):
+        raise Refused(
+            f"run {name} is overtaken: later runs have changed instances of its plan",
+            details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
+            hint="Start anew with run, promote or rollback.",
+        )
     return run
 
 
-def _again(run: Run, here: Session) -> Run:
-    """The record of a run that may have gone on until its lock was free, or was taken from it.
+def _reload(run: Run, session: Session) -> Run:
+    """Called with the locks held; reloads the record.
 
-    Raises Refused where it is overtaken by now, or its plan is another.
+    The run may have continued until its lock was released or taken over. Raises Refused where
+    it is overtaken by now, or its plan has changed.
     """
-    again = _resumable(here, run.name)
+    again = _require_resumable(session, run.name)
     if again.header.plan != run.header.plan:
         raise Refused(
-            f"run {run.name} was not cut off, and knows more of its plan by now",
+            f"run {run.name} was not interrupted: its plan has changed meanwhile",
             hint="Run the same command again.",
         )
     return again
 
 
-def _confirm(run: Run, here: Session) -> None:
-    """Say that nothing is missing; as JSON, the report of old says it."""
-    if here.settings.format == "json":
+def _confirm_success(run: Run, session: Session) -> None:
+    """Say that nothing is missing; as JSON, print the report that is on record."""
+    if session.options.format == "json":
         click.echo(json.dumps(run.report, indent=2))
     else:
         click.echo(f"Run {run.name} has succeeded: nothing is left to do.")
 
 
-def _plan(run: Run, here: Session) -> Plan:
-    """The plan as it was made. Raises Refused where the fleet is another by now."""
+def _restore_plan(run: Run, session: Session) -> Plan:
+    """The plan as it is on record. Raises Refused where the fleet has changed."""
     from flowdeploy.planning.plan_json import plan_of
 
-    fleet = here.config.fleet
+    fleet = session.config.fleet
     places = {each.id: (each.project, each.service) for each in fleet.instances}
     gone = [name for name, place in run.header.places.items() if places.get(name) != place]
     if gone:
         raise Refused(
             f"the configuration has changed since run {run.name}",
             details=[f"{name}: was {'/'.join(run.header.places[name])}" for name in gone],
-            hint="Put the instances back into the configuration, or give a command of its own.",
+            hint="Put the instances back into the configuration, or start anew.",
         )
     return plan_of(run.header.plan, fleet)
 
 
-def _orders(header: Header) -> Options:
-    """What was allowed then; of what a later flowdeploy has recorded, what this one knows."""
-    from flowdeploy.steps.context import Options
+def _find_source(header: Header, plan: Plan, session: Session) -> Source:
+    """The commit to build, if the plan builds: only the one that the run is of."""
+    from flowdeploy.steps.context import Source
 
-    known = {each.name for each in fields(Options)}
-    return Options(**{name: value for name, value in header.orders.items() if name in known})
-
-
-def _source(header: Header, plan: Plan, here: Session) -> Source:
-    """What is built, if it is not built yet: only the commit that the run was of."""
-    if not any(isinstance(step, Build) for stage in plan.stages for step in stage.steps):
-        return Source(None)
-    return Source(header.commit, _objections(header, here), header.modified)
+    if not plan.has(Build):
+        return Source()
+    return Source(header.commit, header.modified, _objections(header, session))
 
 
-def _objections(header: Header, here: Session) -> tuple[str, ...]:
+def _objections(header: Header, session: Session) -> tuple[str, ...]:
     from flowdeploy.clients import git
 
-    checkout = git.Checkout.find(here.config.root)
+    checkout = git.Checkout.find(session.config.root)
     if checkout is None or header.commit is None:
         return ()
     if checkout.head.sha != header.commit.sha:

@@ -1,4 +1,4 @@
-"""``flowdeploy run REF``: parse the ref, plan its pipeline, carry it out."""
+"""``flowdeploy run REF``: parse the ref, plan its pipeline, run it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import click
 
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import health_option, rollout_options
-from flowdeploy.cli.planning import Given, planned, ref_options
-from flowdeploy.cli.session import session
+from flowdeploy.cli.planning import RefOptions, plan_from_ref, ref_options
+from flowdeploy.cli.session import current_session
 from flowdeploy.errors import UsageError
 from flowdeploy.planning.plan import Plan, Publish
 from flowdeploy.units import Portion
@@ -43,12 +43,11 @@ def command(
     commit_time: str | None,
     allow_dirty: bool,
     dry_run: bool,
-    jobs: int | None,
     max_failures: Portion | None,
     wait: float,
-    **orders: Any,
+    **permissions: Any,
 ) -> None:
-    """Parse REF, plan its pipeline and carry it out.
+    """Parse REF, plan its pipeline and run it.
 
     \b
     a branch                  build and test; publish the library
@@ -57,26 +56,27 @@ def command(
     promote-YYYYMMDD-HHmmSS   move all production traffic to that version
     a pull request            build and test
     """
-    here = session()
-    plan, source = planned(here, ref, Given(only, commit, commit_time, allow_dirty))
-    if dry_run:
-        from flowdeploy.cli.plan import show
+    from flowdeploy.steps.context import LockOptions, Permissions
 
-        show(plan, source, here)
+    session = current_session()
+    plan, source = plan_from_ref(session, ref, RefOptions(only, commit, commit_time, allow_dirty))
+    allowed = Permissions(**permissions)
+    if dry_run:
+        from flowdeploy.cli.plan import show_plan
+
+        show_plan(plan, session, source, allowed)
         return
-    if _lacks_a_version(plan):
+    if _lacks_version(plan):
         raise UsageError(
-            f"there is no git checkout around {here.config.root} to take a commit from",
+            f"there is no git checkout around {session.config.root} to take a commit from",
             hint="Say what is built: --commit SHA --commit-time 2020-04-03T07:30:34Z",
         )
-    from flowdeploy.cli.execute import RunOptions, execute
-    from flowdeploy.steps.context import Claim, Options
+    from flowdeploy.cli.execute import execute, new_context
 
-    options = RunOptions(jobs, max_failures, Options(**orders), source, Claim(wait))
-    execute(plan, here, options)
+    context = new_context(session, allowed, locking=LockOptions(wait), source=source)
+    execute(plan, context, session, max_failures)
 
 
-def _lacks_a_version(plan: Plan) -> bool:
-    """A release has its own version without a commit; its library has not."""
-    publishes = any(isinstance(step, Publish) for stage in plan.stages for step in stage.steps)
-    return plan.version is None or (publishes and plan.library_version is None)
+def _lacks_version(plan: Plan) -> bool:
+    """A release has its own version without a commit; its library does not."""
+    return plan.version is None or (plan.has(Publish) and plan.library_version is None)

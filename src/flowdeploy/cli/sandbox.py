@@ -1,4 +1,4 @@
-"""``flowdeploy sandbox``: the stand-in for Google and Clojars, as a server of its own."""
+"""``flowdeploy sandbox``: serve the sandbox for others, or reset the embedded one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.session import Session, sandbox_extra, session
+from flowdeploy.cli.session import Session, current_session, require_sandbox_extra
 from flowdeploy.endpoints import DEMO_TOKEN, DEMO_USER
 from flowdeploy.errors import UsageError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.group("sandbox")
 @common_options()
 def command() -> None:
-    """Serve or reset the stand-in for Google and Clojars."""
+    """Serve or reset the sandbox, which stands in for Google and Clojars."""
 
 
 @command.command(
@@ -40,29 +40,36 @@ Examples:
     type=click.IntRange(0, 65535),
     default=0,
     metavar="N",
-    help="Default: one that is free.",
+    help="Default: a free port.",
 )
 @click.option(
     "--state",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where it remembers.  [default: $FLOWDEPLOY_HOME/sandbox]",
+    help="Folder of its state.  [default: $FLOWDEPLOY_HOME/sandbox]",
 )
 @click.option(
     "--app",
     "named",
     multiple=True,
     metavar="PROJECT[:LOCATION]",
-    help="An application beside those of the configuration.  [repeatable]",
+    help="An application, in addition to those of the configuration.  [repeatable]",
 )
 @click.option(
     "--scenario", metavar="FILE", help="Behaviour, applications and faults; see the README."
 )
-@click.option("--latency-ms", type=click.FloatRange(0), metavar="N", help="Of every request.")
-@click.option("--operation-seconds", type=click.FloatRange(0), metavar="X", help="[default: 0.8]")
-@click.option("--fault-rate", type=click.FloatRange(0, 1), metavar="P", help="Requests that fail.")
-@click.option("--seed", type=int, metavar="N", help="Decides which requests fail.")
+@click.option("--latency-ms", type=click.FloatRange(0), metavar="N", help="Delay every request.")
+@click.option(
+    "--operation-seconds",
+    type=click.FloatRange(0),
+    metavar="X",
+    help="Length of deploys and traffic changes.  [default: 0.8]",
+)
+@click.option(
+    "--fault-rate", type=click.FloatRange(0, 1), metavar="P", help="Share of requests that fail."
+)
+@click.option("--seed", type=int, metavar="N", help="Seed of the choice of failing requests.")
 @common_options()
 def serve(
     host: str,
@@ -73,20 +80,20 @@ def serve(
     latency_ms: float | None,
     **behaviour: Any,
 ) -> None:
-    """Serve the stand-in until Ctrl-C. The first line says where it listens."""
-    with sandbox_extra():
-        from flowdeploy.cli.stand_in import scenario_of, stand_in
+    """Serve the sandbox until Ctrl-C. The first line is its URL."""
+    with require_sandbox_extra():
+        from flowdeploy.cli.embedded_sandbox import load_scenario, start_sandbox
 
-    here = session()
-    rehearsed = scenario_of(scenario)
+    session = current_session()
+    chosen = load_scenario(scenario)
     behaviour["latency"] = None if latency_ms is None else latency_ms / 1000
     given = {name: value for name, value in behaviour.items() if value is not None}
-    rehearsed = replace(
-        rehearsed,
-        settings=replace(rehearsed.settings, **given),
-        apps=(*rehearsed.apps, *_apps(here, named)),
+    chosen = replace(
+        chosen,
+        settings=replace(chosen.settings, **given),
+        apps=(*chosen.apps, *_apps(session, named)),
     )
-    sandbox = stand_in(folder or here.home / "sandbox", rehearsed, host=host, port=port)
+    sandbox = start_sandbox(folder or session.home / "sandbox", chosen, host=host, port=port)
     click.echo(sandbox.url)
     click.echo(_directions(sandbox.url))
     sandbox.serve_forever()
@@ -95,20 +102,20 @@ def serve(
 @command.command("reset")
 @common_options()
 def reset() -> None:
-    """Forget all that the embedded stand-in remembers."""
-    folder = session().home / "sandbox"
+    """Delete the state of the embedded sandbox."""
+    folder = current_session().home / "sandbox"
     shutil.rmtree(folder, ignore_errors=True)
     click.echo(f"{folder} is empty")
 
 
-def _apps(here: Session, named: tuple[str, ...]) -> tuple[App, ...]:
-    from flowdeploy.cli.stand_in import apps_of
+def _apps(session: Session, named: tuple[str, ...]) -> tuple[App, ...]:
+    from flowdeploy.cli.embedded_sandbox import apps_of
 
-    return (*apps_of(here.config_if_any()), *map(_app, named))
+    return (*apps_of(session.find_config()), *map(_parse_app, named))
 
 
-def _app(text: str) -> App:
-    """Raises UsageError for what is no id of a project, and for an unknown location."""
+def _parse_app(text: str) -> App:
+    """``PROJECT[:LOCATION]``. Raises UsageError for a bad id or an unknown location."""
     from flowdeploy.config.models import PROJECT
     from flowdeploy.sandbox.hosts import REGION_IDS
     from flowdeploy.sandbox.state import App
@@ -125,7 +132,7 @@ def _app(text: str) -> App:
 
 
 def _directions(url: str) -> str:
-    """How to point the usual tools at the stand-in."""
+    """How to point the usual tools at the sandbox."""
     from flowdeploy.sandbox.exports import exports
 
     return f"""

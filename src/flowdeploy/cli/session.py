@@ -1,8 +1,10 @@
-"""From the common options to values: the configuration, the folders, the endpoints."""
+"""What one command works with: configuration, folders, clients and records, each made once."""
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,22 +15,25 @@ from typing import TYPE_CHECKING
 import click
 
 from flowdeploy import endpoints
-from flowdeploy.cli.options import Settings
+from flowdeploy.cli.options import CommonOptions
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
+    from flowdeploy.clients.cloud import GoogleClients
     from flowdeploy.config import Config
+    from flowdeploy.records.runs import Run
+    from flowdeploy.steps.history import RunHistory
 
 HOME = ".flowdeploy"
-EMBEDDED = "sandbox"  # the target that has no URL before it runs
+EMBEDDED = "sandbox"  # the target before the embedded sandbox has a URL
 
 
 @dataclass
 class Session:
-    """What a command works with; everything is read when it is first asked for."""
+    """Everything is made when it is first asked for, and only once."""
 
-    settings: Settings
+    options: CommonOptions
 
     @cached_property
     def config(self) -> Config:
@@ -41,83 +46,123 @@ class Session:
     def config_path(self) -> Path:
         from flowdeploy.config import find
 
-        return self.settings.config or find(Path.cwd())
+        return self.options.config or find(Path.cwd())
 
-    @cached_property
-    def home(self) -> Path:
-        """Where runs are recorded: beside the configuration, or here if there is none."""
-        if named := os.environ.get("FLOWDEPLOY_HOME"):
-            return Path(named).absolute()
-        config = self.config_if_any()
-        return (config.root if config else Path.cwd()) / HOME
-
-    def run_folder(self, run: str) -> Path:
-        """Where a run keeps its report and its build's output."""
-        return self.home / "runs" / run
-
-    @property
-    def target(self) -> str:
-        """What a plan says of where it would run: ``google``, ``sandbox`` or the sandbox's URL.
-
-        Raises UsageError for a URL that cannot be used.
-        """
-        return EMBEDDED if self._embeds else self.foreseen.target
-
-    @contextmanager
-    def endpoints(self) -> Iterator[Endpoints]:
-        """Where to work, with the embedded stand-in running if it is that."""
-        if self._embeds:
-            with self._embedded() as url:
-                yield endpoints.sandbox(url, os.environ)
-        else:
-            yield self.foreseen
-
-    @property
-    def foreseen(self) -> Endpoints:
-        """Where to work, for who asks nobody there: the embedded stand-in has no port yet."""
-        if running := os.environ.get("FLOWDEPLOY_SANDBOX"):
-            return endpoints.sandbox(running, os.environ)
-        if self.settings.sandbox:
-            return endpoints.sandbox("http://127.0.0.1", os.environ)
-        return endpoints.google(os.environ)
-
-    @property
-    def _embeds(self) -> bool:
-        """Whether the stand-in is to run in this process: not where one is said to run already."""
-        return self.settings.sandbox and not os.environ.get("FLOWDEPLOY_SANDBOX")
-
-    @contextmanager
-    def _embedded(self) -> Iterator[str]:
-        with sandbox_extra():
-            from flowdeploy.cli.stand_in import apps_of, scenario_of, stand_in
-        scenario = replace(scenario_of(None), apps=apps_of(self.config_if_any()))
-        with stand_in(self.home / "sandbox", scenario) as sandbox:
-            yield sandbox.url
-
-    def config_if_any(self) -> Config | None:
-        """The configuration, unless none is named and none is found."""
+    def find_config(self) -> Config | None:
+        """The configuration; None where none is named and none is found."""
         try:
             _ = self.config_path
         except ConfigError:
             return None
         return self.config
 
+    @cached_property
+    def home(self) -> Path:
+        """The folder of runs: FLOWDEPLOY_HOME, else beside the configuration, else here."""
+        if named := os.environ.get("FLOWDEPLOY_HOME"):
+            return Path(named).absolute()
+        config = self.find_config()
+        return (config.root if config else Path.cwd()) / HOME
 
-def session() -> Session:
+    @property
+    def user(self) -> str:
+        """Who runs flowdeploy, by the name that CI or this machine has for them."""
+        return user_name(os.environ.get("GITHUB_ACTOR"))
+
+    @property
+    def host(self) -> str:
+        return socket.gethostname()
+
+    @property
+    def jobs(self) -> int:
+        """How many calls may be under way at once: ``--jobs``, else ``rollout.jobs``."""
+        return self.options.jobs or self.config.rollout.jobs
+
+    @property
+    def target(self) -> str:
+        """Where a run would work: ``google``, ``sandbox`` or the URL of a running sandbox.
+
+        Raises UsageError for a URL that cannot be used.
+        """
+        return EMBEDDED if self._embeds_sandbox else self.offline_endpoints.target
+
+    @property
+    def offline_endpoints(self) -> Endpoints:
+        """The endpoints, for commands that ask nobody: the embedded sandbox has no port."""
+        if running := os.environ.get("FLOWDEPLOY_SANDBOX"):
+            return endpoints.sandbox(running, os.environ)
+        if self.options.sandbox:
+            return endpoints.sandbox("http://127.0.0.1", os.environ)
+        return endpoints.google(os.environ)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Where to work. Starts the embedded sandbox, which ends with the command."""
+        if not self._embeds_sandbox:
+            return self.offline_endpoints
+        url = click.get_current_context().with_resource(self._embedded_sandbox())
+        return endpoints.sandbox(url, os.environ)
+
+    @cached_property
+    def clients(self) -> GoogleClients:
+        """Google's services, with one identity. Asks for it when a client is first used."""
+        from flowdeploy.clients.cloud import GoogleClients
+
+        return GoogleClients(self.endpoints, self.jobs)
+
+    @cached_property
+    def history(self) -> RunHistory:
+        """Past runs. Raises ServiceError where the records cannot be read."""
+        from flowdeploy.steps.history import open_history
+
+        return open_history(self.config, self.clients, self.home)
+
+    def require_run(self, name: str) -> Run:
+        """Raises UsageError for a run that is not on record."""
+        run = self.history.find(name)
+        if run is None:
+            raise UsageError(
+                f"no run {name} is on record", hint="`flowdeploy history` lists the runs that are."
+            )
+        return run
+
+    @property
+    def _embeds_sandbox(self) -> bool:
+        """Whether the sandbox runs in this process: not where one is said to run already."""
+        return self.options.sandbox and not os.environ.get("FLOWDEPLOY_SANDBOX")
+
+    @contextmanager
+    def _embedded_sandbox(self) -> Iterator[str]:
+        with require_sandbox_extra():
+            from flowdeploy.cli.embedded_sandbox import apps_of, load_scenario, start_sandbox
+        scenario = replace(load_scenario(None), apps=apps_of(self.find_config()))
+        with start_sandbox(self.home / "sandbox", scenario) as sandbox:
+            yield sandbox.url
+
+
+def current_session() -> Session:
     """The session of the command that runs. Raises UsageError where its folder is gone."""
     try:
         Path.cwd()
     except OSError as error:
         raise UsageError(
             f"the working folder cannot be used: {error.strerror}",
-            hint="Go to a folder that is there; this one may have been removed or made anew.",
+            hint="Go to a folder that exists; this one may have been removed or made anew.",
         ) from error
-    return Session(click.get_current_context().ensure_object(Settings))
+    return Session(click.get_current_context().ensure_object(CommonOptions))
+
+
+def user_name(actor: str | None) -> str:
+    """``actor``, CI's name for the user, if there is one; else this machine's name for them."""
+    try:
+        return actor or getpass.getuser()
+    except (KeyError, OSError):  # the user of a container may have no name: docker run --user
+        return f"uid {os.getuid()}"
 
 
 @contextmanager
-def sandbox_extra() -> Iterator[None]:
-    """The stand-in is an extra: says how to get it where its server library is missing."""
+def require_sandbox_extra() -> Iterator[None]:
+    """The sandbox is an extra: say how to install it where its server library is missing."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from flowdeploy.cli.notes import note
+from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import LISTS, common_options
-from flowdeploy.cli.session import Session, session
+from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.refs import parse_version
 
 if TYPE_CHECKING:
-    from flowdeploy.clients.appengine import AppEngine
     from flowdeploy.display.tables import Column, Row
     from flowdeploy.planning.traffic import Split
     from flowdeploy.steps.deploy.drift import Compared, Drifting
 
 NOTHING: Mapping[str, Split] = MappingProxyType({})
 Seen = TypeVar("Seen")
-LOOKED_BACK = 128  # runs; for an instance that none has moved all records would be read
-UNREAD, DRIFT = 1, 4  # exit codes: an instance could not be read; one is not as it should be
+NEWEST_RUNS = 128  # for an instance that none has moved, all records would be read
+UNREAD, DRIFT = 1, 4  # exit codes: an instance could not be read; one has drifted
 
 
 @click.command(
@@ -54,27 +52,15 @@ def command(version: str | None, drift: bool) -> None:
     1   an instance could not be read; its row says why
     4   --drift found a difference
     """
-    here = session()
+    session = current_session()
     version = parse_version(version) if version else None
-    with engine_for(here) as engine:
-        code = (_show_drift if drift else _show_standing)(here, engine, version)
+    session.clients.authenticate()  # an error here is not one of each instance
+    code = (_show_drift if drift else _show_status)(session, version)
     click.get_current_context().exit(code)
 
 
-@contextmanager
-def engine_for(here: Session) -> Iterator[AppEngine]:
-    """App Engine, as many calls at once as the configuration has jobs. Raises ServiceError."""
-    from flowdeploy.clients.api import credentials_for
-    from flowdeploy.clients.appengine import AppEngine
-
-    with here.endpoints() as endpoints:
-        credentials, _ = credentials_for(endpoints)
-        yield AppEngine(endpoints.appengine, credentials, here.config.rollout.jobs)
-
-
-def standing_rows(
-    here: Session,
-    engine: AppEngine,
+def status_rows(
+    session: Session,
     instances: Sequence[Instance],
     version: str | None,
     previous: Mapping[str, Split] = NOTHING,
@@ -83,108 +69,105 @@ def standing_rows(
     from flowdeploy.display.status import status_row
     from flowdeploy.steps.observe import standing
 
-    seen = _looked_at(here, instances, lambda instance: standing(engine, instance))
+    engine = session.clients.engine
+    seen = _look_at(session, instances, lambda instance: standing(engine, instance))
     return [
         status_row(each, seen.get(each.id), version, previous.get(each.id)) for each in instances
     ]
 
 
-def _show_standing(here: Session, engine: AppEngine, version: str | None) -> int:
+def _show_status(session: Session, version: str | None) -> int:
     from flowdeploy.display.status import columns
 
-    instances = here.config.fleet.instances
-    rows = standing_rows(here, engine, instances, version, _previous(here, instances))
-    _print(rows, columns(with_state=version is not None, with_previous=True), here)
+    instances = session.config.fleet.instances
+    rows = status_rows(session, instances, version, _find_previous(session, instances))
+    _print(rows, columns(with_state=version is not None, with_previous=True), session)
     return UNREAD if any(row["error"] for row in rows) else 0
 
 
-def _previous(here: Session, instances: Sequence[Instance]) -> Mapping[str, Split]:
-    """What `rollback` would give each instance back, as far as the latest runs tell.
+def _find_previous(session: Session, instances: Sequence[Instance]) -> Mapping[str, Split]:
+    """What `rollback` would restore on each instance, as far as the newest runs tell.
 
-    Nothing where the records cannot be read.
+    Empty where the records cannot be read.
     """
-    from flowdeploy.cli.past import past
-
-    working = [instance for instance in instances if not instance.skip]
+    active = [instance for instance in instances if not instance.skip]
     try:
-        with past(here) as records:
-            return {
-                undo.instance.id: undo.back for undo in records.undoing(working, LOOKED_BACK).undos
-            }
+        undos = session.history.undoing(active, NEWEST_RUNS).undos
     except FlowdeployError as error:
-        note(f"what was served before is not known: {error.message}")
+        print_note(f"what was served before is not known: {error.message}")
         return NOTHING
+    return {undo.instance.id: undo.back for undo in undos}
 
 
-def _show_drift(here: Session, engine: AppEngine, version: str | None) -> int:
+def _show_drift(session: Session, version: str | None) -> int:
     from flowdeploy.display.status import DRIFT_COLUMNS
     from flowdeploy.display.text import gathered
 
-    instances = here.config.fleet.instances
-    seen = _looked_at(here, instances, _drifting(here, engine, version).of)
+    instances = session.config.fleet.instances
+    seen = _look_at(session, instances, _compare_with(session, version).of)
     looked = [(instance, seen[instance.id]) for instance in instances if instance.id in seen]
-    rows = [row for instance, found in looked for row in _drift_rows(instance, found)]
-    compared = [(i.id, found) for i, found in looked if not isinstance(found, FlowdeployError)]
-    untold = gathered((unknown, name) for name, found in compared for unknown in found.untold)
+    rows = [row for instance, result in looked for row in _drift_rows(instance, result)]
+    compared = [(i.id, result) for i, result in looked if not isinstance(result, FlowdeployError)]
+    untold = gathered((unknown, name) for name, result in compared for unknown in result.untold)
     for unknown, names in untold.items():
-        _note(here, f"which files version {unknown} has cannot be known on {', '.join(names)}")
-    _print(rows, DRIFT_COLUMNS, here)
+        _note(session, f"which files version {unknown} has cannot be known on {', '.join(names)}")
+    _print(rows, DRIFT_COLUMNS, session)
     if not rows:
-        _note(here, "no instance has drifted")
+        _note(session, "no instance has drifted")
     if any(row["error"] for row in rows):
         return UNREAD
     return DRIFT if rows else 0
 
 
-def _drift_rows(instance: Instance, found: Compared | FlowdeployError) -> list[Row]:
+def _drift_rows(instance: Instance, result: Compared | FlowdeployError) -> list[Row]:
     from flowdeploy.display.status import drift_row, unread_row
 
-    if isinstance(found, FlowdeployError):
-        return [unread_row(instance, found)]
+    if isinstance(result, FlowdeployError):
+        return [unread_row(instance, result)]
     return [
-        drift_row(instance, each.version, each.difference, each.source) for each in found.drifts
+        drift_row(instance, each.version, each.difference, each.source) for each in result.drifts
     ]
 
 
-def _drifting(here: Session, engine: AppEngine, version: str | None) -> Drifting:
+def _compare_with(session: Session, version: str | None) -> Drifting:
     """Raises Refused for a staged folder or a folder of descriptors that cannot be used."""
     from flowdeploy.steps import staging
     from flowdeploy.steps.deploy.descriptors import require_folder
     from flowdeploy.steps.deploy.drift import Drifting
 
-    config = here.config
+    config = session.config
     require_folder(config.descriptors)
     if config.build.staging.is_dir():
-        staged = staging.read(config.build.staging, exclude=(here.home, config.path))
+        staged = staging.read(config.build.staging, exclude=(session.home, config.path))
     else:
         staged = None
-        _note(here, f"{config.build.staging} is not there: app.yaml is not compared")
-    return Drifting(engine, staged, config.descriptors, version)
+        _note(session, f"{config.build.staging} does not exist: app.yaml is not compared")
+    return Drifting(session.clients.engine, staged, config.descriptors, version)
 
 
-def _looked_at(
-    here: Session, instances: Sequence[Instance], look: Callable[[Instance], Seen]
+def _look_at(
+    session: Session, instances: Sequence[Instance], look: Callable[[Instance], Seen]
 ) -> dict[str, Seen | FlowdeployError]:
-    """What a look at each instance found, side by side; those that are skipped are left alone."""
+    """``look`` at every instance that is not skipped, side by side: by id, its result or error."""
     from flowdeploy.rollout.parallel import together
 
-    def found(instance: Instance) -> Seen | FlowdeployError:
+    def look_or_error(instance: Instance) -> Seen | FlowdeployError:
         try:
             return look(instance)
         except FlowdeployError as error:
             return error
 
-    working = [instance for instance in instances if not instance.skip]
-    seen = together(found, working, here.config.rollout.jobs)
-    return {instance.id: result for instance, result in seen}
+    active = [instance for instance in instances if not instance.skip]
+    results = together(look_or_error, active, session.jobs)
+    return {instance.id: result for instance, result in results}
 
 
-def _print(rows: Sequence[Row], columns: Sequence[Column], here: Session) -> None:
+def _print(rows: Sequence[Row], columns: Sequence[Column], session: Session) -> None:
     from flowdeploy.display.tables import Format, show
 
-    show(rows, columns, Format(here.settings.format), sys.stdout)
+    show(rows, columns, Format(session.options.format), sys.stdout)
 
 
-def _note(here: Session, text: str) -> None:
-    if not here.settings.quiet:
-        note(text)
+def _note(session: Session, text: str) -> None:
+    if not session.options.quiet:
+        print_note(text)

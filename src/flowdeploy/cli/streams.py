@@ -1,4 +1,4 @@
-"""The standard streams: whoever stops to take what we write keeps no run from its end."""
+"""Standard streams: a closed reader never stops a run."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from flowdeploy.errors import FlowdeployError
 
 
 class Unwritable(FlowdeployError):
-    """Standard output does not take what was asked for."""
+    """Standard output cannot be written to."""
 
     code = "UNWRITABLE"
 
 
-def secure() -> None:
-    """Give the process streams that can be written to; called once, before anything else.
+def secure_streams() -> None:
+    """Replace standard streams that could fail; called once, before anything else.
 
     Streams that are not the process's own, as in tests, stay as they are.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        # Closed by whoever started us: the next file opened would take its number.
+        # The parent process has closed it: the next file opened would take its number.
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     if sys.__stdout__ and sys.stdout is sys.__stdout__:
-        sys.stdout = _on(sys.stdout, _Results)
+        sys.stdout = _wrap(sys.stdout, _Results)
     if sys.__stderr__ and sys.stderr is sys.__stderr__:
-        sys.stderr = _on(sys.stderr, _Messages)
+        sys.stderr = _wrap(sys.stderr, _Messages)
 
 
 class _Messages(io.FileIO):
-    """Written for whoever listens. Never raises: what cannot be written is dropped."""
+    """Standard error. Never raises: what cannot be written is dropped."""
 
     def write(self, data: Any) -> int:
         try:
@@ -43,26 +43,26 @@ class _Messages(io.FileIO):
 
 
 class _Results(io.FileIO):
-    """What was asked for. A reader that leaves, as in ``… | head``, has seen enough.
+    """Standard output. A reader may leave early, as in ``… | head``: the rest is dropped.
 
-    Raises Unwritable for all else, once: Python writes the rest again at its end.
+    Any other failure raises Unwritable, once: Python writes the rest again at its end.
     """
 
-    _told = False
+    _has_raised = False
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError as error:
-            if not self._told and not isinstance(error, BrokenPipeError):
-                self._told = True
+            if not self._has_raised and not isinstance(error, BrokenPipeError):
+                self._has_raised = True
                 raise Unwritable(f"cannot write to standard output: {error.strerror}") from error
             return len(data)
 
 
-def _on(stream: TextIO, raw: Callable[[int, str, bool], io.RawIOBase]) -> TextIO:
-    """A stream like ``stream``, on its descriptor, that writes by way of ``raw``."""
-    os.set_blocking(stream.fileno(), True)  # our parent may share it, and want it otherwise
+def _wrap(stream: TextIO, raw: Callable[[int, str, bool], io.RawIOBase]) -> TextIO:
+    """A stream like ``stream``, on its descriptor, that writes through ``raw``."""
+    os.set_blocking(stream.fileno(), True)  # the parent may have made it non-blocking
     file: IO[bytes] = io.BufferedWriter(raw(stream.fileno(), "w", False))
     return io.TextIOWrapper(
         file,

@@ -10,7 +10,7 @@ import click
 
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.parameters import Id
-from flowdeploy.cli.session import session
+from flowdeploy.cli.session import current_session
 from flowdeploy.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -35,20 +35,17 @@ Examples:
 def command(project: str, service: str | None) -> None:
     """List the versions of a project: SERVICE, VERSION.ID, TRAFFIC_SPLIT, LAST_DEPLOYED,
     SERVING_STATUS, as `gcloud app versions list` prints and sorts them."""
-    from flowdeploy.clients.api import credentials_for
-    from flowdeploy.clients.appengine import AppEngine
+    from flowdeploy.clients.cloud import GoogleClients
     from flowdeploy.display.tables import Format, show
     from flowdeploy.display.versions import COLUMNS, versions_rows
 
-    here = session()
-    with here.endpoints() as endpoints:
-        credentials, _ = credentials_for(endpoints)
-        engine = AppEngine(endpoints.appengine, credentials, connections=4)
-        rows = versions_rows(_listed(engine, project, service))
-    show(rows, COLUMNS, Format(here.settings.format), sys.stdout)
+    session = current_session()
+    clients = GoogleClients(session.endpoints, connections=4)  # needs no configuration
+    rows = versions_rows(_list_versions(clients.engine, project, service))
+    show(rows, COLUMNS, Format(session.options.format), sys.stdout)
 
 
-def _listed(engine: AppEngine, project: str, service: str | None) -> Iterator[ListedVersion]:
+def _list_versions(engine: AppEngine, project: str, service: str | None) -> Iterator[ListedVersion]:
     """Raises ServiceError for a project without an application, or without that service."""
     from flowdeploy.display.versions import ListedVersion
 

@@ -1,4 +1,8 @@
-"""Google's services with one identity, each connected when it is first used."""
+"""Google's services with one identity.
+
+Each client is made when it is first used, and only then is its library loaded: a feature
+branch with local records runs without Google's libraries and without credentials.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from google.auth.credentials import Credentials
-
-from flowdeploy.clients.api import authorized_session, credentials_for
-from flowdeploy.clients.appengine import AppEngine
-from flowdeploy.clients.bucket_store import BucketStore, place
-from flowdeploy.config import Config
 from flowdeploy.endpoints import Endpoints
 
 if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+    from flowdeploy.clients.appengine import AppEngine
+    from flowdeploy.clients.bucket_store import BucketStore
     from flowdeploy.clients.datastore import Datastore
     from flowdeploy.clients.dispatch import Dispatch
     from flowdeploy.clients.scheduler import Scheduler
@@ -25,36 +27,49 @@ if TYPE_CHECKING:
 
 @dataclass
 class GoogleClients:
-    """``identity`` is who we are there, as a person would say it."""
+    """The clients of one command. ``connections`` is the size of each connection pool."""
 
     endpoints: Endpoints
-    credentials: Credentials
-    identity: str
     connections: int
 
-    @classmethod
-    def connect(cls, endpoints: Endpoints, connections: int) -> GoogleClients:
+    def authenticate(self) -> str:
+        """The identity that all clients use, for people to read.
+
+        Asks for it once, whoever asks first. Raises ServiceError where there are no usable
+        credentials.
+        """
+        return self._login[1]
+
+    @property
+    def credentials(self) -> Credentials:
         """Raises ServiceError where there are no usable credentials."""
-        credentials, identity = credentials_for(endpoints)
-        return cls(endpoints, credentials, identity, connections)
+        return self._login[0]
+
+    @cached_property
+    def _login(self) -> tuple[Credentials, str]:
+        from flowdeploy.clients.api import credentials_for
+
+        return credentials_for(self.endpoints)
 
     @cached_property
     def engine(self) -> AppEngine:
+        from flowdeploy.clients.appengine import AppEngine
+
         return AppEngine(self.endpoints.appengine, self.credentials, self.connections)
 
-    def records(self, config: Config) -> BucketStore:
-        """Where runs and locks are remembered."""
+    def records(self, bucket: str, prefix: str) -> BucketStore:
+        """The records below ``prefix`` of a bucket."""
+        from flowdeploy.clients.api import authorized_session
+        from flowdeploy.clients.bucket_store import BucketStore
+
         session = authorized_session(self.credentials, self.connections)
-        return BucketStore(session, self.endpoints.storage, *place(config.records, config.fleet))
+        return BucketStore(session, self.endpoints.storage, bucket, prefix)
 
     @cached_property
     def buckets(self) -> Buckets:
-        # A promotion moves no files, and this library takes a while to load.
         from flowdeploy.clients.storage import Buckets
 
         return Buckets(self.endpoints.storage, self.credentials, self.connections)
-
-    # Each of these loads a library of its own, which only some releases need.
 
     @cached_property
     def tasks(self) -> Tasks:

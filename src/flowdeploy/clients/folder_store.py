@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flowdeploy.errors import ServiceError
@@ -56,6 +57,9 @@ class FolderStore:
         with self._told(), self._locked():
             if _generation(path) == generation:
                 path.unlink(missing_ok=True)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def children(self, prefix: str) -> tuple[str, ...]:
         with self._told():

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import TypeVar, assert_never
 
-from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.traffic import Split
 from flowdeploy.units import ALL, Portion
 
@@ -107,6 +107,7 @@ class Promote:
 
 
 Step = Build | Publish | Deploy | Configure | Verify | Promote
+SomeStep = TypeVar("SomeStep", Build, Publish, Deploy, Configure, Verify, Promote)
 
 
 CHANGING = Deploy | Configure | Promote  # the steps that change their instance
@@ -133,6 +134,15 @@ class Stage:
     def changes_instances(self) -> bool:
         return any(isinstance(step, CHANGING) for step in self.steps)
 
+    @property
+    def publishes(self) -> bool:
+        return any(isinstance(step, Publish) for step in self.steps)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The instances that the stage works on, each once."""
+        return tuple({i.id: i for step in self.steps if (i := instance_of(step))}.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -158,6 +168,27 @@ class Plan:
     library_version: str | None = None
     skipped: tuple[Skipped, ...] = ()
     configs: tuple[str, ...] | None = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all stages, in order."""
+        return tuple(step for stage in self.stages for step in stage.steps)
+
+    def steps_of(self, kind: type[SomeStep]) -> list[SomeStep]:
+        return [step for step in self.steps if isinstance(step, kind)]
+
+    def has(self, kind: type[Step]) -> bool:
+        return any(isinstance(step, kind) for step in self.steps)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The instances that the plan works on, each once."""
+        return tuple({i.id: i for step in self.steps if (i := instance_of(step))}.values())
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles of its instances: there is a lock for each."""
+        return frozenset(instance.role for instance in self.instances)
 
 
 def instance_of(step: Step) -> Instance | None:

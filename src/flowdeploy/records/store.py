@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -36,6 +37,9 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str, generation: int) -> None:
         """Delete the object if it still has this generation."""
+
+    def now(self) -> datetime:
+        """The time by the store's own clock."""
 
     def children(self, prefix: str) -> tuple[str, ...]:
         """What lies directly under ``prefix``, which ends in a slash or is empty; sorted.

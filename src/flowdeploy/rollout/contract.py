@@ -67,13 +67,11 @@ Ended = tuple[int, StepReport]
 class Executor(Protocol):
     """Who carries a plan out."""
 
-    def enter(self, stage: Stage) -> None:
-        """Called before a stage begins; raises FlowdeployError to end the run there."""
+    def prepare(self, index: int) -> Plan:
+        """Called before the stage with this index begins; the plan as it is known now.
 
-    def refined(self, plan: Plan) -> Plan:
-        """The plan as it is known now: asked after every `enter`.
-
-        Only steps of this stage and of those after it may be others than before.
+        Only that stage and later ones may differ from before. Raises FlowdeployError to end
+        the run there.
         """
 
     def perform(self, step: Step, notify: Notify) -> Running:

@@ -46,8 +46,7 @@ def run(plan: Plan, crew: Executor, journal: Journal, listener: Listener, limits
 
 def _run_stages(plan: Plan, crew: Executor, board: Board, pool: Pool) -> None:
     for index in range(len(plan.stages)):
-        crew.enter(board.plan.stages[index])
-        board.refine(crew.refined(board.plan))
+        board.refine(crew.prepare(index))
         stage, places = _stage_with_places(board.plan, index)
         board.enter(stage)
         _run_stage(stage, places, crew, board, pool)

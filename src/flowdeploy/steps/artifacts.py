@@ -1,11 +1,12 @@
-"""What a run deploys: what it builds, or what an earlier run has built and put on record."""
+"""What a run deploys: built now, or recalled from a release record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.refs import Kind
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Running
@@ -17,7 +18,7 @@ from flowdeploy.steps.staging import Staged
 if TYPE_CHECKING:
     from flowdeploy.steps.release.releases import ReadyRelease, ReleaseStore
 
-UNRECORDED = (
+NO_RELEASE_RECORD = (
     "the version has no release record: indexes, queues, cron jobs and dispatch rules stay as"
     " they are"
 )
@@ -26,84 +27,100 @@ UNRECORDED = (
 class Artifacts:
     """The application and the library of one version.
 
-    ``staged`` is None until they are there. ``configs`` are the texts of queue.yaml and
-    the like by path, None until they are known; a promotion knows these alone.
-    ``remarks`` are what a person should know of them.
+    ``staged`` is None until they are there. ``configs`` are the texts of queue.yaml and the
+    like by path, None until they are known; a promotion has nothing else. ``remarks`` are for
+    the report.
     """
 
-    def __init__(self, job: Context, watcher: Watcher, archive: Callable[[], ReleaseStore]) -> None:
+    def __init__(self, context: Context, listener: Watcher) -> None:
         self.staged: Staged | None = None
         self.configs: Mapping[str, str] | None = None
         self.remarks: tuple[str, ...] = ()
-        self._job = job
-        self._watcher = watcher
-        self._archive = archive
+        self._context = context
+        self._listener = listener
         self._recalled: ReadyRelease | None = None
-        self._kept = False
+        self._is_saved = False
 
-    @property
-    def library(self) -> Library | None:
-        """The library's files of an earlier run, if they are to be used."""
-        return self._recalled.library if self._recalled else None
+    def require_library(self) -> Library:
+        """The library's files: those of a recalled release, else those that the build makes.
 
-    def recall(self, *, with_library: bool) -> None:
-        """Use what was built before, if it need not be built again. Raises Refused."""
-        if recalled := self._archive().recall(with_library=with_library):
-            self._use(recalled)
+        For plans that publish: there are none where no library is configured.
+        """
+        if self._recalled and self._recalled.library:
+            return self._recalled.library
+        configured = self._context.config.library
+        assert configured is not None  # noqa: S101  (without one no plan publishes)
+        return Library(configured.jar, configured.pom, configured.classifier)
 
-    def require(self) -> None:
-        """Use what was built before. Raises Refused where it cannot be had any more."""
-        recalled = self._archive().require()
-        self._watcher.said(f"Release: {recalled.note}")
-        self._use(recalled)
+    def recall(self, releases: ReleaseStore, *, with_library: bool) -> None:
+        """Use the version's release if it is recorded and need not be built again.
 
-    def recall_configs(self, version: str) -> None:
-        """What is on record of a version's configuration; nothing where it has no record."""
-        released = self._archive().releases.find(version)
-        self.configs = released.release.configs if released else {}
-        self.remarks = () if released else (UNRECORDED,)
+        Raises Refused where the record is of another commit.
+        """
+        if release := releases.recall(with_library=with_library):
+            self._use(release)
 
-    def build(self, *, to_deploy: bool) -> Running:
-        """Run the commands, unless an earlier run or job has; then read what they made."""
-        if self._recalled:
-            yield from ()
-            return Done(Outcome.UNCHANGED, notes=(self._recalled.note,))
-        config, prebuilt = self._job.config, self._job.orders.prebuilt
-        self._job.before_build()
-        if not prebuilt:
-            self._run_commands()
-        if to_deploy:
-            staged = staging.read(config.build.staging, (self._job.site.home, config.path))
-            self._stage(replace(staged, sources=self._archive().sources))
+    def require(self, releases: ReleaseStore) -> None:
+        """Use the version's release. Raises Refused where it is not available any more."""
+        release = releases.require()
+        self._listener.said(f"Release: {release.note}")
+        self._use(release)
+
+    def recall_configs(self, releases: ReleaseStore, version: str) -> None:
+        """Use the version's configuration files; none where it has no release record."""
+        stored = releases.releases.find(version)
+        self.configs = stored.release.configs if stored else {}
+        self.remarks = () if stored else (NO_RELEASE_RECORD,)
+
+    def build(self, plan: Plan, releases: ReleaseStore | None) -> Running:
+        """Run the build's commands, unless an earlier run or job has; read what they made.
+
+        ``releases`` is None where nothing is deployed. Raises Refused where the tree is not
+        what the ref names, ToolError for a command that fails.
+        """
         yield from ()
+        if self._recalled:
+            return Done(Outcome.UNCHANGED, notes=(self._recalled.note,))
+        self._context.source.require()
+        prebuilt = self._context.permissions.prebuilt
+        if not prebuilt:
+            self._run_commands(plan)
+        if releases is not None:
+            self.read_staged(releases)
         notes = self.staged.warnings if self.staged else ()
         return Done(Outcome.UNCHANGED if prebuilt else Outcome.DONE, notes=notes)
 
-    def keep(self, library: LibraryRelease | None) -> None:
-        """Put on record, once, what has just been built and is going to be deployed."""
-        if self.staged is None or self._recalled or self._kept:
-            return
-        self._archive().keep(self.staged, library)
-        self._kept = True
+    def read_staged(self, releases: ReleaseStore) -> None:
+        """Use the staged folder as it is. Raises Refused where it cannot be deployed."""
+        config = self._context.config
+        staged = staging.read(config.build.staging, (self._context.home, config.path))
+        self._stage(replace(staged, sources=releases.sources))
 
-    def _use(self, recalled: ReadyRelease) -> None:
-        self._recalled = recalled
-        self._stage(recalled.staged)
+    def save(self, releases: ReleaseStore, library: LibraryRelease | None) -> None:
+        """Write the release record of what was built, once. Raises Refused and ServiceError."""
+        if self.staged is None or self._recalled or self._is_saved:
+            return
+        releases.keep(self.staged, library)
+        self._is_saved = True
+
+    def _use(self, release: ReadyRelease) -> None:
+        self._recalled = release
+        self._stage(release.staged)
 
     def _stage(self, staged: Staged) -> None:
         self.staged, self.configs = staged, staged.configs
 
-    def _run_commands(self) -> None:
-        job = self._job
-        told = {
-            "FLOWDEPLOY_VERSION": job.plan.version,
-            "FLOWDEPLOY_LIBRARY_VERSION": job.plan.library_version,
+    def _run_commands(self, plan: Plan) -> None:
+        context = self._context
+        variables = {
+            "FLOWDEPLOY_VERSION": plan.version,
+            "FLOWDEPLOY_LIBRARY_VERSION": plan.library_version,
         }
         build.run(
-            job.config.build,
-            environ=job.site.environ,
-            variables={name: value for name, value in told.items() if value},
-            pull_request=job.plan.kind == Kind.PULL_REQUEST,
-            log=job.site.run_folder / "build.log",
-            echo=self._watcher.build_line,
+            context.config.build,
+            environ=context.environ,
+            variables={name: value for name, value in variables.items() if value},
+            pull_request=plan.kind == Kind.PULL_REQUEST,
+            log=context.run_folder / "build.log",
+            echo=self._listener.build_line,
         )

@@ -1,28 +1,26 @@
-"""What a crew is told before it begins."""
+"""What a run is told: one value, made by the command line and handed down."""
 
 from __future__ import annotations
 
-import getpass
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.config import Config
-from flowdeploy.endpoints import Endpoints
-from flowdeploy.planning.plan import Plan
+from flowdeploy.errors import Refused
 from flowdeploy.planning.refs import Commit
-from flowdeploy.records.lease import WAIT, WAIT_OR_TAKE_OVER
 from flowdeploy.records.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What the user has said may be done, or need not.
+class Permissions:
+    """What the user has allowed a run to do, or to leave out.
 
-    ``force`` is to move traffic that others have moved; ``skip_unready`` leaves out
-    instances that fail a check; ``health_path`` is instead of the configured one.
+    ``force`` moves traffic that was changed outside flowdeploy; ``skip_unready`` leaves out
+    instances that fail a check; ``health_path`` replaces the configured one. A run that is
+    resumed keeps the permissions that it began with, so they are part of its record.
     """
 
     prebuilt: bool = False
@@ -33,85 +31,79 @@ class Options:
     skip_unready: bool = False
     health_path: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
-NO_OPTIONS = Options()
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """This machine: its environment, flowdeploy's own folder and that of the run.
-
-    ``command`` is the command line that began it.
-    """
-
-    environ: Mapping[str, str]
-    home: Path
-    run_folder: Path
-    command: str = "flowdeploy"
-
-    @property
-    def user(self) -> str:
-        """Who runs flowdeploy, by the name that CI or this machine has for them."""
-        try:
-            return self.environ.get("GITHUB_ACTOR") or getpass.getuser()
-        except (KeyError, OSError):  # a container's user may have no name: docker run --user
-            return f"uid {os.getuid()}"
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Permissions:
+        """Ignores permissions that only a later flowdeploy knows."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in document.items() if name in known})
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """How the locks are come by: after at most ``wait`` seconds, or from whoever has them.
+class LockOptions:
+    """How to acquire the locks: wait up to ``wait`` seconds, or take them over.
 
-    ``take_over`` is None where the command does not know of that.
+    ``take_over`` is None for commands that cannot take locks over.
     """
 
     wait: float = 0.0
     take_over: bool | None = None
 
-    @property
-    def hint(self) -> str:
-        """What to do for whoever does not get them."""
-        return WAIT if self.take_over is None else WAIT_OR_TAKE_OVER
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The commit that a run builds, if one is known.
 
-AT_ONCE = Claim()
+    ``modified`` is whether tracked files differ from the commit; ``objections`` are the
+    reasons not to build this tree.
+    """
+
+    commit: Commit | None = None
+    modified: bool = False
+    objections: tuple[str, ...] = ()
+
+    def require(self) -> None:
+        """Raises Refused where the tree is not what the ref names."""
+        if self.objections:
+            raise Refused(
+                "the tree is not what the ref names; nothing was built",
+                details=self.objections,
+                hint="Check out the ref, so that what is shipped is what its name says.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """All that a crew is told.
+    """What a run is told.
 
-    ``commit`` is what is built, if anybody knows; ``modified`` is whether tracked
-    files differ from it. ``connections`` is how many calls may be under way at once.
-    ``earlier`` is the record of the run that is gone on with, if it is one.
-    ``before_build`` raises Refused where the tree is not what is to be built.
-    ``once_alone`` is called when the locks are taken, where the plan follows from the
-    records: it raises Refused where it does not any more, and returns ``earlier`` anew.
-    ``replan`` is called then, too, and makes the plan anew; it raises Refused where
-    there is nothing to do any more.
+    ``run`` is its name and ``home`` the folder in which runs are recorded (FLOWDEPLOY_HOME);
+    ``user``, ``host`` and ``command`` say who started it, where and how; ``resumed`` is the
+    record of the run being resumed, if any.
     """
 
-    plan: Plan
+    run: str
     config: Config
-    endpoints: Endpoints
-    site: Site
-    orders: Options
-    connections: int = 32
-    commit: Commit | None = None
-    modified: bool = False
-    claim: Claim = AT_ONCE
-    earlier: Run | None = None
-    before_build: Callable[[], None] = lambda: None
-    once_alone: Callable[[], Run | None] | None = None
-    replan: Callable[[], Plan] | None = None
+    clients: GoogleClients
+    home: Path
+    user: str
+    host: str
+    command: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    permissions: Permissions = field(default_factory=Permissions)
+    locking: LockOptions = field(default_factory=LockOptions)
+    source: Source = field(default_factory=Source)
+    resumed: Run | None = None
 
     @property
-    def run(self) -> str:
-        return self.site.run_folder.name
+    def run_folder(self) -> Path:
+        """Where the run keeps its report and its build's output."""
+        return self.home / "runs" / self.run
 
 
 class Watcher(Protocol):
-    """Who is told of what happens beside and between the steps."""
+    """Hears of what happens beside and between the steps."""
 
     def build_line(self, text: str) -> None: ...
     def checking(self, done: int, total: int) -> None: ...

@@ -1,18 +1,15 @@
-"""Carries a plan out: who does which step, and what is looked at before the first change.
-
-What a plan does not need is not loaded: with local records a feature branch builds
-and publishes without Google's libraries, and without an identity there.
-"""
+"""Runs the steps of a plan for real, after the checks that come before the first change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
-from functools import cached_property, partial
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
+from flowdeploy.checks.deploy import Finding
 from flowdeploy.config import HealthConfig
-from flowdeploy.errors import Refused
+from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import by_instance, configured
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import (
@@ -26,81 +23,105 @@ from flowdeploy.planning.plan import (
     Stage,
     Step,
     Verify,
-    instance_of,
 )
+from flowdeploy.records.runs import Run
 from flowdeploy.report import Outcome, StepReport
 from flowdeploy.rollout import Done, Notify, Pause, Running
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context, Watcher
-from flowdeploy.steps.journal import RunJournal, roles
-from flowdeploy.steps.publish.library import Library, LibraryRelease
+from flowdeploy.steps.journal import RunJournal
+from flowdeploy.steps.stores import open_records
 
 if TYPE_CHECKING:
-    from flowdeploy.clients.cloud import GoogleClients
     from flowdeploy.steps.configuration.apply import Configurator
     from flowdeploy.steps.deploy.checks import Instances
-    from flowdeploy.steps.history import RunHistory
+    from flowdeploy.steps.publish.library import LibraryRelease
     from flowdeploy.steps.publish.publish import Publishing
     from flowdeploy.steps.release.releases import ReleaseStore
     from flowdeploy.steps.traffic.verify import Gate
 
+Replan = Callable[[], tuple[Plan, Run | None]]
+"""Plans again, for a plan that follows from the records; called with the locks held.
+
+The plan, and the record of the run being resumed. Raises Refused where nothing is left to do.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would do and would be refused for, by what its checks read now.
+
+    ``changes`` are those of the configuration beside app.yaml, by instance, a line each; None
+    where they cannot be known, and ``remarks`` say why.
+    """
+
+    plan: Plan
+    changes: Mapping[str, tuple[str, ...]] | None
+    findings: tuple[Finding, ...]
+    remarks: tuple[str, ...] = ()
+
 
 class PlanExecutor:
-    """The rollout's crew for real work (see `flowdeploy.rollout.Crew`), one for each run."""
+    """The rollout's executor (see `flowdeploy.rollout.Executor`), one for each run.
 
-    def __init__(self, job: Context, watcher: Watcher) -> None:
-        self.plan = job.plan
-        self.logbook = RunJournal(job, lambda: self._cloud)
-        self._job = job
-        self._watcher = watcher
-        self._product = Artifacts(job, watcher, lambda: self._archive)
-        self._begun = False
-        self._changing = False
+    What a plan does not need is not made: with local records a feature branch builds and
+    publishes without Google's libraries, and without an identity there.
+    """
+
+    # Made by `_prepare_services`, as far as the plan's steps need them.
+    _configurator: Configurator
+    _gate: Gate
+    _instances: Instances
+    _publishing: Publishing
+    _releases: ReleaseStore
+
+    def __init__(
+        self, plan: Plan, context: Context, listener: Watcher, replan: Replan | None = None
+    ) -> None:
+        self.plan = plan
+        self.journal = RunJournal(context)
+        self._context = context
+        self._listener = listener
+        self._replan = replan
+        self._artifacts = Artifacts(context, listener)
+        self._is_changing = False
+        self._configs: Mapping[str, str] | None = None
+        self._configures: Mapping[str, Sequence[Configure]] = {}
 
     def close(self) -> None:
-        """Let others have the instances again."""
-        self.logbook.release()
+        """Release the locks."""
+        self.journal.release()
 
-    def enter(self, stage: Stage) -> None:
-        """Before the first stage: there is an identity to work with, and what was released
-        before is known. Before the library is published, and once more before the first
-        instance is changed: nothing speaks against publishing it, nor against any deploy
-        of any stage, and what was built is kept. From the first look at an instance on that
-        leads to a change, nobody else changes any of the same role."""
-        if not self._begun:
-            self._begun = True
-            self._begin()
-            stage = self.plan.stages[0]
-        self._refine()
-        if any(map(instance_of, stage.steps)):
-            self.logbook.lock(self._watcher.waiting)
-        if stage.name == "publish":
-            _all_of(self._check_library, self._check_deploys)
-            self._product.keep(self._library())
-        elif stage.changes_instances and not self._changing:
-            self._check_deploys()
-            self._product.keep(self._library())
-        if checks := [step for step in stage.steps if isinstance(step, Verify)]:
-            self._gate.look(checks, self._watcher.checking)
-        self._changing = self._changing or stage.changes_instances
+    def prepare(self, index: int) -> Plan:
+        """Get ready for a stage; the plan as it is known now.
 
-    def refined(self, _: Plan) -> Plan:
+        The order is that of the command line's contract. First the identity and the record of
+        the run; then the locks, before the first look at an instance that leads to a change.
+        All checks of all stages come before the library is published, and again before the
+        first instance is changed; by then the release record is written. Raises
+        FlowdeployError where the run must end here.
+        """
+        if index == 0:
+            self._open()
+        self._add_configuration_steps()
+        stage = self.plan.stages[index]
+        if stage.instances:
+            self._acquire_locks()
+        if self._is_checkpoint(stage):
+            self._check(stage)
+            self._save_release()
+        self._look_before_promotion(stage, self._listener.checking)
+        self._is_changing = self._is_changing or stage.changes_instances
         return self.plan
-
-    def leave(self, steps: Sequence[StepReport]) -> None:
-        """After a promotion: the instances are well with their traffic."""
-        moved = [each.step for each in steps if each.succeeded and isinstance(each.step, Promote)]
-        if moved:
-            instances = [step.instance for step in moved]
-            self._gate.require_well(instances, self._watcher.checking)
 
     def perform(self, step: Step, notify: Notify) -> Running:
         match step:
             case Build():
-                return self._product.build(to_deploy=self._has(Deploy))
+                releases = self._releases if self.plan.has(Deploy) else None
+                return self._artifacts.build(self.plan, releases)
             case Publish():
-                return self._publishing.publish(step, notify)
+                return self._publishing.publish(self._artifacts.require_library(), step, notify)
             case Deploy():
                 return self._instances.deploy(step, notify)
             case Configure():
@@ -108,165 +129,267 @@ class PlanExecutor:
             case Verify():
                 return self._gate.verify(step, notify)
             case Promote():
-                return self._gate.promote(step, notify)
+                from flowdeploy.steps.traffic.move import move_traffic
+
+                return move_traffic(step, self._gate.approve(step, notify), notify)
             case _:
                 assert_never(step)
 
-    @cached_property
-    def _cloud(self) -> GoogleClients:
-        from flowdeploy.clients.cloud import GoogleClients
+    def leave(self, steps: Sequence[StepReport]) -> None:
+        """After a promotion: require that the instances are healthy with their traffic."""
+        moved = [each.step for each in steps if each.succeeded and isinstance(each.step, Promote)]
+        if moved:
+            instances = [step.instance for step in moved]
+            self._gate.require_health(instances, self._listener.checking)
 
-        return GoogleClients.connect(self._job.endpoints, self._job.connections)
+    def preview(self) -> Preview:
+        """Run the checks of this plan, and nothing else: no lock, no record, no change.
 
-    @cached_property
-    def _instances(self) -> Instances:
-        from flowdeploy.steps.deploy.checks import Instances
-        from flowdeploy.steps.deploy.upload.zipping import zip_delivery
+        Of a plan that builds, what an earlier build has left is checked, if there is any.
+        Raises ServiceError where an instance whose traffic would move cannot be asked about.
+        """
+        self._prepare_services()
+        remarks = self._read_artifacts()
+        self._add_configuration_steps()
+        for stage in self.plan.stages:
+            self._look_before_promotion(stage, _ignore_progress)
+        findings = (*self._promotion_findings(), *self._deploy_findings())
+        changes, refusals, unknown = self._preview_configuration()
+        return Preview(self.plan, changes, (*findings, *refusals), (*remarks, *unknown))
 
-        config = self._job.config
-        made = Instances(self._cloud, config.descriptors, before_live=self._before_live)
-        if config.upload == "zip":
-            made.deliver = partial(zip_delivery, self._job.site.run_folder)
-        return made
+    # Before the first stage.
 
-    def _before_live(self, instance: Instance, notify: Notify) -> Running:
-        """What is due between a live deploy's creation of the version and its traffic."""
-        if not self._product.configs:
-            return Done(Outcome.UNCHANGED)
-        return (yield from self._configurator.before_live(instance, str(self.plan.version), notify))
+    def _open(self) -> None:
+        """Establish the identity, plan again where the records decide, begin the record."""
+        uses_google = self._uses_google()
+        if uses_google:
+            self._listener.said(f"Identity: {self._context.clients.authenticate()}")
+        resumed = self._context.resumed
+        if self._replan:
+            self._acquire_locks()
+            plan, resumed = self._replan()
+            self._use_plan(plan)
+        self.journal.begin(self.plan, shared=uses_google, resumed=resumed)
+        self._prepare_services()
+        self._recall_artifacts()
 
-    def _ready(self, instance: Instance, notify: Notify) -> Generator[Pause, None, tuple[str, ...]]:
-        """Whether the configuration that comes with an instance's traffic can come."""
-        steps = self._configures.get(instance.id, [])
-        if steps or self._product.configs:
-            yield from self._configurator.ready(instance, steps, notify)
-        return self._product.remarks
+    def _uses_google(self) -> bool:
+        """For an instance, or for the shared record and lock of a publish."""
+        shares = self._context.config.records != "local"
+        return bool(self.plan.instances) or (shares and self.plan.has(Publish))
 
-    @cached_property
-    def _configurator(self) -> Configurator:
-        """Once the configuration files are known."""
-        from flowdeploy.steps.configuration.apply import Configurator
-        from flowdeploy.steps.configuration.restore import Restorer
-
-        return Configurator(
-            self._cloud,
-            Restorer(self._past.require, self._job.orders.force),
-            staging.configuration(self._product.configs or {}),
-            prune=self._job.config.prune_queues,
-        )
-
-    @cached_property
-    def _configures(self) -> dict[str, list[Configure]]:
-        """The configuration's steps by instance, once its files are known."""
-        return by_instance(self.plan)
-
-    @cached_property
-    def _past(self) -> RunHistory:
-        from flowdeploy.steps.history import RunHistory
-
-        return RunHistory.of(self._job.config, self._job.endpoints, self._job.site.home)
-
-    @cached_property
-    def _gate(self) -> Gate:
-        from flowdeploy.steps.traffic.verify import Gate
-
-        config, orders = self._job.config, self._job.orders
-        health = config.health
-        if orders.health_path:
-            health = replace(health or HealthConfig(), path=orders.health_path)
-        own = config.descriptors is not None
-        return Gate(self._cloud, self._ready, health, own_descriptors=own, force=orders.force)
-
-    @cached_property
-    def _archive(self) -> ReleaseStore:
-        from flowdeploy.steps.release.releases import ReleaseStore
-
-        if self._job.config.records == "local":
-            return ReleaseStore.here(self._job)
-        return ReleaseStore.of(self._job, self._cloud)
-
-    @property
-    def _steps(self) -> tuple[Step, ...]:
-        return tuple(step for stage in self.plan.stages for step in stage.steps)
-
-    def _has(self, kind: type[Step]) -> bool:
-        return any(isinstance(step, kind) for step in self._steps)
-
-    def _needs_google(self) -> bool:
-        """For an instance, or for the record and the lock of a publish."""
-        publishes = self._has(Publish) and self._job.config.records != "local"
-        return publishes or any(instance_of(step) for step in self._steps)
-
-    def _begin(self) -> None:
-        needs_google = self._needs_google()
-        if needs_google:
-            self._watcher.said(f"Identity: {self._cloud.identity}")
-        earlier = self._job.earlier
-        if self._job.once_alone:
-            self.logbook.lock(self._watcher.waiting)
-            earlier = self._job.once_alone()
-        if self._job.replan:
-            self.logbook.lock(self._watcher.waiting)
-            self._replan(self._job.replan())
-        shared = needs_google and self._job.config.records != "local"
-        self.logbook.begin(self.plan, shared=shared, earlier=earlier)
-        if self._has(Build) and self._has(Deploy):
-            self._product.recall(with_library=self._has(Publish))
-        elif self._has(Deploy):
-            self._product.require()
-        elif self.plan.version and self.plan.kind != ROLLBACK and self._has(Promote):
-            self._product.recall_configs(self.plan.version)
-
-    def _replan(self, plan: Plan) -> None:
-        """Go on with what is to be done by now. Raises Refused where that needs other locks."""
-        if roles(plan) != roles(self.plan):
+    def _use_plan(self, plan: Plan) -> None:
+        """Raises Refused where the plan needs other locks than those that are held."""
+        if plan.roles != self.plan.roles:
             raise Refused(
                 "a run has changed other instances since this one was planned",
                 hint="Run the same command again: it finds them on record now.",
             )
         self.plan = plan
 
-    def _refine(self) -> None:
-        """Plan for the configuration files, once they are known."""
-        configs = self._product.configs
-        if configs is not None and self.plan.configs != tuple(configs):
-            planned, self.plan = self.plan, configured(self.plan, tuple(configs))
-            if self.plan.stages != planned.stages:
-                self.logbook.replan(self.plan)
+    def _acquire_locks(self) -> None:
+        self.journal.lock(self.plan, self._listener.waiting)
 
-    def _check_library(self) -> None:
-        self._library()
+    def _prepare_services(self) -> None:
+        """Make what the plan's steps work with."""
+        if self._needs_releases():
+            self._releases = self._open_releases()
+        if self.plan.has(Publish):
+            self._publishing = self._open_publishing()
+        if self.plan.has(Deploy):
+            self._instances = self._make_instances()
+        if self.plan.has(Verify):
+            self._gate = self._make_gate()
+        if self.plan.instances:
+            self._configurator = self._make_configurator()
 
-    def _library(self) -> LibraryRelease | None:
-        """What is to be published, if anything is. Raises Refused."""
-        steps = (step for step in self._steps if isinstance(step, Publish))
-        return next((self._publishing.check(step) for step in steps), None)
+    def _needs_releases(self) -> bool:
+        """A rollback restores what was served, whatever the release records say."""
+        promotes = self.plan.has(Promote) and self.plan.kind != ROLLBACK
+        return self.plan.has(Deploy) or (promotes and self.plan.version is not None)
 
-    def _check_deploys(self) -> None:
-        steps = [step for step in self._steps if isinstance(step, Deploy)]
-        if steps and (staged := self._product.staged):
-            checking = self._watcher.checking
-            check = partial(self._instances.check, steps, staged, self._job.orders, checking)
-            _all_of(check, *self._configuration_checks())
+    def _open_releases(self) -> ReleaseStore:
+        from flowdeploy.steps.release.releases import open_releases
 
-    def _configuration_checks(self) -> Iterator[Callable[[], None]]:
-        if self._configures:
-            yield partial(self._configurator.check, self._configures, self._watcher.checking)
+        return open_releases(self._context, str(self.plan.version))
 
-    @cached_property
-    def _publishing(self) -> Publishing:
+    def _open_publishing(self) -> Publishing:
         from flowdeploy.steps.publish.publish import Publishing
 
-        config = self._job.config
-        assert config.library is not None  # noqa: S101  (without one no plan has such a step)
-        built = Library(config.library.jar, config.library.pom, config.library.classifier)
-        store = None if config.records == "local" else self._cloud.records(config)
-        return Publishing(
-            self._job, self._product.library or built, config.library.repository, store
+        context, library = self._context, self._context.config.library
+        assert library is not None  # noqa: S101  (without one no plan publishes)
+        stores = open_records(context.config, context.clients, context.home)
+        store = stores.common if stores.are_shared else None
+        return Publishing(context, library.repository, store)
+
+    def _make_instances(self) -> Instances:
+        from flowdeploy.steps.deploy.checks import Instances
+        from flowdeploy.steps.deploy.upload.zipping import zip_delivery
+
+        context, config = self._context, self._context.config
+        instances = Instances(
+            context.clients, config.descriptors, before_live=self._configure_before_live
+        )
+        if config.upload == "zip":
+            instances.deliver = partial(zip_delivery, context.run_folder)
+        return instances
+
+    def _make_gate(self) -> Gate:
+        from flowdeploy.steps.traffic.verify import Gate
+
+        config, permissions = self._context.config, self._context.permissions
+        health = config.health
+        if permissions.health_path:
+            health = replace(health or HealthConfig(), path=permissions.health_path)
+        return Gate(
+            self._context.clients,
+            self._await_configuration,
+            health,
+            own_descriptors=config.descriptors is not None,
+            force=permissions.force,
         )
 
+    def _make_configurator(self) -> Configurator:
+        from flowdeploy.steps.configuration.apply import Configurator
+        from flowdeploy.steps.configuration.restore import Restorer
+        from flowdeploy.steps.history import open_history
 
-def _all_of(*checks: Callable[[], None]) -> None:
+        context = self._context
+        history = open_history(context.config, context.clients, context.home)
+        restorer = Restorer(history.require, context.permissions.force)
+        return Configurator(context.clients, restorer, prune=context.config.prune_queues)
+
+    # Artifacts, and the configuration that comes with them.
+
+    def _recall_artifacts(self) -> None:
+        """Use the release record, where the version has one that is to be used."""
+        if self.plan.has(Build) and self.plan.has(Deploy):
+            self._artifacts.recall(self._releases, with_library=self.plan.has(Publish))
+        elif self.plan.has(Deploy):
+            self._artifacts.require(self._releases)
+        elif self._needs_releases():
+            self._artifacts.recall_configs(self._releases, str(self.plan.version))
+
+    def _read_artifacts(self) -> tuple[str, ...]:
+        """For a preview: what can be read without changing anything; why some cannot."""
+        try:
+            if self.plan.has(Build) and self.plan.has(Deploy):
+                if self._context.config.build.staging.is_dir():
+                    self._artifacts.read_staged(self._releases)
+            elif self._needs_releases():
+                self._artifacts.recall_configs(self._releases, str(self.plan.version))
+        except FlowdeployError as error:
+            return (f"the configuration could not be compared: {error}",)
+        return self._artifacts.remarks
+
+    def _add_configuration_steps(self) -> None:
+        """Plan for the version's configuration files, once they are known."""
+        configs = self._artifacts.configs
+        if configs is not None and configs is not self._configs:
+            self._configs = configs
+            self._configurator.config = staging.configuration(configs)
+        if configs is not None and self.plan.configs != tuple(configs):
+            before, self.plan = self.plan, configured(self.plan, tuple(configs))
+            if self.plan.stages != before.stages:
+                self.journal.replan(self.plan)
+        self._configures = by_instance(self.plan)
+
+    # Checks.
+
+    def _is_checkpoint(self, stage: Stage) -> bool:
+        return stage.publishes or (stage.changes_instances and not self._is_changing)
+
+    def _check(self, stage: Stage) -> None:
+        checks = [self._check_library] if stage.publishes else []
+        _run_all([*checks, self._check_deploys])
+
+    def _check_library(self) -> None:
+        self._library_release()
+
+    def _library_release(self) -> LibraryRelease | None:
+        """What is to be published, if anything is. Raises Refused."""
+        for step in self.plan.steps_of(Publish):
+            return self._publishing.check(self._artifacts.require_library(), step)
+        return None
+
+    def _check_deploys(self) -> None:
+        steps, staged = self.plan.steps_of(Deploy), self._artifacts.staged
+        if not steps or staged is None:
+            return
+        checking = self._listener.checking
+        allowed = self._context.permissions
+        checks = [partial(self._instances.check, steps, staged, allowed, checking)]
+        if self._configures:
+            checks.append(partial(self._configurator.check, self._configures, checking))
+        _run_all(checks)
+
+    def _save_release(self) -> None:
+        if self._artifacts.staged is not None:
+            self._artifacts.save(self._releases, self._library_release())
+
+    def _look_before_promotion(self, stage: Stage, progress: Callable[[int, int], None]) -> None:
+        if steps := [step for step in stage.steps if isinstance(step, Verify)]:
+            self._gate.look(steps, progress)
+
+    def _promotion_findings(self) -> tuple[Finding, ...]:
+        return self._gate.findings(steps) if (steps := self.plan.steps_of(Verify)) else ()
+
+    def _deploy_findings(self) -> tuple[Finding, ...]:
+        steps, staged = self.plan.steps_of(Deploy), self._artifacts.staged
+        if not steps or staged is None:
+            return ()
+        allowed = self._context.permissions
+        return tuple(self._instances.findings(steps, staged, allowed, _ignore_progress))
+
+    def _preview_configuration(
+        self,
+    ) -> tuple[Mapping[str, tuple[str, ...]] | None, tuple[Finding, ...], tuple[str, ...]]:
+        """What would become of the configuration, what would be refused, what is not known."""
+        if not self.plan.instances:
+            return None, (), ()
+        try:
+            changes, findings = self._configurator.preview(self.plan)
+        except FlowdeployError as error:
+            return None, (), (f"the configuration could not be compared: {error}",)
+        return changes, findings, ()
+
+    # What the gate and the deploys ask of the configuration.
+
+    def _configure_before_live(self, instance: Instance, notify: Notify) -> Running:
+        """What is due between a live deploy's creation of the version and its traffic."""
+        if not self._artifacts.configs:
+            return Done(Outcome.UNCHANGED)
+        version = str(self.plan.version)
+        return (yield from self._configurator.before_live(instance, version, notify))
+
+    def _await_configuration(
+        self, instance: Instance, notify: Notify
+    ) -> Generator[Pause, None, tuple[str, ...]]:
+        """Wait until the configuration that comes with an instance's traffic can come."""
+        steps = self._configures.get(instance.id, [])
+        if steps or self._artifacts.configs:
+            yield from self._configurator.ready(instance, steps, notify)
+        return self._artifacts.remarks
+
+
+def preview_plan(plan: Plan, context: Context) -> Preview:
+    """What a run of ``plan`` would do and would be refused for; see `PlanExecutor.preview`."""
+    return PlanExecutor(plan, context, _SilentListener()).preview()
+
+
+class _SilentListener:
+    """Nobody watches a preview."""
+
+    def build_line(self, text: str) -> None: ...
+    def checking(self, done: int, total: int) -> None: ...
+    def said(self, text: str) -> None: ...
+    def waiting(self, text: str) -> None: ...
+
+
+def _ignore_progress(done: int, total: int) -> None: ...
+
+
+def _run_all(checks: Iterable[Callable[[], None]]) -> None:
     """Make every check, then raise one Refused with all that they found."""
     refusals: list[Refused] = []
     for check in checks:

@@ -1,4 +1,4 @@
-"""The records of all runs, read from where this machine and others have kept them."""
+"""The records of past runs, of this machine and of others."""
 
 from __future__ import annotations
 
@@ -7,52 +7,41 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from flowdeploy.clients.folder_store import FolderStore
+from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.config import Config
-from flowdeploy.endpoints import GOOGLE, Endpoints
+from flowdeploy.endpoints import GOOGLE
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.records.runs import Run, Runs
 from flowdeploy.records.undo import Undoing, changed_later, given_up, undoing
 from flowdeploy.rollout.parallel import together
+from flowdeploy.steps.stores import open_records
 
 AT_ONCE = 32  # records that are read side by side
 
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """``shared`` are the records that other machines see as well; without any they are all here.
+    """``shared`` has the runs of all machines, None where records are local.
 
-    What only this machine knows are builds of branches that publish nothing. Its
-    records may be of several targets, and only those of Google or only those of
-    stand-ins are of interest.
+    Only this machine has the builds of branches that publish nothing. Its records may be of
+    Google and of sandboxes; ``of_google`` is which of the two are looked at.
     """
 
-    here: Runs
+    machine: Runs
     shared: Runs | None
-    in_google: bool
-
-    @classmethod
-    def of(cls, config: Config, endpoints: Endpoints, home: Path) -> RunHistory:
-        """Raises ServiceError where there are no usable credentials."""
-        here, in_google = Runs(FolderStore(home)), endpoints.target == GOOGLE
-        if config.records == "local":
-            return cls(here, None, in_google)
-        from flowdeploy.clients.cloud import GoogleClients
-
-        cloud = GoogleClients.connect(endpoints, AT_ONCE)
-        return cls(here, Runs(cloud.records(config)), in_google)
+    of_google: bool
 
     def names(self) -> tuple[str, ...]:
         """All runs, the newest first."""
         shared = self.shared.names() if self.shared else ()
-        return tuple(sorted({*shared, *self.here.names()}, reverse=True))
+        return tuple(sorted({*shared, *self.machine.names()}, reverse=True))
 
     def find(self, name: str) -> Run | None:
         """None where there is no such run. Raises Refused where its record cannot be read."""
-        found = self.shared.find(name) if self.shared else None
-        found = found or self.here.find(name)
-        return found if found and self._is_ours(found) else None
+        run = self.shared.find(name) if self.shared else None
+        run = run or self.machine.find(name)
+        return run if run and (run.header.target == GOOGLE) == self.of_google else None
 
     def require(self, name: str) -> Run:
         """Raises Refused where there is no such run, or its record cannot be read."""
@@ -61,13 +50,10 @@ class RunHistory:
             raise Refused(f"run {name} is not on record any more, and cannot be undone")
         return run
 
-    def _is_ours(self, run: Run) -> bool:
-        return (run.header.target == GOOGLE) == self.in_google
-
     def newest(self, count: int) -> Iterator[tuple[str, Run | Refused]]:
-        """So many runs, the newest first; those that cannot be read are among them."""
-        found = (each for several in self._batches(count) for each in several)
-        return islice(found, count)
+        """The newest ``count`` runs, newest first; an unreadable one as its error."""
+        runs = (each for batch in self._batches(count) for each in batch)
+        return islice(runs, count)
 
     def undoing(self, instances: Sequence[Instance], most: int | None = None) -> Undoing:
         """What a rollback of these has to do, by the newest ``most`` runs (None: by all).
@@ -75,22 +61,22 @@ class RunHistory:
         Raises Refused where a record cannot be read.
         """
         runs: list[Run] = []
-        for several in self._batches(AT_ONCE, most):
-            runs += _readable(several)
-            found = undoing(instances, runs)
-            if not found.open:
-                return found
+        for batch in self._batches(AT_ONCE, most):
+            runs += _require_readable(batch)
+            known = undoing(instances, runs)
+            if not known.open:
+                return known
         return given_up(undoing(instances, runs))
 
     def changed_since(self, run: Run) -> dict[str, str]:
-        """The instances of a run that others have changed since: instance → the last of those.
+        """The instances of a run that later runs have changed: instance → the last such run.
 
-        Some that began before it are among them, for they may have waited for its lock.
+        Some runs that began before it count, too: they may have waited for its lock.
         """
         names = self.names()
         later = [name for name in names if name > run.name]
         earlier = [name for name in names if name < run.name][:AT_ONCE]
-        return dict(changed_later(run, _readable(self._read(later + earlier))))
+        return dict(changed_later(run, _require_readable(self._read(later + earlier))))
 
     def _batches(
         self, size: int, most: int | None = None
@@ -100,20 +86,28 @@ class RunHistory:
             yield self._read(names[begin : begin + size])
 
     def _read(self, names: Sequence[str]) -> list[tuple[str, Run | Refused]]:
-        """Those that are there, in the order of their names as given."""
-        read = dict(together(self._found, names, AT_ONCE))
-        return [(name, run) for name in names if (run := read[name])]
+        """Those that exist, in the order of their names as given."""
+        runs = dict(together(self._find_or_error, names, AT_ONCE))
+        return [(name, run) for name in names if (run := runs[name])]
 
-    def _found(self, name: str) -> Run | Refused | None:
+    def _find_or_error(self, name: str) -> Run | Refused | None:
         try:
             return self.find(name)
         except Refused as refused:
             return refused
 
 
-def _readable(found: Sequence[tuple[str, Run | Refused]]) -> list[Run]:
+def open_history(config: Config, clients: GoogleClients, home: Path) -> RunHistory:
+    """Raises ServiceError where records are shared and there are no usable credentials."""
+    stores = open_records(config, clients, home)
+    shared = Runs(stores.common) if stores.are_shared else None
+    return RunHistory(Runs(stores.machine), shared, clients.endpoints.target == GOOGLE)
+
+
+def _require_readable(batch: Sequence[tuple[str, Run | Refused]]) -> list[Run]:
+    """Raises the first error among them."""
     runs: list[Run] = []
-    for _, run in found:
+    for _, run in batch:
         if isinstance(run, Refused):
             raise run
         runs.append(run)

@@ -1,18 +1,13 @@
-"""The record and the locks of a run, where the configuration has them kept."""
+"""The record and the locks of one run."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Plan, instance_of
+from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.records.clock import OURS, Clock
-from flowdeploy.records.lease import Holder
+from flowdeploy.records.lease import WAIT, WAIT_OR_TAKE_OVER, Holder
 from flowdeploy.records.locks import Locks
 from flowdeploy.records.recorder import Recorder
 from flowdeploy.records.runs import Ending, Header, Run
@@ -20,56 +15,59 @@ from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Report, report_json
 from flowdeploy.rollout import Ended, Placed
 from flowdeploy.steps.context import Context
-
-if TYPE_CHECKING:
-    from flowdeploy.clients.cloud import GoogleClients
+from flowdeploy.steps.stores import open_records
 
 
 class RunJournal:
-    """The rollout's journal (see `flowdeploy.rollout.Journal`), one for each run.
+    """The rollout's journal (see `flowdeploy.rollout.Journal`), and the locks that go with it.
 
-    The record is kept in flowdeploy's own folder, and where the configuration's
-    ``records`` says, for other machines; ``cloud`` is asked for only then.
+    A run is recorded on this machine, and where the configuration's ``records`` are a
+    bucket, there as well, for other machines.
     """
 
-    def __init__(self, job: Context, cloud: Callable[[], GoogleClients]) -> None:
-        self._job = job
-        self._cloud = cloud
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._recorder: Recorder | None = None
         self._locks: Locks | None = None
 
-    def begin(self, plan: Plan, *, shared: bool, earlier: Run | None) -> None:
+    def begin(self, plan: Plan, *, shared: bool, resumed: Run | None) -> None:
         """Put the run on record; ``shared``: for other machines as well. Raises ServiceError."""
-        site = self._job.site
-        stores: list[ObjectStore] = [FolderStore(site.home)]
+        context = self._context
+        stores = open_records(context.config, context.clients, context.home)
+        copies: list[ObjectStore] = [stores.machine]
         clock = OURS
-        if shared:
-            store = self._cloud().records(self._job.config)
-            stores.append(store)
-            clock = Clock.set_by(store.now())
+        if shared and stores.are_shared:
+            copies.append(stores.common)
+            clock = Clock.set_by(stores.common.now())
         header = self._header(plan, clock)
-        recorder = Recorder.of(stores, header, self._confirm, earlier, clock)
-        recorder.begin({"user": site.user, "host": socket.gethostname(), "command": site.command})
+        recorder = Recorder.of(copies, header, self._confirm, resumed, clock)
+        recorder.begin({"user": context.user, "host": context.host, "command": context.command})
         self._recorder = recorder
 
     def replan(self, plan: Plan) -> None:
-        """Put on record the plan as it is known by now. Raises ServiceError."""
+        """Record the plan as it is known by now. Raises ServiceError."""
         if self._recorder is not None:
-            self._recorder.replan(plan_json(plan, self._job.endpoints.target))
+            self._recorder.replan(plan_json(plan, self._context.clients.endpoints.target))
 
-    def lock(self, notify: Callable[[str], None]) -> None:
-        """Keep others from the instances of this plan. Raises LockHeld and ServiceError."""
-        wanted = roles(self._job.plan)
-        if self._locks is None and wanted:
-            claim, site = self._job.claim, self._job.site
-            holder = Holder.here(self._job.run, site.user, site.command)
-            self._locks = Locks(
-                self._lock_store(), holder, claim.wait, bool(claim.take_over), claim.hint
-            )
-            self._locks.acquire(wanted, notify)
+    def lock(self, plan: Plan, notify: Callable[[str], None]) -> None:
+        """Keep other runs from this plan's instances. Raises LockHeld and ServiceError.
+
+        Locks are acquired once: what was acquired for a plan is kept for its successors.
+        """
+        if self._locks is not None or not plan.roles:
+            return
+        context, locking = self._context, self._context.locking
+        self._locks = Locks(
+            open_records(context.config, context.clients, context.home).common,
+            Holder.here(context.run, context.user, context.command),
+            locking.wait,
+            take_over=bool(locking.take_over),
+            hint=WAIT if locking.take_over is None else WAIT_OR_TAKE_OVER,
+        )
+        self._locks.acquire(plan.roles, notify)
 
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
-        assert self._recorder is not None  # noqa: S101  (the crew has begun it)
+        assert self._recorder is not None  # noqa: S101  (`begin` comes before the first step)
         self._recorder.record(intents, ended)
 
     def end(self, report: Report) -> None:
@@ -79,7 +77,7 @@ class RunJournal:
             self._recorder.end(report_json(report), endings)
 
     def release(self) -> None:
-        """Give the locks back; those that cannot be lapse."""
+        """Release the locks; those that cannot be released lapse."""
         if self._locks is not None:
             self._locks.release()
 
@@ -87,33 +85,18 @@ class RunJournal:
         if self._locks is not None:
             self._locks.confirm()
 
-    def _lock_store(self) -> ObjectStore:
-        if self._job.config.records == "local":
-            return FolderStore(self._job.site.home / "records")
-        return self._cloud().records(self._job.config)
-
     def _header(self, plan: Plan, clock: Clock) -> Header:
-        job = self._job
+        context, target = self._context, self._context.clients.endpoints.target
         return Header(
-            run=job.run,
+            run=context.run,
             started=clock.now(),
-            user=job.site.user,
-            host=socket.gethostname(),
-            command=job.site.command,
-            target=job.endpoints.target,
-            plan=plan_json(plan, job.endpoints.target),
-            places={each.id: (each.project, each.service) for each in instances(plan)},
-            orders=asdict(job.orders),
-            commit=job.commit,
-            modified=job.modified,
+            user=context.user,
+            host=context.host,
+            command=context.command,
+            target=target,
+            plan=plan_json(plan, target),
+            places={each.id: (each.project, each.service) for each in plan.instances},
+            orders=context.permissions.to_json(),
+            commit=context.source.commit,
+            modified=context.source.modified,
         )
-
-
-def instances(plan: Plan) -> Iterable[Instance]:
-    """The instances of all steps."""
-    steps = (step for stage in plan.stages for step in stage.steps)
-    return (instance for instance in map(instance_of, steps) if instance)
-
-
-def roles(plan: Plan) -> set[Role]:
-    return {instance.role for instance in instances(plan)}

@@ -19,7 +19,6 @@ from typing import Any
 LOADED = (
     "cli.execute",
     "cli.history",
-    "cli.past",
     "cli.planning",
     "cli.promote",
     "cli.resume",
@@ -30,6 +29,7 @@ LOADED = (
     "clients.cloud",
     "steps.traffic.verify",
     "steps.history",
+    "steps.executor",
     "planning.plan_json",
 )
 

@@ -278,12 +278,10 @@ from flowdeploy.rollout import Limits, Pause, run
 from flowdeploy.planning.traffic import Split
 
 class Crew:
-    def enter(self, stage):
-        pass
+    def prepare(self, index):
+        return plan
     def leave(self, steps):
         pass
-    def refined(self, plan):
-        return plan
     def perform(self, step, notify):
         notify("under way")
         yield Pause(3600)

@@ -79,11 +79,9 @@ class Scripted:
     case: Case
     stage: str = ""
 
-    def enter(self, stage: Stage) -> None:
-        self.stage = stage.name
-
-    def refined(self, plan: Plan) -> Plan:
-        return plan
+    def prepare(self, index: int) -> Plan:
+        self.stage = self.case.plan.stages[index].name
+        return self.case.plan
 
     def leave(self, steps: Sequence[StepReport]) -> None: ...
 

@@ -11,7 +11,7 @@ from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Deploy, Traffic
 from flowdeploy.steps import staging
-from flowdeploy.steps.context import NO_OPTIONS
+from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.package import Package, packages
 
 DESCRIPTOR = "WEB-INF/appengine-web.xml"
@@ -55,7 +55,7 @@ def _packed(
     staged: staging.Staged, descriptors: Path | None, *instances: Instance
 ) -> tuple[dict[str, Package], list[Finding]]:
     steps = [Deploy(instance, "1", Traffic.DARK) for instance in instances]
-    return packages(steps, staged, NO_OPTIONS, descriptors)
+    return packages(steps, staged, Permissions(), descriptors)
 
 
 def _of(package: Package, path: str) -> Path:

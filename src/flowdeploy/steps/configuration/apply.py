@@ -21,8 +21,9 @@ from flowdeploy.clients.api import backoff
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.known_errors import is_transient
+from flowdeploy.planning.configure_steps import by_instance
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.plan import Configure, Phase
+from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.rollout.parallel import together
@@ -72,6 +73,41 @@ class Configurator:
         except ServiceError as error:
             raise self._refusal(error, steps) from error
         return tuple(str(change) for step, there in looks for change in self._told(step, there))
+
+    def preview(self, plan: Plan) -> tuple[dict[str, tuple[str, ...]], tuple[Finding, ...]]:
+        """What the plan's steps would do now, a line each by instance, and what refuses them.
+
+        Of a promotion, also what it would wait for.
+        """
+        steps = by_instance(plan)
+        verified = {step.instance.id: step.instance for step in plan.steps_of(Verify)}
+
+        def look(name: str) -> tuple[str, ...] | FlowdeployError:
+            try:
+                waits = self._first_wait(verified[name]) if name in verified else ()
+                return (*waits, *self.foreseen(steps.get(name, [])))
+            except FlowdeployError as error:
+                return error
+
+        names = dict.fromkeys((*verified, *steps))
+        results = dict(together(look, names, self.cloud.connections))
+        lines = {name: results[name] for name in names}
+        return (
+            {
+                n: each
+                for n, each in lines.items()
+                if each and not isinstance(each, FlowdeployError)
+            },
+            tuple(
+                Finding(n, e.message) for n, e in lines.items() if isinstance(e, FlowdeployError)
+            ),
+        )
+
+    def _first_wait(self, instance: Instance) -> tuple[str, ...]:
+        """What a promotion of the instance would wait for, if for anything."""
+        notes: list[str] = []
+        next(self.ready(instance, [], notes.append), None)
+        return tuple(notes)
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
         """Look at every instance, by id. Raises Refused with all that cannot be seen."""

@@ -21,7 +21,7 @@ from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout import Notify, Running
 from flowdeploy.rollout.parallel import together
 from flowdeploy.steps import observe
-from flowdeploy.steps.context import Options
+from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.deploy import BeforeLive, Means, at_once, deploy
 from flowdeploy.steps.deploy.package import Package, packages
 from flowdeploy.steps.deploy.upload.delivery import Delivery, FileDelivery
@@ -52,11 +52,27 @@ class Instances:
         self,
         steps: Sequence[Deploy],
         staged: Staged,
-        orders: Options,
+        permissions: Permissions,
         progress: Callable[[int, int], None],
     ) -> None:
-        """Look at every instance to be deployed to. Raises Refused with all that speaks against."""
-        self._packages, findings = packages(steps, staged, orders, self.descriptors)
+        """Raises Refused with all findings, ServiceError where App Engine is out of reach."""
+        if findings := self.findings(steps, staged, permissions, progress):
+            raise Refused(
+                "the deploy is refused, and nothing was changed", details=grouped(findings)
+            )
+
+    def findings(
+        self,
+        steps: Sequence[Deploy],
+        staged: Staged,
+        permissions: Permissions,
+        progress: Callable[[int, int], None],
+    ) -> list[Finding]:
+        """Look at every instance to be deployed to; what speaks against it, by instance.
+
+        Raises ServiceError where App Engine is out of reach.
+        """
+        self._packages, findings = packages(steps, staged, permissions, self.descriptors)
         self._delivery = self._delivery or self.deliver(
             self.cloud.buckets, tuple(self._packages.values())
         )
@@ -64,11 +80,7 @@ class Instances:
         for count, (step, seen) in enumerate(looks, 1):
             progress(count, len(steps))
             findings += self._findings(step, seen)
-        if findings:
-            raise Refused(
-                "the deploy is refused, and nothing was changed",
-                details=grouped(sorted(findings, key=lambda finding: finding.instance)),
-            )
+        return sorted(findings, key=lambda finding: finding.instance)
 
     def deploy(self, step: Deploy, notify: Notify) -> Running:
         app, package = self._apps[step.instance.id], self._packages[step.instance.id]

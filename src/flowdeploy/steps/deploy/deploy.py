@@ -24,7 +24,7 @@ from flowdeploy.rollout import Done, Notify, Running, StepFailed
 from flowdeploy.steps.change import InDoubt, Sending, sent
 from flowdeploy.steps.deploy.package import Package
 from flowdeploy.steps.deploy.upload.delivery import Delivery
-from flowdeploy.steps.traffic.move import Move, promote
+from flowdeploy.steps.traffic.move import Move, move_traffic
 
 BeforeLive = Callable[[Instance, Notify], Running]
 
@@ -163,7 +163,7 @@ def _due(means: Means, instance: Instance, created: Done, notify: Notify) -> Run
 def _promoted(move: Move, step: Promote, created: Done, notify: Notify) -> Running:
     """Move the traffic to the version that is there now; failing that, say that it is there."""
     try:
-        moved = yield from promote(move, step, notify)
+        moved = yield from move_traffic(step, move, notify)
     except StepFailed as failed:
         unmoved = failed.left.state is State.DARK
         state = State.DEPLOYED_NOT_PROMOTED if unmoved else State.UNKNOWN

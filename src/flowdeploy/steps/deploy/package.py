@@ -16,7 +16,7 @@ from flowdeploy.clients.messages import version_settings
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Deploy
-from flowdeploy.steps.context import Options
+from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
     own_descriptor,
@@ -81,7 +81,7 @@ class Package:
 
 
 def packages(
-    steps: Sequence[Deploy], staged: Staged, orders: Options, descriptors: Path | None
+    steps: Sequence[Deploy], staged: Staged, permissions: Permissions, descriptors: Path | None
 ) -> tuple[dict[str, Package], list[Finding]]:
     """A package for each step's instance, by its id, and what keeps others from having one.
 
@@ -94,14 +94,14 @@ def packages(
     for step in steps:
         try:
             own = own_descriptor(descriptors, step.instance)
-            packed[step.instance.id] = _package(step, common, own, orders)
+            packed[step.instance.id] = _package(step, common, own, permissions)
         except Refused as refused:
             findings += _findings(step, refused)
     return packed, findings
 
 
 def _package(
-    step: Deploy, common: Common, own: InstanceDescriptor | None, orders: Options
+    step: Deploy, common: Common, own: InstanceDescriptor | None, permissions: Permissions
 ) -> Package:
     app = settled(common.app, step.instance, own)
     _check_service(step, common.app)
@@ -113,9 +113,9 @@ def _package(
         ChainMap(replaced, common.paths) if own else common.paths,
         version_settings(app.fields),
         archive_name(manifest),
-        first_live=orders.first_live,
-        replace=orders.replace,
-        allow_older=orders.allow_older,
+        first_live=permissions.first_live,
+        replace=permissions.replace,
+        allow_older=permissions.allow_older,
     )
     return Package(
         wanted,

@@ -32,24 +32,23 @@ LONGEST_WAIT = 600.0  # seconds for other publishes to end
 class Publishing:
     """The library of a run, where it goes, and where its lock is; no store: on this machine."""
 
-    job: Context
-    files: local.Library
+    context: Context
     configured: str
     store: ObjectStore | None = None
 
-    def check(self, step: Publish) -> local.LibraryRelease:
+    def check(self, files: local.Library, step: Publish) -> local.LibraryRelease:
         """Everything that can be known before the first byte. Raises Refused."""
-        return local.check(self.files, str(step.version), self._repository)
+        return local.check(files, str(step.version), self._repository)
 
-    def publish(self, step: Publish, notify: Notify) -> Running:
-        with self._alone(step, notify) as require:
+    def publish(self, files: local.Library, step: Publish, notify: Notify) -> Running:
+        with self._alone(files, step, notify) as require:
 
             def progress(text: str) -> None:
                 require()  # called between any two requests that change something
                 notify(text)
 
             published = clojars.publish(
-                self.files,
+                files,
                 str(step.version),
                 self._repository,
                 commit_in_version=True,
@@ -63,17 +62,19 @@ class Publishing:
 
     @property
     def _repository(self) -> Repository:
-        return repository_of(self.configured, self.job.endpoints)
+        return repository_of(self.configured, self.context.clients.endpoints)
 
     @contextmanager
-    def _alone(self, step: Publish, notify: Notify) -> Iterator[Callable[[], None]]:
+    def _alone(
+        self, files: local.Library, step: Publish, notify: Notify
+    ) -> Iterator[Callable[[], None]]:
         """No other publish meanwhile. What is yielded raises LockHeld once that is not sure."""
         if self.store is None:
-            with locked(self.job.site.home / "library.lock", notify):
+            with locked(self.context.home / "library.lock", notify):
                 yield lambda: None
             return
-        name = f"library/{self.check(step).coordinates}/lock"
-        lease = Lease(self.store, name, _holder(self.job))
+        name = f"library/{self.check(files, step).coordinates}/lock"
+        lease = Lease(self.store, name, _holder(self.context))
         acquired(lease, LONGEST_WAIT, notify)
         with kept(lease):
             yield lease.require
@@ -103,5 +104,5 @@ def locked(path: Path, notify: Notify) -> Iterator[None]:
         yield
 
 
-def _holder(job: Context) -> Holder:
-    return Holder.here(job.site.run_folder.name, job.site.user, f"flowdeploy run {job.plan.ref}")
+def _holder(context: Context) -> Holder:
+    return Holder.here(context.run, context.user, context.command)

@@ -5,16 +5,14 @@ Files first, then the record: what has a record can be deployed without a build.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
-from flowdeploy.clients.bucket_store import staging_bucket
+from flowdeploy.clients.bucket_store import place, staging_bucket
 from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.repository import RepositoryFile
@@ -38,9 +36,6 @@ from flowdeploy.steps.release.files import BucketFiles, FolderFiles, ReleaseFile
 from flowdeploy.steps.release.zip_files import ZippedFiles
 from flowdeploy.steps.staging import Staged
 
-if TYPE_CHECKING:
-    from flowdeploy.clients.cloud import GoogleClients
-
 _KEPT_BRIEFLY = (
     "Staging buckets delete their files after some days. A bucket of one's own keeps them:"
     " `records: gs://BUCKET/PREFIX` in the configuration."
@@ -63,31 +58,11 @@ class ReleaseStore:
     A release is kept in the first of the ``vaults``; an earlier one may be in any.
     """
 
-    job: Context
+    context: Context
+    version: str
     releases: Releases
     vaults: Sequence[ReleaseFiles]
     _recorded: StoredRelease | None = None
-
-    @classmethod
-    def of(cls, job: Context, cloud: GoogleClients) -> ReleaseStore:
-        """Where the configuration's ``records`` says. Files lie below ``objects/`` there, and
-        in UAT1's staging bucket among those that are staged, where rules delete them."""
-        store, own = cloud.records(job.config), job.config.records is not None
-        objects = f"{store.prefix}objects/" if own else ""
-        others = () if own else _staging_buckets(job.config.fleet)
-        cloud.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
-        files = BucketFiles(cloud.buckets, BucketFolder(store.bucket, objects), others)
-        archives = ZippedFiles(files, job.site.run_folder)
-        zipped = job.config.upload == "zip"
-        vaults = (archives, files) if zipped else (files, archives)
-        return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vaults)
-
-    @classmethod
-    def here(cls, job: Context) -> ReleaseStore:
-        """On this machine alone, where ``records`` is ``local``."""
-        folder = job.site.home / "records"
-        releases = Releases(FolderStore(folder), str(folder))
-        return cls(job, releases, [FolderFiles(folder / "objects")])
 
     def recall(self, *, with_library: bool) -> ReadyRelease | None:
         """The version as it was built before, if it was and need not be built again.
@@ -96,36 +71,40 @@ class ReleaseStore:
         library and there is to be one, and where nobody can say that both are
         of one commit and nothing else. Refused is a record of another commit.
         """
-        self._recorded = self.releases.find(self._version)
-        if self._recorded is None or self.job.orders.replace:
+        self._recorded = self.releases.find(self.version)
+        if self._recorded is None or self.context.permissions.replace:
             return None
         release = self._recorded.release
-        theirs, ours = release.commit, self.job.commit
+        theirs, ours = release.commit, self.context.source.commit
         if theirs is None or ours is None:
             return None
         if not same_commit(theirs, ours):
             raise self._of_another_commit(release, theirs, ours)
-        if release.modified or self.job.modified or (with_library and release.library is None):
+        if (
+            release.modified
+            or self.context.source.modified
+            or (with_library and release.library is None)
+        ):
             return None
         vault, _ = self._recovered(release)
         return self._recalled(release, vault) if vault else None
 
     def require(self) -> ReadyRelease:
         """The version as it was built before. Refused where it cannot be had any more."""
-        recorded = self.releases.find(self._version)
+        recorded = self.releases.find(self.version)
         if recorded is None:
             raise Refused(
-                f"version {self._version} has no release record: there is no"
-                f" {self.releases.named(self._version)}",
+                f"version {self.version} has no release record: there is no"
+                f" {self.releases.named(self.version)}",
                 hint="`flowdeploy run` of the trunk or of a release tag writes one.",
             )
         release = replace(recorded.release, library=None)
         vault, lost = self._recovered(release)
         if vault is None:
             raise Refused(
-                f"version {self._version} has expired: of its {len(release.manifest.by_sha1)}"
+                f"version {self.version} has expired: of its {len(release.manifest.by_sha1)}"
                 f" files, {len(lost)} are kept nowhere any more",
-                details=[f"{self.releases.named(self._version)}: built by {release.builder}"],
+                details=[f"{self.releases.named(self.version)}: built by {release.builder}"],
                 hint=_KEPT_BRIEFLY,
             )
         return self._recalled(release, vault)
@@ -140,19 +119,15 @@ class ReleaseStore:
 
         Refused where the version has a record of other content.
         """
-        common = Common.of(staged, self.job.config.descriptors)
-        release = _release(self.job, staged, common, library)
-        stands = None if self.job.orders.replace else self._recorded
+        common = Common.of(staged, self.context.config.descriptors)
+        release = _release(self.context, self.version, staged, common, library)
+        stands = None if self.context.permissions.replace else self._recorded
         if stands and not stands.release.equals(release):
             raise self._of_another_build(stands.release, release)
         contents = {**common.contents, **self._library_files(library)}
         self.vaults[0].keep(common.manifest, contents)
         if stands is None:
             self.releases.write(release, over=self._recorded)
-
-    @property
-    def _version(self) -> str:
-        return str(self.job.plan.version)
 
     def _recovered(self, release: Release) -> tuple[ReleaseFiles | None, frozenset[str]]:
         """The vault that has all of a release; without one, the least that is lost."""
@@ -176,10 +151,10 @@ class ReleaseStore:
 
     def _fetched(self, library: RecordedLibrary | None, vault: ReleaseFiles) -> Library | None:
         """The library's files, brought to the run's folder; the pom is the one with the version."""
-        configured = self.job.config.library
+        configured = self.context.config.library
         if library is None or configured is None:
             return None
-        paths = [self.job.site.run_folder / Path(file.path).name for file in library.files]
+        paths = [self.context.run_folder / Path(file.path).name for file in library.files]
         for file, path in zip(library.files, paths, strict=True):
             vault.fetch(file.sha1, path)
         jar, pom = paths
@@ -193,17 +168,17 @@ class ReleaseStore:
     def _on_disk(self, file: RepositoryFile) -> Path:
         if isinstance(file.content, Path):
             return file.content
-        path = self.job.site.run_folder / file.name
+        path = self.context.run_folder / file.name
         path.write_bytes(file.content)
         return path
 
     def _of_another_commit(self, release: Release, theirs: Commit, ours: Commit) -> Refused:
         return Refused(
-            f"version {self._version} was built from another commit; nothing was built now",
+            f"version {self.version} was built from another commit; nothing was built now",
             details=[
                 f"this is {ours.sha}, and the record says {theirs.sha};"
                 " --replace replaces it, unless it has traffic",
-                f"{self.releases.named(self._version)}: built by {release.builder}",
+                f"{self.releases.named(self.version)}: built by {release.builder}",
             ],
             hint="Give this commit a tag of its own.",
         )
@@ -212,28 +187,34 @@ class ReleaseStore:
         changed = drift.of_files(_paths(now), _paths(before))
         what = str(changed[0]) if changed else "another app.yaml"
         return Refused(
-            f"version {self._version} was built before, with {what}, and is that for ever",
+            f"version {self.version} was built before, with {what}, and is that for ever",
             details=[
-                f"{self.releases.named(self._version)}: built by {before.builder}",
+                f"{self.releases.named(self.version)}: built by {before.builder}",
                 "--replace replaces the record, and the version wherever it has no traffic",
             ],
             hint=f"Give what is new a tag of its own. {_KEPT_BRIEFLY}",
         )
 
 
-def _release(job: Context, staged: Staged, common: Common, library: LocalLibrary | None) -> Release:
+def _release(
+    context: Context,
+    version: str,
+    staged: Staged,
+    common: Common,
+    library: LocalLibrary | None,
+) -> Release:
     return Release(
-        version=str(job.plan.version),
-        commit=job.commit,
-        modified=job.modified,
+        version=version,
+        commit=context.source.commit,
+        modified=context.source.modified,
         app_yaml=staged.app_yaml,
         manifest=common.manifest,
         configs=staged.configs,
         library=_library_release(library) if library else None,
         builder=Builder(
-            user=job.site.user,
-            host=socket.gethostname(),
-            run=job.site.run_folder.name,
+            user=context.user,
+            host=context.host,
+            run=context.run,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
     )
@@ -246,6 +227,31 @@ def _library_release(library: LocalLibrary) -> RecordedLibrary:
         for sums in [file.checksums]
     )
     return RecordedLibrary(str(library.coordinates), library.version, files)
+
+
+def open_releases(context: Context, version: str) -> ReleaseStore:
+    """The release records, and the files of releases, where ``records`` says.
+
+    In a bucket of the fleet's own, files lie below ``objects/``. In UAT1's staging bucket
+    they lie among those that are staged, and its lifecycle rules delete them after a while.
+    Raises ServiceError where there are no usable credentials.
+    """
+    config, clients = context.config, context.clients
+    if config.records == "local":
+        folder = context.home / "records"
+        releases = Releases(FolderStore(folder), str(folder))
+        return ReleaseStore(context, version, releases, [FolderFiles(folder / "objects")])
+    store, own = clients.records(*place(config.records, config.fleet)), config.records is not None
+    clients.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
+    files = BucketFiles(
+        clients.buckets,
+        BucketFolder(store.bucket, f"{store.prefix}objects/" if own else ""),
+        () if own else _staging_buckets(config.fleet),
+    )
+    archives = ZippedFiles(files, context.run_folder)
+    vaults = (archives, files) if config.upload == "zip" else (files, archives)
+    releases = Releases(store, f"gs://{store.bucket}/{store.prefix}")
+    return ReleaseStore(context, version, releases, vaults)
 
 
 def _staging_buckets(fleet: Fleet) -> tuple[BucketFolder, ...]:

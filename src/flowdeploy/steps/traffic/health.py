@@ -1,4 +1,4 @@
-"""Whether a page of an application answers, after as many attempts as it may need to warm up."""
+"""Waiting until a page of an application answers: a new version may need time to start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowdeploy.errors import ServiceError
 from flowdeploy.rollout import Notify, Pause
 
 UNHEALTHY = "UNHEALTHY"
-LONGEST_WAIT = 5  # seconds; the first wait is one, and each is one longer than the one before
+LONGEST_WAIT = 5  # seconds; the first wait is one second, each later one a second longer
 _HINTS = {
     401: "`health.path` should be a page that anybody may see.",
     403: "`health.path` should be a page that anybody may see.",
@@ -19,13 +19,13 @@ _HINTS = {
 _LOOK = "Open it, and see the version's log: `gcloud app logs read --service SERVICE --project ID`."
 
 
-def healthy(
+def wait_until_healthy(
     web: Web, url: str, health: HealthConfig, notify: Notify
 ) -> Generator[Pause, None, int]:
-    """Ask for the page until it answers 2xx; how many attempts that took.
+    """Ask for the health page until it answers 2xx; the number of attempts that it took.
 
-    ``url`` is the application's, without a path. Raises ServiceError UNHEALTHY where
-    the last attempt fails, too.
+    ``url`` is the application's, without a path. Raises ServiceError UNHEALTHY where the
+    last attempt fails, too.
     """
     page = url + health.path
     notify(f"asking {page}")
@@ -35,21 +35,21 @@ def healthy(
             return attempt
         if attempt < health.attempts:
             again = f"attempt {attempt + 1} of {health.attempts} follows"
-            yield Pause(min(attempt, LONGEST_WAIT), f"{_told(answer)}; {again}")
+            yield Pause(min(attempt, LONGEST_WAIT), f"{_describe(answer)}; {again}")
     raise _unhealthy(health, answer)
 
 
 def _unhealthy(health: HealthConfig, answer: PageAnswer) -> ServiceError:
-    """In the same words for every host, so that a hundred that fail alike are told as one."""
-    counted = "1 attempt" if health.attempts == 1 else f"{health.attempts} attempts"
+    """In the same words for every host, so that equal failures are shown once."""
+    attempts = "1 attempt" if health.attempts == 1 else f"{health.attempts} attempts"
     return ServiceError(
         UNHEALTHY,
-        f"its page {health.path} is not well after {counted}: {_told(answer)}",
+        f"its page {health.path} is not healthy after {attempts}: {_describe(answer)}",
         hint=_hint(answer),
     )
 
 
-def _told(answer: PageAnswer) -> str:
+def _describe(answer: PageAnswer) -> str:
     leading = f", which leads to {answer.location}" if answer.location else ""
     return f"it answered {answer.words}{leading}" if answer.status else answer.words
 

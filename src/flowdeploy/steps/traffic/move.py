@@ -1,4 +1,4 @@
-"""Whether an instance's traffic may be moved, and moving it."""
+"""Moving the traffic of one instance."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout import Done, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.steps.change import InDoubt, Sending, change
 
-Waiting = Generator[Pause, None, object]  # what only waits, and changes nothing
+AwaitHealth = Callable[[], Generator[Pause, None, object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a promotion works with.
+    """The circumstances of a promotion.
 
-    ``seen`` is the split when the instance was checked: another one is left alone.
-    None: whatever is there may be moved. ``well`` waits until the version in
-    question answers, and raises ServiceError if it does not; it is asked between
-    the steps of a gradual promotion.
+    ``expected`` is the traffic split that the checks have seen: any other is left alone.
+    None: whatever is there may be moved. ``await_health`` waits until the version answers,
+    between the steps of a gradual promotion; it raises ServiceError where it does not.
     """
 
     engine: AppEngine
     app: App
-    seen: Split | None = None
-    well: Callable[[], Waiting] | None = None
+    expected: Split | None = None
+    await_health: AwaitHealth | None = None
 
 
-def promote(move: Move, step: Promote, notify: Notify) -> Running:
-    """Move the traffic of an instance to what it is to be, and read back that it is.
+def move_traffic(step: Promote, move: Move, notify: Notify) -> Running:
+    """Move the traffic of an instance to ``step.to``, and read back that it is there.
 
-    Raises Refused where the traffic is not what it was when it was checked, and
-    StepFailed, whose ``left`` says whether the traffic may have moved.
+    Raises Refused where the traffic is not what the checks have seen, and StepFailed, whose
+    ``left`` says whether the traffic may have moved.
     """
     instance = step.instance
-    before = _present(move.engine, instance)
+    before = _current_split(move.engine, instance)
     url = instance.url or live_url(instance.service, move.app.default_hostname)
-    way = tuple(_way(step, before))
-    if not way:
-        return Done(Outcome.UNCHANGED, State.LIVE, url, before, notes=_shared(step, before))
-    _require_as_seen(before, move.seen)
-    notes = (*_backwards(step, before), *_shared(step, way[-1]))
+    splits = tuple(_splits_to_go(step, before))
+    if not splits:
+        notes = _shared_note(step, before)
+        return Done(Outcome.UNCHANGED, State.LIVE, url, before, notes=notes)
+    _require_expected(before, move.expected)
+    notes = (*_backwards_notes(step, before), *_shared_note(step, splits[-1]))
     done = Done(Outcome.DONE, State.DARK, url, before, notes=notes)
     try:
-        for present, split in pairwise((before, *way)):
+        for current, split in pairwise((before, *splits)):
             if done.state is State.LIVE:
-                yield from _between(move, step, present, notify)
-            attempts = yield from _move(move, instance, present, split, notify)
+                yield from _pause_between(step, move, current, notify)
+            attempts = yield from _set_split(move, instance, current, split, notify)
             done = replace(done, state=State.LIVE, attempts=max(done.attempts, attempts))
     except FlowdeployError as error:
         raise StepFailed(error, done) from error
@@ -64,66 +64,66 @@ def promote(move: Move, step: Promote, notify: Notify) -> Running:
     return done
 
 
-def _present(engine: AppEngine, instance: Instance) -> Split:
+def _current_split(engine: AppEngine, instance: Instance) -> Split:
     split = engine.split(instance.project, instance.service)
     if split is None:
         raise Refused(f"{instance.project} has no service {instance.service} any more")
     return split
 
 
-def _way(step: Promote, before: Split) -> Iterator[Split]:
-    """The splits that are left to go through; none where the traffic is as it is to be."""
+def _splits_to_go(step: Promote, before: Split) -> Iterator[Split]:
+    """The splits that are left to go through; none where the traffic is as it should be."""
     version = step.to.only
     if version is None or step.gradual is None:
         if not before.same_as(step.to):
             yield step.to
         return
-    has = before.share(version)
+    share = before.share(version)
     for percent in step.gradual.percents:
         split = before.towards(version, percent, step.gradual.shard_by)
-        if split.share(version) > has + SAME:  # as App Engine can express it, and has it
+        if split.share(version) > share + SAME:  # rounded to what App Engine can express
             yield split
-            has = split.share(version)
+            share = split.share(version)
 
 
-def _require_as_seen(before: Split, seen: Split | None) -> None:
-    if seen is not None and not before.same_as(seen):
+def _require_expected(actual: Split, expected: Split | None) -> None:
+    if expected is not None and not actual.same_as(expected):
         raise Refused(
-            f"it serves {before} by now, and served {seen} when it was checked: somebody else has"
-            " moved its traffic",
-            hint="Look who, then run the same command again; --force moves it all the same.",
+            f"traffic is {actual}, expected {expected}: changed outside this run",
+            hint="Find out who changed it, then run the same command again; --force overrides.",
         )
 
 
-def _backwards(step: Promote, before: Split) -> tuple[str, ...]:
+def _backwards_notes(step: Promote, before: Split) -> tuple[str, ...]:
     version = step.to.only
-    older = (live for live in before.live if version and is_older(version, live))
-    return tuple(f"goes back from {live}" for live in older)
+    newer = (live for live in before.live if version and is_older(version, live))
+    return tuple(f"goes back from {live}" for live in newer)
 
 
-def _shared(step: Promote, last: Split) -> tuple[str, ...]:
-    """What a gradual promotion leaves where it does not go all the way."""
+def _shared_note(step: Promote, last: Split) -> tuple[str, ...]:
+    """Said of a gradual promotion that does not end at 100 percent."""
     return (f"the traffic stays divided: {last}",) if step.gradual and last.only is None else ()
 
 
-def _between(
-    move: Move, step: Promote, present: Split, notify: Notify
+def _pause_between(
+    step: Promote, move: Move, current: Split, notify: Notify
 ) -> Generator[Pause, None, None]:
-    """The pause of a gradual promotion, after which all must be well and untouched by others."""
+    """The pause of a gradual promotion. After it the version must be healthy, and the traffic
+    unchanged."""
     if step.gradual and step.gradual.pause:
-        yield Pause(step.gradual.pause, f"{present} for {step.gradual.pause:g} s")
-    if move.well:
-        notify("asking whether the version is well")
-        yield from move.well()
-    _require_as_seen(_present(move.engine, step.instance), present)
+        yield Pause(step.gradual.pause, f"{current} for {step.gradual.pause:g} s")
+    if move.await_health:
+        notify("checking the version's health")
+        yield from move.await_health()
+    _require_expected(_current_split(move.engine, step.instance), current)
 
 
-def _move(
+def _set_split(
     move: Move, instance: Instance, before: Split, split: Split, notify: Notify
 ) -> Generator[Request, None, int]:
-    """Make one move of the traffic; how many attempts it has needed.
+    """Change the split once; the number of attempts that it took.
 
-    Between two attempts others may have moved it: what was in our way may have been that.
+    Somebody else may change it between two attempts: that may be what was in our way.
     """
     engine = move.engine
 
@@ -132,11 +132,11 @@ def _move(
         return engine.set_split(instance.project, instance.service, split)
 
     def happened() -> bool:
-        present = _present(engine, instance)
-        if present.same_as(split):
+        current = _current_split(engine, instance)
+        if current.same_as(split):
             return True
-        _require_as_seen(present, move.seen and before)
+        _require_expected(current, move.expected and before)
         return False
 
-    meant = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
-    return (yield from change(Sending(engine, instance.project, meant, send, happened)))
+    intended = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
+    return (yield from change(Sending(engine, instance.project, intended, send, happened)))

@@ -1,4 +1,4 @@
-"""Looking whether instances can be given their traffic, and whether they are well with it."""
+"""Checks before instances get the traffic of a version, and their health after it."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.report import State
 from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
 from flowdeploy.rollout.parallel import together
-from flowdeploy.steps import observe
-from flowdeploy.steps.traffic.health import UNHEALTHY, healthy
-from flowdeploy.steps.traffic.move import Move, promote
+from flowdeploy.steps.observe import before_promotion
+from flowdeploy.steps.traffic.health import UNHEALTHY, wait_until_healthy
+from flowdeploy.steps.traffic.move import Move
 
 Progress = Callable[[int, int], None]
+AwaitConfiguration = Callable[[Instance, Notify], Generator[Pause, None, tuple[str, ...]]]
 
 
 @dataclass
 class Gate:
-    """What is known of instances whose traffic is to be moved.
+    """What is known of the instances whose traffic is to be moved.
 
-    ``configuration`` waits until that of an instance is ready for its traffic, and gives
-    back what a person should know of it; it raises Refused where it is not ready.
-    ``health`` is the page that must answer, if one is configured; ``own_descriptors`` is
-    whether instances have one file of their own; ``force`` is that it does not matter
-    what they serve by now.
+    ``await_configuration`` waits until an instance's configuration is ready for the traffic
+    and returns remarks for the report; it raises Refused where it does not become ready.
+    ``health`` is the page that must answer, if one is configured. ``own_descriptors`` is
+    whether each instance has a descriptor of its own; ``force`` is whether traffic that was
+    changed outside flowdeploy is moved all the same.
     """
 
-    cloud: GoogleClients
-    configuration: Callable[[Instance, Notify], Generator[Pause, None, tuple[str, ...]]]
+    clients: GoogleClients
+    await_configuration: AwaitConfiguration
     health: HealthConfig | None = None
     own_descriptors: bool = False
     force: bool = False
@@ -54,116 +55,140 @@ class Gate:
     _expected: Expected = field(default_factory=Expected)
 
     def look(self, steps: Sequence[Verify], progress: Progress) -> None:
-        """Read every instance, so that each can be compared with all others."""
-        for count, (step, seen) in enumerate(
-            together(self._look, steps, self.cloud.connections), 1
-        ):
+        """Read all instances, so that each can be compared with the others."""
+        looks = together(self._look, steps, self.clients.connections)
+        for count, (step, seen) in enumerate(looks, 1):
             self._seen[step.instance.id] = seen
             progress(count, len(steps))
-        looked = (self._seen[step.instance.id] for step in steps)
-        prospects = [seen for seen in looked if isinstance(seen, BeforePromotion)]
+        readable = [
+            seen
+            for step in steps
+            if isinstance(seen := self._seen[step.instance.id], BeforePromotion)
+        ]
         own = (DEPLOYED_AS,) if self.own_descriptors else ()
-        self._expected = expected(prospects, own, force=self.force)
+        self._expected = expected(readable, own, force=self.force)
+
+    def findings(self, steps: Sequence[Verify]) -> tuple[Finding, ...]:
+        """What `verify` would refuse by what `look` has read. No page is asked for.
+
+        Raises ServiceError where App Engine could not be reached.
+        """
+        return tuple(
+            Finding(step.instance.id, message) for step in steps for message in self._messages(step)
+        )
 
     def verify(self, step: Verify, notify: Notify) -> Running:
-        """Whether the versions are there, as on the other instances, serving and well.
+        """Check that the versions are deployed as on the other instances, serving and healthy.
 
-        Raises Refused where they are not, and ServiceError where nobody can be asked.
+        Raises Refused where they are not, ServiceError where App Engine could not be reached,
+        StepFailed where the health page fails.
         """
-        seen = self._seen[step.instance.id]
-        if isinstance(seen, ServiceError):
-            raise seen if seen.code == "CONNECTION" else Unready(seen)
+        seen = self._require_readable(step)
         if found := objections(step, seen, self._expected):
             raise Refused(
                 "; ".join(found),
-                # The same words for every instance, so that many refusals are shown as one.
+                # The same words for every instance, so that equal refusals are shown once.
                 hint="`flowdeploy versions --project PROJECT` lists what is deployed;"
                 " --skip-unready leaves such instances out.",
             )
-        assert seen.app is not None  # noqa: S101  (objections)
-        urls = _dark_urls(step, seen.app)
+        urls = _dark_urls(step, _app(seen))
         for url in urls:
             try:
-                yield from self._well(url, notify)
+                yield from self._await_health(url, notify)
             except ServiceError as error:
                 raise StepFailed(Unready(error), Done(url=url)) from error
-        notes = yield from self._configurable(step.instance, notify)
-        live = seen.split is not None and seen.split.same_as(step.to)
+        notes = yield from self._await_configuration(step.instance, notify)
+        is_live = seen.split is not None and seen.split.same_as(step.to)
         return Done(
-            state=State.LIVE if live else State.DARK,
+            state=State.LIVE if is_live else State.DARK,
             url=urls[0] if step.to.only else None,
             notes=(*remarks(step, seen, self._expected), *notes),
         )
 
-    def promote(self, step: Promote, notify: Notify) -> Running:
-        """Move the traffic of an instance that has passed; see `promote.promote`."""
-        return promote(self._move(step, notify), step, notify)
+    def approve(self, step: Promote, notify: Notify) -> Move:
+        """How to move the traffic of an instance that `verify` has passed."""
+        seen = self._seen[step.instance.id]
+        assert isinstance(seen, BeforePromotion)  # noqa: S101  (`verify` has passed)
+        app = _app(seen)
 
-    def require_well(self, promoted: Sequence[Instance], progress: Progress) -> None:
-        """Ask the live pages. Raises ServiceError with all instances that are not well."""
+        def await_health() -> Generator[Pause, None, None]:
+            for url in _dark_urls(step, app):
+                yield from self._await_health(url, notify)
+
+        return Move(self.clients.engine, app, None if self.force else seen.split, await_health)
+
+    def require_health(self, promoted: Sequence[Instance], progress: Progress) -> None:
+        """Ask the live pages of instances. Raises ServiceError with all that are not healthy."""
         if self.health is None:
             return
         findings: list[Finding] = []
-        answers = together(self._ask_live, promoted, self.cloud.connections)
+        answers = together(self._check_live_page, promoted, self.clients.connections)
         for count, (instance, error) in enumerate(answers, 1):
             progress(count, len(promoted))
             findings += [Finding(instance.id, error.message)] if error else []
         if findings:
             raise ServiceError(
                 UNHEALTHY,
-                f"{len(findings)} of {len(promoted)} instances are not well with their traffic",
+                f"{len(findings)} of {len(promoted)} instances are not healthy with their traffic",
                 details=grouped(sorted(findings, key=lambda finding: finding.instance)),
                 hint="`flowdeploy rollback` gives instances back what they served before.",
             )
 
-    def _configurable(
-        self, instance: Instance, notify: Notify
-    ) -> Generator[Pause, None, tuple[str, ...]]:
-        try:
-            return (yield from self.configuration(instance, notify))
-        except ServiceError as error:
-            raise error if error.code == "CONNECTION" else Unready(error) from error
-
-    def _move(self, step: Promote, notify: Notify) -> Move:
-        seen = self._seen[step.instance.id]
-        assert isinstance(seen, BeforePromotion)  # noqa: S101  (its verification has passed)
-        app = seen.app
-        assert app is not None  # noqa: S101  (its verification has passed)
-
-        def well() -> Generator[Pause, None, None]:
-            for url in _dark_urls(step, app):
-                yield from self._well(url, notify)
-
-        return Move(self.cloud.engine, app, None if self.force else seen.split, well)
-
     def _look(self, step: Verify) -> BeforePromotion | ServiceError:
         try:
-            return observe.before_promotion(self.cloud.engine, step.instance, step.to)
+            return before_promotion(self.clients.engine, step.instance, step.to)
         except ServiceError as error:
             return error
 
-    def _ask_live(self, instance: Instance) -> ServiceError | None:
-        """At Google's name for it: a domain of its own may lead elsewhere first."""
+    def _require_readable(self, step: Verify) -> BeforePromotion:
+        seen = self._seen[step.instance.id]
+        if isinstance(seen, ServiceError):
+            raise seen if seen.code == "CONNECTION" else Unready(seen)
+        return seen
+
+    def _messages(self, step: Verify) -> tuple[str, ...]:
+        try:
+            return objections(step, self._require_readable(step), self._expected)
+        except Unready as error:
+            return (f"{error.code}: {error.message}",)
+
+    def _await_configuration(
+        self, instance: Instance, notify: Notify
+    ) -> Generator[Pause, None, tuple[str, ...]]:
+        try:
+            return (yield from self.await_configuration(instance, notify))
+        except ServiceError as error:
+            raise error if error.code == "CONNECTION" else Unready(error) from error
+
+    def _check_live_page(self, instance: Instance) -> ServiceError | None:
+        """Asks at Google's own name: a custom domain may lead elsewhere first."""
         seen = self._seen[instance.id]
         assert isinstance(seen, BeforePromotion)  # noqa: S101  (it was promoted)
-        assert seen.app is not None  # noqa: S101  (it was promoted)
-        url = live_url(instance.service, seen.app.default_hostname)
         try:
-            for pause in self._well(url, lambda _: None):
+            for pause in self._await_health(_live_url(instance, seen), lambda _: None):
                 time.sleep(pause.seconds)
         except ServiceError as error:
             return error
         return None
 
-    def _well(self, url: str, notify: Notify) -> Generator[Pause, None, None]:
+    def _await_health(self, url: str, notify: Notify) -> Generator[Pause, None, None]:
         if self.health is not None:
-            yield from healthy(self._web, url, self.health, notify)
+            yield from wait_until_healthy(self._web, url, self.health, notify)
 
     @cached_property
     def _web(self) -> Web:
-        return Web(self.cloud.endpoints.web, self.cloud.connections)
+        return Web(self.clients.endpoints.web, self.clients.connections)
+
+
+def _app(seen: BeforePromotion) -> App:
+    assert seen.app is not None  # noqa: S101  (a missing application is an objection)
+    return seen.app
+
+
+def _live_url(instance: Instance, seen: BeforePromotion) -> str:
+    return live_url(instance.service, _app(seen).default_hostname)
 
 
 def _dark_urls(step: Verify | Promote, app: App) -> list[str]:
-    """Where the versions that are to get traffic answer without it."""
+    """Where the versions that get traffic can be reached without it."""
     return [dark_url(v, step.instance.service, app.default_hostname) for v in step.to.live]

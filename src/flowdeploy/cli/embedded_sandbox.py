@@ -1,10 +1,10 @@
-"""The stand-in as commands start it: with the configuration's applications, on a folder."""
+"""Starting the sandbox from a command: with the configuration's applications, in a folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from flowdeploy.cli.record import made
+from flowdeploy.cli.report_files import ensure_folder
 from flowdeploy.config import Config
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.sandbox.scenario import Scenario, ScenarioError, load, names, packaged
@@ -15,11 +15,16 @@ from flowdeploy.sandbox.state import App, Settings, StateError
 OPERATION_SECONDS = 0.8
 
 
-def stand_in(state: Path, scenario: Scenario, *, host: str = "127.0.0.1", port: int = 0) -> Sandbox:
-    """A stand-in that remembers in the folder ``state``. Raises FlowdeployError."""
+def start_sandbox(
+    state: Path, scenario: Scenario, *, host: str = "127.0.0.1", port: int = 0
+) -> Sandbox:
+    """A sandbox that keeps its state in the folder ``state``.
+
+    Raises FlowdeployError where it cannot listen, or its state cannot be read.
+    """
     try:
         return Sandbox(
-            made(state),
+            ensure_folder(state),
             scenario.apps,
             host=host,
             port=port,
@@ -29,7 +34,7 @@ def stand_in(state: Path, scenario: Scenario, *, host: str = "127.0.0.1", port: 
     except OSError as error:
         raise FlowdeployError(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
-            hint="Another --port, or none for one that is free.",
+            hint="Choose another --port, or none for one that is free.",
         ) from error
     except StateError as error:
         raise FlowdeployError(
@@ -38,7 +43,7 @@ def stand_in(state: Path, scenario: Scenario, *, host: str = "127.0.0.1", port: 
         ) from error
 
 
-def scenario_of(name: str | None) -> Scenario:
+def load_scenario(name: str | None) -> Scenario:
     """The scenario in a file, or the one that comes with flowdeploy under that name.
 
     Raises UsageError for what is neither, or no scenario.
@@ -57,7 +62,7 @@ def scenario_of(name: str | None) -> Scenario:
 
 
 def apps_of(config: Config | None) -> tuple[App, ...]:
-    """An application for every project of the configuration, with the services named there."""
+    """An application for every project of the configuration, with its services."""
     services: dict[str, dict[str, None]] = {}
     for instance in config.fleet.instances if config else ():
         services.setdefault(instance.project, {"default": None})[instance.service] = None

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
-from pathlib import Path
 
 import pytest
 
-from flowdeploy.steps.context import Site
+from flowdeploy.cli.session import user_name
 
 
 @pytest.fixture
@@ -24,8 +23,6 @@ def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("nameless")
-@pytest.mark.parametrize(
-    ("environ", "user"), [({}, f"uid {os.getuid()}"), ({"GITHUB_ACTOR": "octocat"}, "octocat")]
-)
-def test_who_has_no_name_has_a_number(environ: dict[str, str], user: str) -> None:
-    assert Site(environ, Path(), Path()).user == user
+@pytest.mark.parametrize(("actor", "name"), [(None, f"uid {os.getuid()}"), ("octocat", "octocat")])
+def test_a_user_without_a_name_has_a_number(actor: str | None, name: str) -> None:
+    assert user_name(actor) == name

@@ -1,4 +1,4 @@
-"""Mistakes of flowdeploy's own: the user gets a file to send, not a traceback to read."""
+"""Bugs of flowdeploy itself: the user gets a file to send, not a traceback to read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import traceback
 from flowdeploy.report import Bug
 
 
-def kept(bug: Bug) -> Bug:
-    """``bug`` with a hint that names the file in which its traceback now is.
+def save_traceback(bug: Bug) -> Bug:
+    """Write the traceback to a file and name it in the bug's hint; returns ``bug``.
 
-    Where no file can be written, the traceback is among its details.
+    Where no file can be written, the traceback is in the bug's details.
     """
     lines = traceback.format_exception(bug.__cause__)
     try:
@@ -21,9 +21,7 @@ def kept(bug: Bug) -> Bug:
             file.writelines(lines)
     except OSError:
         bug.details = tuple(lines)
-        bug.hint = "This is a mistake of flowdeploy's own; please report what is above."
+        bug.hint = "This is a bug in flowdeploy; please report what is above."
         return bug
-    bug.hint = (
-        f"This is a mistake of flowdeploy's own. The traceback is in {name}; please report it."
-    )
+    bug.hint = f"This is a bug in flowdeploy. The traceback is in {name}; please report it."
     return bug

@@ -1,4 +1,4 @@
-"""The settings that each instance of a plan would get, as far as they are known."""
+"""The settings that each instance of a plan would get, as far as they are known offline."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from flowdeploy.planning.plan import Deploy, Plan
 class KnownSettings:
     """By instance and key: ``{"value": …, "from": …}``; None before there is an app.yaml.
 
-    ``objections`` say why an instance is not among them, and a run would be refused.
+    ``objections`` say why an instance is missing here, and why a run would be refused.
     """
 
-    settings: dict[str, dict[str, dict[str, Any]]] | None
+    by_instance: dict[str, dict[str, dict[str, Any]]] | None
     objections: tuple[str, ...] = ()
 
 
-def known_settings(plan: Plan, config: Config) -> KnownSettings:
-    """What an earlier build's app.yaml, the descriptors and the configuration come to."""
-    instances = [s.instance for stage in plan.stages for s in stage.steps if isinstance(s, Deploy)]
+def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
+    """What an earlier build's app.yaml, the descriptors and the configuration amount to."""
+    instances = [step.instance for step in plan.steps_of(Deploy)]
     if not instances:
         return KnownSettings({})
     try:
-        return _known(instances, config)
+        return _read(instances, config)
     except Refused as refused:
         return KnownSettings(None, (str(refused),))
 
 
-def _known(instances: list[Instance], config: Config) -> KnownSettings:
+def _read(instances: list[Instance], config: Config) -> KnownSettings:
     from flowdeploy.steps.deploy.descriptors import require_folder
     from flowdeploy.steps.deploy.settings import effective_settings
     from flowdeploy.steps.staging import app_in
@@ -42,9 +42,11 @@ def _known(instances: list[Instance], config: Config) -> KnownSettings:
     if not (config.build.staging / "app.yaml").is_file():
         return KnownSettings(None)
     app, _ = app_in(config.build.staging)
-    found, refusals = effective_settings(app, instances, config.descriptors)
-    settings = {
-        name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}
-        for name, keys in found.items()
-    }
-    return KnownSettings(settings, tuple(map(str, refusals)))
+    settings, refusals = effective_settings(app, instances, config.descriptors)
+    return KnownSettings(
+        {
+            name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}
+            for name, keys in settings.items()
+        },
+        tuple(map(str, refusals)),
+    )

@@ -1,4 +1,4 @@
-"""Where a report is looked for later: the run's folder, ``--report``, the CI's summary page."""
+"""Writing reports: into the run's folder, into ``--report``, onto CI's summary page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from flowdeploy.cli.notes import note
+from flowdeploy.cli.notes import print_note
 from flowdeploy.display.summary import markdown
 from flowdeploy.errors import UsageError
 from flowdeploy.report import Report, report_json
@@ -15,8 +15,8 @@ from flowdeploy.report import Report, report_json
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
-def made(folder: Path) -> Path:
-    """The folder, which is there now. Raises UsageError where it cannot be."""
+def ensure_folder(folder: Path) -> Path:
+    """Make the folder unless it exists; returns it. Raises UsageError where it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -27,10 +27,10 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def record(report: Report, folders: Iterable[Path]) -> None:
-    """Write the report into each of ``folders``, and add it to the CI's page if there is one.
+def write_report(report: Report, folders: Iterable[Path]) -> None:
+    """Write the report into each of ``folders``, and append it to CI's summary page if any.
 
-    What cannot be written is told: it changes nothing of how the run has ended.
+    A file that cannot be written is a note: the outcome of the run stays what it is.
     """
     text = json.dumps(report_json(report), indent=2) + "\n"
     for folder in folders:
@@ -44,4 +44,4 @@ def _write(file: Path, text: str, mode: str) -> None:
         with file.open(mode, encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        note(f"{file} cannot be written: {error.strerror}")
+        print_note(f"{file} cannot be written: {error.strerror}")

@@ -1,0 +1,33 @@
+"""Where the records of a fleet are kept: this machine's folder, and a bucket if there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowdeploy.clients.cloud import GoogleClients
+from flowdeploy.clients.folder_store import FolderStore
+from flowdeploy.config import Config
+from flowdeploy.records.store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStores:
+    """``machine`` has the runs of this machine; ``common`` has releases and locks.
+
+    Where records are shared, ``common`` is a bucket and has the runs of all machines, too.
+    """
+
+    machine: ObjectStore
+    common: ObjectStore
+    are_shared: bool
+
+
+def open_records(config: Config, clients: GoogleClients, home: Path) -> RecordStores:
+    """Raises ServiceError where records are shared and there are no usable credentials."""
+    if config.records == "local":
+        return RecordStores(FolderStore(home), FolderStore(home / "records"), are_shared=False)
+    from flowdeploy.clients.bucket_store import place
+
+    common = clients.records(*place(config.records, config.fleet))
+    return RecordStores(FolderStore(home), common, are_shared=True)
