@@ -89,4 +89,8 @@ def _confirm(config: Config) -> None:
 
 
 def _remarks(config: Config) -> list[str]:
-    return [FLEETING] if config.records is None else []
+    from flowdeploy.config import LocalRecords
+
+    records = config.records
+    own = isinstance(records, LocalRecords) or records.own
+    return [] if own else [FLEETING]

@@ -10,8 +10,8 @@ from google.auth.credentials import Credentials
 
 from flowdeploy.clients.api import authorized_session, credentials_for
 from flowdeploy.clients.appengine import AppEngine
-from flowdeploy.clients.bucket_store import BucketStore, place
-from flowdeploy.config import Config
+from flowdeploy.clients.bucket_store import BucketStore
+from flowdeploy.config import BucketRecords
 from flowdeploy.endpoints import Endpoints
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class GoogleClients:
     def engine(self) -> AppEngine:
         return AppEngine(self.endpoints.appengine, self.credentials, self.connections)
 
-    def records(self, config: Config) -> BucketStore:
+    def records(self, place: BucketRecords) -> BucketStore:
         """Where runs and locks are remembered."""
         session = authorized_session(self.credentials, self.connections)
-        return BucketStore(session, self.endpoints.storage, *place(config.records, config.fleet))
+        return BucketStore(session, self.endpoints.storage, place.bucket, place.prefix)
 
     @cached_property
     def buckets(self) -> Buckets:

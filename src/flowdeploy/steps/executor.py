@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
-from flowdeploy.config import HealthConfig
+from flowdeploy.config import HealthConfig, LocalRecords, UploadMode
 from flowdeploy.errors import Refused
 from flowdeploy.planning.configure_steps import by_instance, configured
 from flowdeploy.planning.fleet import Instance
@@ -125,7 +125,7 @@ class PlanExecutor:
 
         config = self._job.config
         made = Instances(self._cloud, config.descriptors, before_live=self._before_live)
-        if config.upload == "zip":
+        if config.upload is UploadMode.ZIP:
             made.deliver = partial(zip_delivery, self._job.site.run_folder)
         return made
 
@@ -181,9 +181,10 @@ class PlanExecutor:
     def _archive(self) -> ReleaseStore:
         from flowdeploy.steps.release.releases import ReleaseStore
 
-        if self._job.config.records == "local":
+        records = self._job.config.records
+        if isinstance(records, LocalRecords):
             return ReleaseStore.here(self._job)
-        return ReleaseStore.of(self._job, self._cloud)
+        return ReleaseStore.of(self._job, self._cloud, records)
 
     @property
     def _steps(self) -> tuple[Step, ...]:
@@ -192,9 +193,14 @@ class PlanExecutor:
     def _has(self, kind: type[Step]) -> bool:
         return any(isinstance(step, kind) for step in self._steps)
 
+    @property
+    def _shares_records(self) -> bool:
+        """Whether other machines see the records of this run."""
+        return not isinstance(self._job.config.records, LocalRecords)
+
     def _needs_google(self) -> bool:
         """For an instance, or for the record and the lock of a publish."""
-        publishes = self._has(Publish) and self._job.config.records != "local"
+        publishes = self._has(Publish) and self._shares_records
         return publishes or any(instance_of(step) for step in self._steps)
 
     def _begin(self) -> None:
@@ -208,7 +214,7 @@ class PlanExecutor:
         if self._job.replan:
             self.logbook.lock(self._watcher.waiting)
             self._replan(self._job.replan())
-        shared = needs_google and self._job.config.records != "local"
+        shared = needs_google and self._shares_records
         self.logbook.begin(self.plan, shared=shared, earlier=earlier)
         if self._has(Build) and self._has(Deploy):
             self._product.recall(with_library=self._has(Publish))
@@ -260,7 +266,8 @@ class PlanExecutor:
         config = self._job.config
         assert config.library is not None  # noqa: S101  (without one no plan has such a step)
         built = Library(config.library.jar, config.library.pom, config.library.classifier)
-        store = None if config.records == "local" else self._cloud.records(config)
+        records = config.records
+        store = None if isinstance(records, LocalRecords) else self._cloud.records(records)
         return Publishing(
             self._job, self._product.library or built, config.library.repository, store
         )

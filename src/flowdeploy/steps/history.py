@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.config import Config
+from flowdeploy.config import Config, LocalRecords
 from flowdeploy.endpoints import GOOGLE, Endpoints
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
@@ -36,12 +36,12 @@ class RunHistory:
     def of(cls, config: Config, endpoints: Endpoints, home: Path) -> RunHistory:
         """Raises ServiceError where there are no usable credentials."""
         here, in_google = Runs(FolderStore(home)), endpoints.target == GOOGLE
-        if config.records == "local":
+        if isinstance(config.records, LocalRecords):
             return cls(here, None, in_google)
         from flowdeploy.clients.cloud import GoogleClients
 
         cloud = GoogleClients.connect(endpoints, AT_ONCE)
-        return cls(here, Runs(cloud.records(config)), in_google)
+        return cls(here, Runs(cloud.records(config.records)), in_google)
 
     def names(self) -> tuple[str, ...]:
         """All runs, the newest first."""

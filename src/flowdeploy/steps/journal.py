@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from flowdeploy.clients.folder_store import FolderStore
+from flowdeploy.config import BucketRecords, LocalRecords
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Plan, instance_of
 from flowdeploy.planning.plan_json import plan_json
@@ -42,9 +43,9 @@ class RunJournal:
         """Put the run on record; ``shared``: for other machines as well. Raises ServiceError."""
         site = self._job.site
         stores: list[ObjectStore] = [FolderStore(site.home)]
-        clock = OURS
-        if shared:
-            store = self._cloud().records(self._job.config)
+        clock, records = OURS, self._job.config.records
+        if shared and isinstance(records, BucketRecords):
+            store = self._cloud().records(records)
             stores.append(store)
             clock = Clock.set_by(store.now())
         header = self._header(plan, clock)
@@ -88,9 +89,10 @@ class RunJournal:
             self._locks.confirm()
 
     def _lock_store(self) -> ObjectStore:
-        if self._job.config.records == "local":
+        records = self._job.config.records
+        if isinstance(records, LocalRecords):
             return FolderStore(self._job.site.home / "records")
-        return self._cloud().records(self._job.config)
+        return self._cloud().records(records)
 
     def _header(self, plan: Plan, clock: Clock) -> Header:
         job = self._job

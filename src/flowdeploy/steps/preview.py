@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from flowdeploy.checks.deploy import Finding
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.config import Config
+from flowdeploy.config import Config, LocalRecords
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.configure_steps import by_instance
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Plan, Verify
 from flowdeploy.records.releases import Releases
+from flowdeploy.records.store import ObjectStore
 from flowdeploy.rollout.parallel import together
 from flowdeploy.steps import staging
 from flowdeploy.steps.configuration.apply import Configurator
@@ -44,8 +45,12 @@ class Preview:
 
     def released(self, version: str) -> Mapping[str, str] | None:
         """A version's configuration files, path → text; None where it has no record."""
-        local = self.config.records == "local"
-        store = FolderStore(self.home / "records") if local else self.cloud.records(self.config)
+        records = self.config.records
+        store: ObjectStore = (
+            FolderStore(self.home / "records")
+            if isinstance(records, LocalRecords)
+            else self.cloud.records(records)
+        )
         found = Releases(store, "").find(version)
         return found.release.configs if found else None
 

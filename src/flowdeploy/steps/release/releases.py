@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
-from flowdeploy.clients.bucket_store import staging_bucket
 from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.repository import RepositoryFile
+from flowdeploy.config import BucketRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Fleet
 from flowdeploy.planning.refs import Commit
@@ -69,16 +69,16 @@ class ReleaseStore:
     _recorded: StoredRelease | None = None
 
     @classmethod
-    def of(cls, job: Context, cloud: GoogleClients) -> ReleaseStore:
+    def of(cls, job: Context, cloud: GoogleClients, records: BucketRecords) -> ReleaseStore:
         """Where the configuration's ``records`` says. Files lie below ``objects/`` there, and
         in UAT1's staging bucket among those that are staged, where rules delete them."""
-        store, own = cloud.records(job.config), job.config.records is not None
+        store, own = cloud.records(records), records.own
         objects = f"{store.prefix}objects/" if own else ""
         others = () if own else _staging_buckets(job.config.fleet)
         cloud.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
         files = BucketFiles(cloud.buckets, BucketFolder(store.bucket, objects), others)
         archives = ZippedFiles(files, job.site.run_folder)
-        zipped = job.config.upload == "zip"
+        zipped = job.config.upload is UploadMode.ZIP
         vaults = (archives, files) if zipped else (files, archives)
         return cls(job, Releases(store, f"gs://{store.bucket}/{store.prefix}"), vaults)
 
