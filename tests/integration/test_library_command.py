@@ -12,9 +12,8 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.clients.api import authorized_session
-from flowdeploy.clients.bucket_store import BucketStore, place
+from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.errors import LockHeld
-from flowdeploy.planning.fleet import Fleet, Instance, Role
 from flowdeploy.records.lease import Holder, Lease
 from flowdeploy.steps.publish import publish as publishing
 
@@ -133,21 +132,6 @@ def test_a_write_whose_answer_was_lost_has_happened(remote: Remote) -> None:
     found = records.read("lock")
     assert found is not None
     assert found.generation == generation
-
-
-@pytest.mark.parametrize(
-    ("records", "expected"),
-    [
-        (None, (BUCKET, "flowdeploy/")),
-        ("gs://mine", ("mine", "")),
-        ("gs://mine/", ("mine", "")),
-        ("gs://mine/a/b", ("mine", "a/b/")),
-        ("gs://mine/a/", ("mine", "a/")),
-    ],
-)
-def test_where_records_are(records: str | None, expected: tuple[str, str]) -> None:
-    fleet = Fleet((Instance("flow-uat1", Role.UAT1, "flow-uat1"),))
-    assert place(records, fleet) == expected
 
 
 def test_no_bucket_for_the_records_says_what_to_do(project: Project) -> None:

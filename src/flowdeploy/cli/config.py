@@ -89,4 +89,10 @@ def _confirm(config: Config) -> None:
 
 
 def _warnings(config: Config) -> list[str]:
-    return [SHORT_LIVED] if config.records is None else []
+    from flowdeploy.config import BucketRecords
+
+    match config.records:
+        case BucketRecords(own=False):
+            return [SHORT_LIVED]
+        case _:
+            return []

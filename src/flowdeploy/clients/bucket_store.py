@@ -19,32 +19,14 @@ from requests import Response
 
 from flowdeploy.clients.api import TIMEOUT, JsonApi, accepted, retried
 from flowdeploy.errors import ServiceError
-from flowdeploy.planning.fleet import Fleet, Role
 from flowdeploy.records.store import Stored
 
-PREFIX = "flowdeploy/"
 LISTED = "items(name),prefixes,nextPageToken"
 _OURS_TO_GRANT = frozenset({"PERMISSION_DENIED", "FORBIDDEN", "NOT_FOUND"})
 _GRANT = (
     "Grant roles/storage.objectAdmin on this bucket to the identity that runs flowdeploy, or name"
     " another place with `records:` in the configuration."
 )
-
-
-def place(records: str | None, fleet: Fleet) -> tuple[str, str]:
-    """Bucket and prefix of the configuration's ``records``, ``gs://BUCKET/PREFIX``.
-
-    The default is UAT1's code bucket.
-    """
-    if records is None:
-        return staging_bucket(fleet.with_role(Role.UAT1)[0].project), PREFIX
-    bucket, _, prefix = records.removeprefix("gs://").partition("/")
-    return bucket, f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
-
-
-def staging_bucket(project: str) -> str:
-    """The code bucket that App Engine makes for an application, and names after its project."""
-    return f"staging.{project}.appspot.com"
 
 
 @dataclass(frozen=True, slots=True)

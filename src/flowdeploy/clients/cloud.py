@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowdeploy.clients.service_usage import ServiceUsage
     from flowdeploy.clients.storage import Buckets
     from flowdeploy.clients.tasks import Tasks
+    from flowdeploy.config import BucketRecords
 
 
 @dataclass
@@ -57,13 +58,13 @@ class GoogleClients:
 
         return AppEngine(self.endpoints.appengine, self.credentials, self.connections)
 
-    def records(self, bucket: str, prefix: str) -> BucketStore:
-        """The records below ``prefix`` of a bucket."""
+    def records(self, place: BucketRecords) -> BucketStore:
+        """The store of runs, releases and locks in a bucket."""
         from flowdeploy.clients.api import authorized_session
         from flowdeploy.clients.bucket_store import BucketStore
 
         session = authorized_session(self.credentials, self.connections)
-        return BucketStore(session, self.endpoints.storage, bucket, prefix)
+        return BucketStore(session, self.endpoints.storage, place.bucket, place.prefix)
 
     @cached_property
     def buckets(self) -> Buckets:

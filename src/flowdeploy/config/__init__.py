@@ -7,17 +7,31 @@ to editors. Models (pydantic) stay inside: what leaves are the values below.
 from flowdeploy.config.document import Problem
 from flowdeploy.config.json_schema import schema
 from flowdeploy.config.loading import find, load, problems
-from flowdeploy.config.values import BuildConfig, Config, HealthConfig, LibraryConfig, RolloutConfig
+from flowdeploy.config.values import (
+    BucketRecords,
+    BuildConfig,
+    Config,
+    HealthConfig,
+    LibraryConfig,
+    LocalRecords,
+    RolloutConfig,
+    UploadMode,
+    staging_bucket,
+)
 
 __all__ = [
+    "BucketRecords",
     "BuildConfig",
     "Config",
     "HealthConfig",
     "LibraryConfig",
+    "LocalRecords",
     "Problem",
     "RolloutConfig",
+    "UploadMode",
     "find",
     "load",
     "problems",
     "schema",
+    "staging_bucket",
 ]

@@ -8,12 +8,23 @@ from pathlib import Path
 from flowdeploy.config.document import Document, Finding, Problem, parse
 from flowdeploy.config.models import BuildSection, ConfigFile, InstanceSection, LibrarySection
 from flowdeploy.config.validation import validate
-from flowdeploy.config.values import BuildConfig, Config, HealthConfig, LibraryConfig, RolloutConfig
+from flowdeploy.config.values import (
+    BucketRecords,
+    BuildConfig,
+    Config,
+    HealthConfig,
+    LibraryConfig,
+    LocalRecords,
+    RolloutConfig,
+    UploadMode,
+    staging_bucket,
+)
 from flowdeploy.errors import ConfigError
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 
 NAME = Path("config", "instances.yaml")
 SKIP_MARKER = ".skip-deployment"
+_DEFAULT_PREFIX = "flowdeploy/"  # of the records in UAT1's staging bucket
 _MAX_BYTES = 4 << 20
 
 
@@ -109,6 +120,7 @@ def _root(path: Path) -> Path:
 
 def _config(path: Path, file: ConfigFile) -> Config:
     root = _root(path)
+    fleet = Fleet(tuple(_instance(root, file, entry) for entry in file.instances))
     return Config(
         path=path.parent.resolve() / path.name,
         root=root,
@@ -116,8 +128,8 @@ def _config(path: Path, file: ConfigFile) -> Config:
         build=_build(root, file.build),
         library=_library(root, file.library) if file.library else None,
         descriptors=root / file.descriptors if file.descriptors else None,
-        upload=file.upload.mode,
-        records=file.records,
+        upload=UploadMode(file.upload.mode),
+        records=_records(file.records, fleet),
         health=HealthConfig(**dict(file.health)) if file.health else None,
         rollout=RolloutConfig(
             file.rollout.jobs,
@@ -125,8 +137,20 @@ def _config(path: Path, file: ConfigFile) -> Config:
             tuple(Wave(wave.name, wave.max, wave.pause) for wave in file.rollout.waves),
         ),
         prune_queues=file.prune_queues,
-        fleet=Fleet(tuple(_instance(root, file, entry) for entry in file.instances)),
+        fleet=fleet,
     )
+
+
+def _records(place: str | None, fleet: Fleet) -> LocalRecords | BucketRecords:
+    """The ``records`` key: ``local``, ``gs://BUCKET/PREFIX`` or, by default, UAT1's bucket."""
+    if place is None:
+        bucket = staging_bucket(fleet.with_role(Role.UAT1)[0].project)
+        return BucketRecords(bucket, _DEFAULT_PREFIX, own=False)
+    if place == "local":
+        return LocalRecords()
+    bucket, _, prefix = place.removeprefix("gs://").partition("/")
+    prefix = prefix.rstrip("/")
+    return BucketRecords(bucket, f"{prefix}/" if prefix else "", own=True)
 
 
 def _build(root: Path, build: BuildSection) -> BuildConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from flowdeploy.planning.fleet import Fleet, Wave
@@ -52,13 +53,39 @@ class RolloutConfig:
     waves: tuple[Wave, ...]
 
 
+class UploadMode(StrEnum):
+    """How files reach App Engine: one object for each file, or one zip archive."""
+
+    FILES = "files"
+    ZIP = "zip"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecords:
+    """Releases, runs and locks are stored on this machine only."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRecords:
+    """Releases, runs and locks are stored as objects in a bucket of Cloud Storage.
+
+    ``prefix`` is empty or ends in a slash. ``own`` is False for the default,
+    UAT1's staging bucket, which deletes old objects.
+    """
+
+    bucket: str
+    prefix: str
+    own: bool
+
+
+def staging_bucket(project: str) -> str:
+    """The bucket that App Engine creates for the code of a project's application."""
+    return f"staging.{project}.appspot.com"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One configuration file. Every path is absolute; ``root`` is the project's.
-
-    ``records`` is where releases, runs and locks are kept: ``gs://…``, ``local``,
-    or None for the default.
-    """
+    """One configuration file. All paths are absolute; ``root`` is the project's folder."""
 
     path: Path
     root: Path
@@ -66,8 +93,8 @@ class Config:
     build: BuildConfig
     library: LibraryConfig | None
     descriptors: Path | None
-    upload: str
-    records: str | None
+    upload: UploadMode
+    records: LocalRecords | BucketRecords
     health: HealthConfig | None
     rollout: RolloutConfig
     prune_queues: bool

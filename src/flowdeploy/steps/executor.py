@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from flowdeploy.checks.deploy import Finding
-from flowdeploy.config import HealthConfig
+from flowdeploy.config import HealthConfig, LocalRecords, UploadMode
 from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import by_instance, configured
 from flowdeploy.planning.fleet import Instance
@@ -175,7 +175,7 @@ class PlanExecutor:
 
     def _uses_google(self) -> bool:
         """For an instance, or for the shared record and lock of a publish."""
-        shares = self._context.config.records != "local"
+        shares = not isinstance(self._context.config.records, LocalRecords)
         return bool(self.plan.instances) or (shares and self.plan.has(Publish))
 
     def _use_plan(self, plan: Plan) -> None:
@@ -230,7 +230,7 @@ class PlanExecutor:
         instances = Instances(
             context.clients, config.descriptors, before_live=self._configure_before_live
         )
-        if config.upload == "zip":
+        if config.upload is UploadMode.ZIP:
             instances.deliver = partial(zip_delivery, context.run_folder)
         return instances
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.config import Config
+from flowdeploy.config import BucketRecords, Config, LocalRecords
 from flowdeploy.records.store import ObjectStore
 
 
@@ -25,9 +26,10 @@ class RecordStores:
 
 def open_records(config: Config, clients: GoogleClients, home: Path) -> RecordStores:
     """Raises ServiceError where records are shared and there are no usable credentials."""
-    if config.records == "local":
-        return RecordStores(FolderStore(home), FolderStore(home / "records"), are_shared=False)
-    from flowdeploy.clients.bucket_store import place
-
-    common = clients.records(*place(config.records, config.fleet))
-    return RecordStores(FolderStore(home), common, are_shared=True)
+    match config.records:
+        case LocalRecords():
+            return RecordStores(FolderStore(home), FolderStore(home / "records"), are_shared=False)
+        case BucketRecords() as place:
+            return RecordStores(FolderStore(home), clients.records(place), are_shared=True)
+        case _:
+            assert_never(config.records)

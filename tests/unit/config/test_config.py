@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from flowdeploy.config import (
+    BucketRecords,
     BuildConfig,
     Config,
     HealthConfig,
     LibraryConfig,
+    LocalRecords,
     RolloutConfig,
+    UploadMode,
     find,
     load,
     problems,
@@ -64,8 +67,8 @@ def test_what_is_not_written_has_a_default(tmp_path: Path) -> None:
         build=BuildConfig(("make",), tmp_path, (), tmp_path / "out"),
         library=None,
         descriptors=None,
-        upload="files",
-        records=None,
+        upload=UploadMode.FILES,
+        records=BucketRecords("staging.flow-uat1.appspot.com", "flowdeploy/", own=False),
         health=None,
         rollout=RolloutConfig(32, Portion(0), ()),
         prune_queues=False,
@@ -89,7 +92,8 @@ def test_everything_that_can_be_written(tmp_path: Path) -> None:
         tmp_path / "a.jar", tmp_path / "pom.xml", "classes", "https://repo.example.org/m2"
     )
     assert config.descriptors == tmp_path / "../descriptors"
-    assert (config.upload, config.records) == ("zip", "gs://flow-releases/records")
+    assert config.upload is UploadMode.ZIP
+    assert config.records == BucketRecords("flow-releases", "records/", own=True)
     assert config.health == HealthConfig("/healthy", 90.0, 3)
     assert config.rollout == RolloutConfig(
         8, Portion(5, percent=True), (Wave("early", Portion(2), 600.0), Wave("small", ALL, 0.0))
@@ -209,3 +213,19 @@ def test_the_fleet_of_this_repository() -> None:
     assert problems(path) == ()
     assert len(production) >= 12
     assert len([instance for instance in production if instance.skip]) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("local", LocalRecords()),
+        ("gs://mine", BucketRecords("mine", "", own=True)),
+        ("gs://mine/", BucketRecords("mine", "", own=True)),
+        ("gs://mine/a/b", BucketRecords("mine", "a/b/", own=True)),
+        ("gs://mine/a/", BucketRecords("mine", "a/", own=True)),
+    ],
+)
+def test_where_records_are_stored(
+    tmp_path: Path, place: str, expected: LocalRecords | BucketRecords
+) -> None:
+    assert load(write(tmp_path, f"records: {place}\n{MINIMAL}")).records == expected

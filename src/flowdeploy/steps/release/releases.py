@@ -12,10 +12,10 @@ from pathlib import Path
 
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
-from flowdeploy.clients.bucket_store import place, staging_bucket
 from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.repository import RepositoryFile
+from flowdeploy.config import LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Fleet
 from flowdeploy.planning.refs import Commit
@@ -237,11 +237,11 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
     Raises ServiceError where there are no usable credentials.
     """
     config, clients = context.config, context.clients
-    if config.records == "local":
+    if isinstance(config.records, LocalRecords):
         folder = context.home / "records"
         releases = Releases(FolderStore(folder), str(folder))
         return ReleaseStore(context, version, releases, [FolderFiles(folder / "objects")])
-    store, own = clients.records(*place(config.records, config.fleet)), config.records is not None
+    store, own = clients.records(config.records), config.records.own
     clients.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
     files = BucketFiles(
         clients.buckets,
@@ -249,7 +249,7 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
         () if own else _staging_buckets(config.fleet),
     )
     archives = ZippedFiles(files, context.run_folder)
-    vaults = (archives, files) if config.upload == "zip" else (files, archives)
+    vaults = (archives, files) if config.upload is UploadMode.ZIP else (files, archives)
     releases = Releases(store, f"gs://{store.bucket}/{store.prefix}")
     return ReleaseStore(context, version, releases, vaults)
 
