@@ -16,7 +16,7 @@ from flowdeploy.checks.deploy import (
     is_deployed,
 )
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout import Notify, Running
 from flowdeploy.rollout.parallel import together
@@ -93,7 +93,7 @@ class Instances:
     def _findings(self, step: Deploy, seen: BeforeDeploy | ServiceError) -> list[Finding]:
         name = step.instance.id
         if isinstance(seen, ServiceError):
-            if seen.code == "CONNECTION":
+            if isinstance(seen, ConnectionFailed):
                 raise seen
             return [Finding(name, " ".join(filter(None, (f"{seen.message}.", seen.hint))))]
         if seen.app:

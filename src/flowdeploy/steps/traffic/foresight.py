@@ -8,7 +8,7 @@ from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.checks.deploy import Finding
 from flowdeploy.checks.promotion import BeforePromotion, Expected, expected, objections
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import ConnectionFailed, ServiceError
 from flowdeploy.planning.plan import Verify
 from flowdeploy.rollout.parallel import together
 from flowdeploy.steps import observe
@@ -28,7 +28,7 @@ def foreseen(
         try:
             return observe.before_promotion(cloud.engine, step.instance, step.to)
         except ServiceError as error:
-            if error.code == "CONNECTION":
+            if isinstance(error, ConnectionFailed):
                 raise
             return error
 

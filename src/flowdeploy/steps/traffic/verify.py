@@ -20,7 +20,7 @@ from flowdeploy.checks.promotion import (
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.web import Web
 from flowdeploy.config import HealthConfig
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote, Verify
 from flowdeploy.planning.urls import dark_url, live_url
@@ -72,7 +72,7 @@ class Gate:
         """
         seen = self._seen[step.instance.id]
         if isinstance(seen, ServiceError):
-            raise seen if seen.code == "CONNECTION" else Unready(seen)
+            raise seen if isinstance(seen, ConnectionFailed) else Unready(seen)
         if found := objections(step, seen, self._expected):
             raise Refused(
                 "; ".join(found),
@@ -122,7 +122,7 @@ class Gate:
         try:
             return (yield from self.configuration(instance, notify))
         except ServiceError as error:
-            raise error if error.code == "CONNECTION" else Unready(error) from error
+            raise error if isinstance(error, ConnectionFailed) else Unready(error) from error
 
     def _move(self, step: Promote, notify: Notify) -> Move:
         seen = self._seen[step.instance.id]
