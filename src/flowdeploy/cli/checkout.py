@@ -56,7 +56,7 @@ def source_of(
             f"--commit {commit} is not HEAD, which is {head.sha[:8]}",
             hint="Check the commit out: what is built is the tree as it stands.",
         )
-    tree = Tree(head, checkout.resolve(ref.full), checkout.modified(), commit is not None)
+    tree = Tree(head, checkout.resolve(ref.full), checkout.modified_files(), commit is not None)
     found = objections(ref, tree, allow_dirty=allow_dirty)
     return Source(head, found, modified=bool(tree.modified))
 

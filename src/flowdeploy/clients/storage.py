@@ -72,7 +72,7 @@ class Buckets:
         Not for many buckets: listings are large."""
         self._seen.setdefault(bucket, None)
 
-    def listed(self, bucket: str) -> Listing:
+    def list_objects(self, bucket: str) -> Listing:
         seen, now = self._seen.get(bucket), time.monotonic()
         if seen and now - seen[0] < KEPT:
             return seen[1]

@@ -7,14 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowdeploy.checks.deploy import (
-    App,
-    BeforeDeploy,
-    Finding,
-    deploy_objections,
-    grouped,
-    is_deployed,
-)
+from flowdeploy.appengine.resources import App
+from flowdeploy.checks.deploy import BeforeDeploy, Finding, deploy_objections, grouped, is_deployed
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
-from flowdeploy.checks.deploy import App, Finding, grouped
+from flowdeploy.appengine.resources import App
+from flowdeploy.checks.deploy import Finding, grouped
 from flowdeploy.checks.promotion import (
     BeforePromotion,
     Expected,
