@@ -8,6 +8,10 @@
     ├── LockHeld           5  another run is at work on these instances
     ├── ToolError          1  a program that we started failed, or is missing
     └── ServiceError       1  a remote service said no, in its own words
+        ├── ConnectionFailed    … no answer came: whether it was asked is open
+        ├── NotFound            … there is no such thing
+        ├── PermissionDenied    … this identity may not do that
+        └── PreconditionFailed  … the thing is in another state than expected
 
 They are caught in one place, ``flowdeploy.cli.main``, which prints them and
 exits. Whether a *run* ends with 1 or with 3 (something was changed) is decided
@@ -92,3 +96,19 @@ class ServiceError(FlowdeployError):
     ) -> None:
         super().__init__(message, details=details, hint=hint)
         self.code = code
+
+
+class ConnectionFailed(ServiceError):
+    """The service could not be reached, or the connection broke before an answer came."""
+
+
+class NotFound(ServiceError):
+    """The service has no such resource."""
+
+
+class PermissionDenied(ServiceError):
+    """The service does not let this identity do what it asked for."""
+
+
+class PreconditionFailed(ServiceError):
+    """The resource is not in the state that the request requires."""

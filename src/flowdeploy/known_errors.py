@@ -25,103 +25,103 @@ class KnownError:
     transient: bool = False
 
 
-def _known(codes: str, words: str, hint: str, *, transient: bool = False) -> KnownError:
+def _row(codes: str, words: str, hint: str, *, transient: bool = False) -> KnownError:
     return KnownError(frozenset(codes.split()), re.compile(words, re.IGNORECASE), hint, transient)
 
 
 TABLE = (
-    _known(
+    _row(
         "ABORTED ALREADY_EXISTS CONFLICT",
         "operation is already in progress",
         "Another deploy or promotion of this service is under way; it is waited for.",
         transient=True,
     ),
-    _known(
+    _row(
         "INVALID_ARGUMENT",
         r"may not have more than \d+ versions",
         "Delete versions without traffic that nobody would roll back to:"
         " `gcloud app versions delete`.",
     ),
-    _known(
+    _row(
         "INVALID_ARGUMENT",
         "too many files",
         "Leave files out with .gcloudignore, or gather them in a jar.",
     ),
-    _known(
+    _row(
         "INVALID_ARGUMENT",
         r"is too big \(\d+ bytes\)",
         "App Engine takes no file over 32 MiB: split it, or load it at start-up from a bucket.",
     ),
-    _known(
+    _row(
         "INVALID_ARGUMENT FAILED_PRECONDITION",
         "copying files to App Engine",
         "App Engine could not read a staged object: look whether its service account may read"
         " the staging bucket, and whether the bucket's lifecycle rule removed the object.",
     ),
-    _known(
+    _row(
         "FAILED_PRECONDITION",
         "Cloud build .* status",
         "The build log in Cloud Build says why; the build runs as the project's own service"
         " account and needs to read its staging bucket.",
     ),
-    _known(
+    _row(
         "PERMISSION_DENIED",
         r"/apis/api/(?P<api>[\w.-]+)/overview\?project=(?P<project>[\w.:-]*\w)",
         r"Enable the API: gcloud services enable \g<api> --project \g<project>",
     ),
-    _known(
+    _row(
         "PERMISSION_DENIED",
         r"(cloudtasks|cloudscheduler|datastore)\.(queues|jobs|locations|indexes)\.",
         "Grant roles/cloudtasks.queueAdmin, roles/cloudscheduler.admin and"
         " roles/datastore.indexAdmin on this project to the identity that runs flowdeploy.",
     ),
-    _known(
+    _row(
         "PERMISSION_DENIED",
         "actAs|service account",
         "Grant roles/iam.serviceAccountUser on the app's runtime service account.",
     ),
-    _known(
+    _row(
         "PERMISSION_DENIED FORBIDDEN",
         r"storage\.|bucket",
         "Grant roles/storage.objectAdmin on the app's staging bucket.",
     ),
-    _known(
+    _row(
         "PERMISSION_DENIED",
         r"appengine\.services\.update|traffic",
         "Moving traffic needs roles/appengine.serviceAdmin; roles/appengine.deployer is"
         " not enough.",
     ),
-    _known(
+    _row(
         "PERMISSION_DENIED",
         "has not been used|is disabled|SERVICE_DISABLED",
         "Enable the API: gcloud services enable appengine.googleapis.com --project PROJECT",
     ),
-    _known(
+    _row(
         "PERMISSION_DENIED",
         "",
         "Grant roles/appengine.deployer and roles/appengine.serviceAdmin on this project"
         " to the identity that runs flowdeploy.",
     ),
-    _known(
+    _row(
         "NOT_FOUND",
         "bucket",
         "Look whether the bucket exists: the app's staging bucket comes with the application"
         " (`gcloud app repair` makes it anew), that of `records` in the configuration is yours.",
     ),
-    _known(
+    _row(
         "UNAUTHENTICATED",
         "",
         "On a laptop: gcloud auth application-default login. In CI: workload identity"
         " federation. Without a cloud: --sandbox.",
     ),
-    _known(
+    _row(
         "RESOURCE_EXHAUSTED",
         "",
         "The API's quota is used up for the moment: fewer --jobs, or a higher quota.",
         transient=True,
     ),
-    _known("INTERNAL UNKNOWN", "", "Google had an error of its own; try again.", transient=True),
-    _known(
+    _row("INTERNAL UNKNOWN", "", "Google had an error of its own; try again.", transient=True),
+    _row(
         "UNAVAILABLE DEADLINE_EXCEEDED BAD_GATEWAY CONNECTION",
         "",
         "The service did not answer; try again.",
@@ -130,14 +130,14 @@ TABLE = (
 )
 
 
-def known(code: str, message: str) -> KnownError | None:
+def find_known_error(code: str, message: str) -> KnownError | None:
     """The row that fits best: the first whose code is ``code`` and whose words are in it."""
     fits = (row for row in TABLE if code in row.codes and row.words.search(message))
     return next(fits, None)
 
 
 def hint_for(code: str, message: str) -> str | None:
-    row = known(code, message)
+    row = find_known_error(code, message)
     found = row.words.search(message) if row else None
     return found.expand(row.hint) if row and found else None
 
@@ -148,5 +148,5 @@ def enable_command(project: str, apis: Iterable[str]) -> str:
 
 
 def is_transient(code: str, message: str) -> bool:
-    row = known(code, message)
+    row = find_known_error(code, message)
     return bool(row and row.transient)

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.checks.deploy import DeployedVersion
+from flowdeploy.appengine.resources import DeployedVersion
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.traffic import Split
@@ -105,7 +105,7 @@ def test_a_split_has_every_share_and_how_it_is_sharded(tmp_path: Path) -> None:
         assert engine.split("akvoflow-1", "default") == Split({"1": 0.9, "v0": 0.1}, "IP")
         assert engine.split("akvoflow-1", "api") is None
         assert engine.app("nobody-here") is None
-        assert engine.deployed("akvoflow-1", "default", "v9") is None
+        assert engine.find_version("akvoflow-1", "default", "v9") is None
 
 
 def test_an_operation_of_a_type_that_nobody_knows_is_read_all_the_same(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_files_digest_is_read_in_every_form(
 ) -> None:
     body = {"id": "v0", "servingStatus": "SERVING", "deployment": {"files": {"a": entry}}}
     with _engine(tmp_path, _always(lambda: web.json_response(body), "GET")) as engine:
-        deployed = engine.deployed("akvoflow-1", "default", "v0")
+        deployed = engine.find_version("akvoflow-1", "default", "v0")
     assert deployed
     assert deployed.files
     assert (deployed.files["a"] == "a9993e364706816aba3e25717850c26c9cd0d89d") is sha1
@@ -173,7 +173,7 @@ def test_files_can_be_asked_for_without_the_settings(tmp_path: Path) -> None:
         return web.json_response(body)
 
     with _engine(tmp_path, answer) as engine:
-        deployed = engine.deployed("akvoflow-1", "default", "v0", settings=False)
+        deployed = engine.find_version("akvoflow-1", "default", "v0", settings=False)
     assert deployed == DeployedVersion("STOPPED", {"a": "a" * 40})
     assert seen == ["servingStatus,deployment(files,zip)"]
 

@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 
-from flowdeploy.clients.appengine import AppEngine, Operation
+from flowdeploy.appengine.resources import Operation
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import ServiceError
 from flowdeploy.report import Aspect, Change
 from flowdeploy.steps.change import ATTEMPTS, InDoubt, Sending, change

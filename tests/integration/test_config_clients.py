@@ -245,11 +245,11 @@ def test_apis_that_are_switched_off_are_told_in_one_call(
     cloud: GoogleClients, remote: Remote
 ) -> None:
     apis = (TASKS, SCHEDULER, DATASTORE)
-    assert cloud.service_usage.disabled(APP, apis) == ()
+    assert cloud.service_usage.disabled_apis(APP, apis) == ()
     for api in (DATASTORE, TASKS):
         remote.call("POST", f"/v1/projects/{APP}/services/{api}:disable")
-    assert cloud.service_usage.disabled(APP, apis) == (TASKS, DATASTORE)
-    assert cloud.service_usage.disabled(APP, ()) == ()
+    assert cloud.service_usage.disabled_apis(APP, apis) == (TASKS, DATASTORE)
+    assert cloud.service_usage.disabled_apis(APP, ()) == ()
     assert len(remote.requests(path="*/services:batchGet")) == 2
 
 
@@ -285,7 +285,7 @@ READS: dict[str, Callable[[GoogleClients], object]] = {
     "jobs": lambda cloud: cloud.scheduler.jobs(APP),
     "indexes": lambda cloud: cloud.datastore.indexes(APP),
     "rules": lambda cloud: cloud.dispatch.rules(APP),
-    "services": lambda cloud: cloud.service_usage.disabled(APP, [TASKS]),
+    "services": lambda cloud: cloud.service_usage.disabled_apis(APP, [TASKS]),
 }
 
 

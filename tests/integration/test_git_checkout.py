@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.clients.git import Checkout, installed
+from flowdeploy.clients.git import Checkout, is_installed
 from flowdeploy.errors import Refused, ToolError
 from flowdeploy.planning.refs import Commit
 
@@ -75,14 +75,14 @@ def test_a_linked_work_tree_is_a_checkout_of_its_own(repository: Path, tmp_path:
 
 
 def test_there_is_none_outside_of_git(tmp_path: Path) -> None:
-    assert installed()
+    assert is_installed()
     assert Checkout.find(tmp_path) is None
 
 
 def test_there_is_none_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(repository))
 
-    assert not installed()
+    assert not is_installed()
     assert Checkout.find(repository) is None
 
 
@@ -146,7 +146,7 @@ def test_only_tracked_files_count_as_modified(repository: Path) -> None:
     (repository / "gone.txt").unlink()
     (repository / "untracked.txt").touch()
 
-    assert set(checkout(repository / ".git" / "..").modified()) == {
+    assert set(checkout(repository / ".git" / "..").modified_files()) == {
         "ä.txt",
         'say "hi".txt',
         "staged.txt",
@@ -159,7 +159,7 @@ def test_a_file_that_was_only_touched_is_not_modified(repository: Path) -> None:
     os.utime(repository / "pom.xml", (0, 0))
     index = (repository / ".git" / "index").read_bytes()
 
-    assert checkout(repository).modified() == ()
+    assert checkout(repository).modified_files() == ()
     assert (repository / ".git" / "index").read_bytes() == index
 
 
@@ -215,6 +215,6 @@ def test_a_broken_index_is_told_in_gits_words(repository: Path) -> None:
     (repository / ".git" / "index").write_bytes(b"rubbish")
 
     with pytest.raises(ToolError) as caught:
-        checkout(repository).modified()
+        checkout(repository).modified_files()
 
     assert any("index" in line for line in caught.value.details)

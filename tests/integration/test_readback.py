@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowdeploy.clients.appengine import AppEngine, Operation
+from flowdeploy.appengine.resources import Operation
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.endpoints import sandbox
 from flowdeploy.planning.fleet import Instance, Role

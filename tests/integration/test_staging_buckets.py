@@ -84,7 +84,7 @@ class Cloud:
         return len(found["requests"])
 
     def has(self, bucket: str, files: Needed) -> bool:
-        return self.buckets.listed(bucket).lasting >= set(files.names)
+        return self.buckets.list_objects(bucket).lasting >= set(files.names)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowdeploy.known_errors import TABLE, enable_command, hint_for, is_transient, known
+from flowdeploy.known_errors import TABLE, enable_command, find_known_error, hint_for, is_transient
 
 SEEN = [
     (
@@ -105,7 +105,7 @@ def test_what_was_seen_is_known(code: str, message: str, hint: str, transient: b
 
 def test_every_row_was_seen() -> None:
     """A row that an earlier one hides would never be chosen."""
-    rows = [known(code, message) for code, message, _, _ in SEEN]
+    rows = [find_known_error(code, message) for code, message, _, _ in SEEN]
     assert [row for row in TABLE if row not in rows] == []
 
 
@@ -119,7 +119,7 @@ def test_every_row_was_seen() -> None:
     ],
 )
 def test_the_unknown_has_no_hint_and_is_not_repeated(code: str, message: str) -> None:
-    assert known(code, message) is None
+    assert find_known_error(code, message) is None
     assert hint_for(code, message) is None
     assert not is_transient(code, message)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks import drift
 from flowdeploy.checks.drift import Difference
 from flowdeploy.planning.plan import Traffic
@@ -20,35 +21,6 @@ from flowdeploy.planning.traffic import Split
 VERSIONS_PER_APP = 210
 
 _DATED = re.compile(r"[0-9]{8}-[0-9]{6}(?![0-9])", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """An App Engine application, from ``apps.get``."""
-
-    default_hostname: str
-    code_bucket: str
-    serving_status: str = "SERVING"
-
-
-@dataclass(frozen=True, slots=True)
-class DeployedVersion:
-    """A version that exists.
-
-    ``files`` is path → SHA-1, ``archive`` the name of the object that has them instead,
-    ``settings`` the other fields of the API's Version (see `drift`); None where the
-    server does not say.
-    """
-
-    serving_status: str = "SERVING"
-    files: Mapping[str, str] | None = None
-    settings: Mapping[str, Any] | None = None
-    archive: str | None = None
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the server says which files the version has."""
-        return self.files is not None or self.archive is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks import drift
-from flowdeploy.checks.deploy import App, DeployedVersion, disabled
+from flowdeploy.checks.deploy import disabled
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.planning.plan import Verify
 from flowdeploy.planning.traffic import Split

@@ -40,7 +40,7 @@ def find_source(
             f"--commit {commit} is not HEAD, which is {head.sha[:8]}",
             hint="Check the commit out: what is built is the tree as it stands.",
         )
-    tree = Tree(head, checkout.resolve(ref.full), checkout.modified(), commit is not None)
+    tree = Tree(head, checkout.resolve(ref.full), checkout.modified_files(), commit is not None)
     return Source(head, bool(tree.modified), objections(ref, tree, allow_dirty=allow_dirty))
 
 

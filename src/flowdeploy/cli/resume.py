@@ -124,6 +124,6 @@ def _objections(header: Header, session: Session) -> tuple[str, ...]:
         return ()
     if checkout.head.sha != header.commit.sha:
         return (f"the run is of {header.commit.sha[:8]}, and HEAD is {checkout.head.sha[:8]}",)
-    if checkout.modified() and not header.modified:
+    if checkout.modified_files() and not header.modified:
         return ("tracked files differ from HEAD by now",)
     return ()

@@ -57,5 +57,6 @@ def _list_versions(engine: AppEngine, project: str, service: str | None) -> Iter
             hint=f"Its services are: {', '.join(sorted(splits)) or 'none'}",
         )
     for name in [service] if service else splits:
-        for body in engine.versions(project, name):
-            yield ListedVersion(project, name, splits[name].allocations.get(body["id"], 0.0), body)
+        for version in engine.versions(project, name):
+            share = splits[name].share(version.id)
+            yield ListedVersion(project, name, share, version.resource)

@@ -26,7 +26,13 @@ from google.protobuf.json_format import ParseError
 from requests.adapters import HTTPAdapter
 
 from flowdeploy.endpoints import Endpoints
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import (
+    ConnectionFailed,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    ServiceError,
+)
 from flowdeploy.known_errors import hint_for, is_transient
 
 T = TypeVar("T")
@@ -47,6 +53,12 @@ _STATUS = {
     502: "BAD_GATEWAY",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
+}
+_CLASSES = {
+    "FAILED_PRECONDITION": PreconditionFailed,
+    "FORBIDDEN": PermissionDenied,
+    "NOT_FOUND": NotFound,
+    "PERMISSION_DENIED": PermissionDenied,
 }
 
 
@@ -136,10 +148,8 @@ class JsonApi:
         """As `get`; None for what does not exist."""
         try:
             return self.get(path, **params)
-        except ServiceError as error:
-            if error.code == "NOT_FOUND":
-                return None
-            raise
+        except NotFound:
+            return None
 
     def pages(self, path: str, key: str, **params: str) -> Iterator[dict[str, Any]]:
         """The items under ``key`` of every page."""
@@ -223,20 +233,21 @@ def service_error(failure: Exception) -> ServiceError:
             return failure
         case requests.JSONDecodeError() | ParseError():
             # Whether the request took effect is open.
-            code, message = "UNKNOWN", f"the answer could not be read: {failure}"
+            return error_of(0, "UNKNOWN", f"the answer could not be read: {failure}")
         case requests.RequestException():
-            code, message = "CONNECTION", _connection_words(failure)
+            message = _connection_words(failure)
+            return ConnectionFailed("CONNECTION", message, hint=_connection_hint(failure))
         case GoogleAuthError():
-            code, message = "UNAUTHENTICATED", str(failure)
+            return error_of(0, "UNAUTHENTICATED", str(failure))
         case _:
             raise failure
-    return ServiceError(code, message, hint=_hint(code, message, failure))
 
 
 def error_of(http_status: int, code: str | None, message: str) -> ServiceError:
     """The error of an answer; its ``code`` where it carries a status of google.rpc."""
     code = code or _STATUS.get(http_status, f"HTTP_{http_status}")
-    return ServiceError(code, message, hint=hint_for(code, message))
+    kind = _CLASSES.get(code, ServiceError)
+    return kind(code, message, hint=hint_for(code, message))
 
 
 def is_passing(failure: Exception, error: ServiceError) -> bool:
@@ -270,12 +281,12 @@ def _connection_words(failure: requests.RequestException) -> str:
     return f"the connection to {where} failed: {words or reason or type(reason).__name__}"
 
 
-def _hint(code: str, message: str, failure: Exception) -> str | None:
+def _connection_hint(failure: requests.RequestException) -> str | None:
     if _nobody_listens(failure):
         return "Is the address right, and the sandbox running (`flowdeploy sandbox serve`)?"
     if isinstance(_innermost(failure), socket.gaierror):
         return "Its name could not be looked up: is it right, and is there a network?"
-    return hint_for(code, message)
+    return hint_for("CONNECTION", "")
 
 
 def _nobody_listens(failure: Exception) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from sys import intern
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +11,7 @@ from urllib.parse import quote
 from google.auth.credentials import Credentials
 from google.rpc.code_pb2 import Code
 
-from flowdeploy.checks.deploy import App, DeployedVersion
+from flowdeploy.appengine.resources import App, DeployedVersion, Operation, Version
 from flowdeploy.clients.api import JsonApi, authorized_session
 from flowdeploy.clients.messages import version_settings
 from flowdeploy.errors import ServiceError
@@ -21,19 +20,6 @@ from flowdeploy.planning.traffic import Split
 
 CONTENT = "servingStatus,deployment(files,zip)"  # of a Version, what it serves
 _SHA1 = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A long-running operation, ``apps/P/operations/ID``, and how it ended if it has.
-
-    ``what`` it does is said where it was looked up: ``CreateVersion of apps/P/…``.
-    """
-
-    name: str
-    done: bool = False
-    error: ServiceError | None = None
-    what: str = ""
 
 
 class AppEngine:
@@ -67,12 +53,13 @@ class AppEngine:
         pages = self._api.pages(f"{_path(project)}/services", "services", pageSize="100")
         return {body["id"]: _split(body.get("split", {})) for body in pages}
 
-    def versions(self, project: str, service: str) -> Iterator[dict[str, Any]]:
-        """Every version of a service, as the API's resource in the BASIC view."""
+    def versions(self, project: str, service: str) -> Iterator[Version]:
+        """Every version of a service."""
         path = _path(project, "services", service)
-        return self._api.pages(f"{path}/versions", "versions", pageSize="100")
+        for body in self._api.pages(f"{path}/versions", "versions", pageSize="100"):
+            yield Version(body["id"], body.get("createTime", ""), body)
 
-    def deployed(
+    def find_version(
         self, project: str, service: str, version: str, *, settings: bool = True
     ) -> DeployedVersion | None:
         """The version with its files, and its settings where they are wanted; None where it

@@ -8,7 +8,7 @@ together with its content, and it takes long to load for a promotion.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -18,11 +18,10 @@ from google.auth.transport.requests import AuthorizedSession
 from requests import Response
 
 from flowdeploy.clients.api import TIMEOUT, JsonApi, accepted, retried
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
 from flowdeploy.records.store import Stored
 
 LISTED = "items(name),prefixes,nextPageToken"
-_OURS_TO_GRANT = frozenset({"PERMISSION_DENIED", "FORBIDDEN", "NOT_FOUND"})
 _GRANT = (
     "Grant roles/storage.objectAdmin on this bucket to the identity that runs flowdeploy, or name"
     " another place with `records:` in the configuration."
@@ -61,19 +60,14 @@ class BucketStore:
         }
         try:
             answer = self._ask("POST", url, content, **parameters)
-        except ServiceError as error:
-            if error.code != "FAILED_PRECONDITION":
-                raise
+        except PreconditionFailed:
             found = self.read(name)
             return found.generation if found and found.content == content else None
         return int(answer.json()["generation"]) if answer else None
 
     def delete(self, name: str, generation: int) -> None:
-        try:
+        with suppress(PreconditionFailed):
             self._ask("DELETE", self._url(name), ifGenerationMatch=str(generation))
-        except ServiceError as error:
-            if error.code != "FAILED_PRECONDITION":
-                raise
 
     def children(self, prefix: str) -> tuple[str, ...]:
         """As `ObjectStore.children`. An object of the prefix's own name is no child of it."""
@@ -128,9 +122,10 @@ class BucketStore:
         try:
             yield
         except ServiceError as error:
-            raise ServiceError(
+            granted = isinstance(error, NotFound | PermissionDenied)
+            raise type(error)(
                 error.code,
                 f"the records in gs://{self.bucket}/{self.prefix} cannot be used: {error.message}",
                 details=error.details,
-                hint=error.hint if error.code not in _OURS_TO_GRANT else _GRANT,
+                hint=_GRANT if granted else error.hint,
             ) from error

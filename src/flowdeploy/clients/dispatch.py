@@ -8,8 +8,9 @@ from typing import Any
 from google.auth.credentials import Credentials
 from google.cloud import appengine_admin_v1 as admin
 
+from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.api import JsonApi, authorized_session
-from flowdeploy.clients.appengine import Operation, status_error
+from flowdeploy.clients.appengine import status_error
 from flowdeploy.clients.google_library import ONCE, changed, connected, mask, message
 
 

@@ -18,7 +18,7 @@ from flowdeploy.errors import FlowdeployError, Refused, ToolError
 from flowdeploy.planning.refs import Commit
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether there is a git to ask; without one there is no checkout either."""
     return shutil.which("git") is not None
 
@@ -36,7 +36,7 @@ class Checkout:
         Raises Refused for a repository that git will not open, or that has no
         work tree.
         """
-        if not installed():
+        if not is_installed():
             return None
         answer = _git(start, "rev-parse", "--show-toplevel")
         if answer.returncode == 0:
@@ -72,7 +72,7 @@ class Checkout:
         seconds, sha = answer.stdout.split()
         return Commit(sha, _utc(int(seconds), sha))
 
-    def modified(self) -> tuple[str, ...]:
+    def modified_files(self) -> tuple[str, ...]:
         """The tracked files that differ from HEAD, staged or not, as paths from the root."""
         answer = _git(
             self.root,

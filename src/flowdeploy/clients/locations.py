@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowdeploy.clients.api import JsonApi
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import NotFound
 
 
 class Locations:
@@ -25,7 +25,7 @@ class Locations:
         path = f"projects/{project}/locations"
         found = self._api.get(path).get("locations")
         if not found:
-            raise ServiceError(
+            raise NotFound(
                 "NOT_FOUND",
                 f"{path} is empty: the project has no App Engine application",
                 hint=f"Create it: gcloud app create --project {project}",

@@ -23,7 +23,7 @@ class ServiceUsage:
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
         self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
 
-    def disabled(self, project: str, apis: Iterable[str]) -> tuple[str, ...]:
+    def disabled_apis(self, project: str, apis: Iterable[str]) -> tuple[str, ...]:
         """Those of up to 30 APIs (``cloudtasks.googleapis.com``) that are not switched on."""
         asked = tuple(apis)
         names = [("names", f"projects/{project}/services/{api}") for api in asked]

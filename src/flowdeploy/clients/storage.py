@@ -34,14 +34,14 @@ from flowdeploy.clients.api import (
 from flowdeploy.clients.batch import BatchAnswer
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.transfers import Upload, download
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
 from flowdeploy.known_errors import is_transient
 
 # gcloud takes what a lifecycle rule removes within a day for absent: the build of a
 # second-generation runtime reads it some time after the deploy began.
 SAFETY = timedelta(days=1)
+_NOT_GIVEN = (NotFound, PermissionDenied)
 KEPT = 60.0  # seconds for which a listing may stand for the bucket
-FORBIDDEN = frozenset({"PERMISSION_DENIED", "NOT_FOUND"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Buckets:
         Not for many buckets: listings are large."""
         self._seen.setdefault(bucket, None)
 
-    def listed(self, bucket: str) -> Listing:
+    def list_objects(self, bucket: str) -> Listing:
         seen, now = self._seen.get(bucket), time.monotonic()
         if seen and now - seen[0] < KEPT:
             return seen[1]
@@ -104,9 +104,7 @@ class Buckets:
         query = {} if name in replacing else {"ifGenerationMatch": "0"}
         try:
             return Upload(self._session, url, name, path, query).run()
-        except ServiceError as error:
-            if error.code != "FAILED_PRECONDITION":
-                raise
+        except PreconditionFailed:
             return 0
 
     def download(self, bucket: str, name: str, path: Path) -> None:
@@ -137,7 +135,9 @@ class Buckets:
             answers = self._answers(paths)
             outcomes = dict(zip(left, map(_outcome, answers), strict=True))
             errors = {n: o for n, o in outcomes.items() if isinstance(o, ServiceError)}
-            forbidden |= {n for n, error in errors.items() if error.code in FORBIDDEN}
+            forbidden |= {
+                n for n, error in errors.items() if isinstance(error, NotFound | PermissionDenied)
+            }
             again = {n: left[n] for n in errors.keys() - forbidden}
             failures += 1 if again else 0
             _raise_lasting((errors[name] for name in again), failures)
@@ -160,9 +160,7 @@ class Buckets:
         if self._batches:
             try:
                 return retried(lambda: self._batch(paths))
-            except ServiceError as error:
-                if error.code != "NOT_FOUND":
-                    raise
+            except NotFound:
                 self._batches = False
         return [retried(lambda path=path: self._single(path)) for path in paths]  # type: ignore[misc]
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.api import backoff
-from flowdeploy.clients.appengine import AppEngine, Operation
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.known_errors import is_transient
 from flowdeploy.report import Change

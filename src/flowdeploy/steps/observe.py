@@ -14,18 +14,19 @@ def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Before
     app = engine.app(instance.project)
     if app is None:
         return BeforeDeploy(None)
+    where = (instance.project, instance.service)
     splits = engine.services(instance.project)
     ids = {
-        (service, body["id"])
+        (service, each.id)
         for service in splits
-        for body in engine.versions(instance.project, service)
+        for each in engine.versions(instance.project, service)
     }
     there = (instance.service, version) in ids
     return BeforeDeploy(
         app,
         split=splits.get(instance.service),
         version_count=len(ids),
-        deployed=engine.deployed(instance.project, instance.service, version) if there else None,
+        deployed=engine.find_version(*where, version) if there else None,
     )
 
 
@@ -35,7 +36,7 @@ def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> Before
     if app is None:
         return BeforePromotion(None)
     where = (instance.project, instance.service)
-    versions = {v: engine.deployed(*where, v, settings=False) for v in to.live}
+    versions = {v: engine.find_version(*where, v, settings=False) for v in to.live}
     return BeforePromotion(app, engine.split(*where), versions)
 
 
@@ -43,10 +44,7 @@ def standing(engine: AppEngine, instance: Instance) -> InstanceStatus:
     """How the instance stands. Raises ServiceError."""
     splits = engine.services(instance.project)
     versions = {
-        service: {
-            body["id"]: body.get("createTime", "")
-            for body in engine.versions(instance.project, service)
-        }
+        service: {each.id: each.created for each in engine.versions(instance.project, service)}
         for service in splits
     }
     under_way = engine.operations_under_way(instance.project)

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks.deploy import (
     VERSIONS_PER_APP,
-    App,
     BeforeDeploy,
-    DeployedVersion,
     Finding,
     WantedVersion,
     deploy_objections,

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks.deploy import (
-    App,
     BeforeDeploy,
-    DeployedVersion,
     WantedVersion,
     deploy_objections,
     differences,

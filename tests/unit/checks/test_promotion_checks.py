@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowdeploy.checks.deploy import App, DeployedVersion
+from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks.promotion import BeforePromotion, expected, objections, remarks
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Verify

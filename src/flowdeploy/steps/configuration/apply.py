@@ -19,7 +19,13 @@ from flowdeploy.appengine.config_files.changes import LeaveQueue
 from flowdeploy.checks.deploy import Finding, grouped
 from flowdeploy.clients.api import backoff
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.errors import FlowdeployError, Refused, ServiceError
+from flowdeploy.errors import (
+    ConnectionFailed,
+    FlowdeployError,
+    PermissionDenied,
+    Refused,
+    ServiceError,
+)
 from flowdeploy.known_errors import is_transient
 from flowdeploy.planning.configure_steps import by_instance
 from flowdeploy.planning.fleet import Instance
@@ -168,14 +174,14 @@ class Configurator:
         try:
             self.foreseen(named[1])
         except (Refused, ServiceError) as error:
-            if error.code == "CONNECTION":
+            if isinstance(error, ConnectionFailed):
                 raise
             return " ".join(filter(None, (f"{error.message}.", error.hint)))
         return None
 
     def _refusal(self, error: ServiceError, steps: Sequence[Configure]) -> FlowdeployError:
         """Where the services are there for nobody, they are so for good: all that are."""
-        if error.code != "PERMISSION_DENIED":
+        if not isinstance(error, PermissionDenied):
             return error
         parts = [part for step in steps for part in self._parts(step)]
         hint = switched_off(self.cloud, steps[0].instance.project, parts)

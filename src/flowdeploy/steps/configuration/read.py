@@ -47,7 +47,7 @@ def switched_off(cloud: GoogleClients, project: str, parts: Iterable[str]) -> st
     """The one command that enables what these parts need, as far as a project tells of it."""
     needed = [_APIS[part] for part in dict.fromkeys(parts) if part in _APIS]
     try:
-        disabled = cloud.service_usage.disabled(project, needed)
+        disabled = cloud.service_usage.disabled_apis(project, needed)
     except ServiceError:
         return None  # not everybody may ask
     return f"Enable what is off: {enable_command(project, disabled)}" if disabled else None

@@ -7,16 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowdeploy.checks.deploy import (
-    App,
-    BeforeDeploy,
-    Finding,
-    deploy_objections,
-    grouped,
-    is_deployed,
-)
+from flowdeploy.appengine.resources import App
+from flowdeploy.checks.deploy import BeforeDeploy, Finding, deploy_objections, grouped, is_deployed
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout import Notify, Running
 from flowdeploy.rollout.parallel import together
@@ -105,7 +99,7 @@ class Instances:
     def _findings(self, step: Deploy, seen: BeforeDeploy | ServiceError) -> list[Finding]:
         name = step.instance.id
         if isinstance(seen, ServiceError):
-            if seen.code == "CONNECTION":
+            if isinstance(seen, ConnectionFailed):
                 raise seen
             return [Finding(name, " ".join(filter(None, (f"{seen.message}.", seen.hint))))]
         if seen.app:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from flowdeploy.appengine.resources import App, Operation
 from flowdeploy.checks.deploy import (
-    App,
     BeforeDeploy,
     WantedVersion,
     deploy_objections,
     differences,
     is_deployed,
 )
-from flowdeploy.clients.appengine import AppEngine, Operation
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote, Traffic
@@ -80,7 +80,7 @@ def _look(engine: AppEngine, instance: Instance, app: App, wanted: WantedVersion
     return BeforeDeploy(
         app,
         split=engine.split(instance.project, instance.service),
-        deployed=engine.deployed(instance.project, instance.service, wanted.version),
+        deployed=engine.find_version(instance.project, instance.service, wanted.version),
     )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flowdeploy.appengine.app_yaml import AppYaml
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
+from flowdeploy.appengine.resources import DeployedVersion
 from flowdeploy.checks import drift
-from flowdeploy.checks.deploy import DeployedVersion
 from flowdeploy.checks.drift import FILES, Difference
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.messages import version_settings
@@ -74,7 +74,7 @@ class Drifting:
         split = self.engine.split(*where)
         live = split.live if split else ()
         for version in (self.version,) if self.version else live:
-            deployed = self.engine.deployed(*where, version)
+            deployed = self.engine.find_version(*where, version)
             if deployed:
                 yield version, deployed
 

@@ -83,7 +83,7 @@ class BucketFiles:
 
     def restored(self, names: Collection[str]) -> frozenset[str]:
         """As `recover`, for any objects."""
-        listing = self.buckets.listed(self.own.bucket)
+        listing = self.buckets.list_objects(self.own.bucket)
         lost = frozenset(n for n in names if self.own.prefix + n not in listing.lasting)
         looks = together(self._names, self.others if lost else (), _LOOKS)
         for source, there in looks:
@@ -95,7 +95,7 @@ class BucketFiles:
     def send(self, contents: Mapping[str, Path]) -> None:
         """Have these objects."""
         bucket, prefix = self.own.bucket, self.own.prefix
-        listing = self.buckets.listed(bucket)
+        listing = self.buckets.list_objects(bucket)
 
         def send(name: str) -> None:
             self.buckets.upload(bucket, prefix + name, contents[name], listing.expiring)
@@ -107,7 +107,7 @@ class BucketFiles:
     def _names(self, source: BucketFolder) -> frozenset[str]:
         """Nothing where a bucket is not ours to look into."""
         try:
-            listing = self.buckets.listed(source.bucket)
+            listing = self.buckets.list_objects(source.bucket)
         except ServiceError:
             return frozenset()
         return listing.lasting | listing.expiring

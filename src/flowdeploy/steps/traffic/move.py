@@ -6,8 +6,9 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from flowdeploy.checks.deploy import App, is_older
-from flowdeploy.clients.appengine import AppEngine, Operation
+from flowdeploy.appengine.resources import App, Operation
+from flowdeploy.checks.deploy import is_older
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
-from flowdeploy.checks.deploy import App, Finding, grouped
+from flowdeploy.appengine.resources import App
+from flowdeploy.checks.deploy import Finding, grouped
 from flowdeploy.checks.promotion import (
     BeforePromotion,
     Expected,
@@ -20,7 +21,7 @@ from flowdeploy.checks.promotion import (
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.web import Web
 from flowdeploy.config import HealthConfig
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote, Verify
 from flowdeploy.planning.urls import dark_url, live_url
@@ -143,7 +144,7 @@ class Gate:
     def _require_readable(self, step: Verify) -> BeforePromotion:
         seen = self._seen[step.instance.id]
         if isinstance(seen, ServiceError):
-            raise seen if seen.code == "CONNECTION" else Unready(seen)
+            raise seen if isinstance(seen, ConnectionFailed) else Unready(seen)
         return seen
 
     def _messages(self, step: Verify) -> tuple[str, ...]:
@@ -158,7 +159,7 @@ class Gate:
         try:
             return (yield from self.await_configuration(instance, notify))
         except ServiceError as error:
-            raise error if error.code == "CONNECTION" else Unready(error) from error
+            raise error if isinstance(error, ConnectionFailed) else Unready(error) from error
 
     def _check_live_page(self, instance: Instance) -> ServiceError | None:
         """Asks at Google's own name: a custom domain may lead elsewhere first."""

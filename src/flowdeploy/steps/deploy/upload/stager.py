@@ -53,7 +53,7 @@ class Stager:
             return
         with known.lock:
             if not known.listed:
-                listing = self._buckets.listed(bucket)
+                listing = self._buckets.list_objects(bucket)
                 known.there = tuple(listing.lasting.intersection(self._wanted))
                 known.expiring = tuple(listing.expiring.intersection(self._wanted))
                 known.listed = True
