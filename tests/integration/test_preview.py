@@ -6,10 +6,10 @@ from collections import Counter
 from unittest.mock import patch
 
 import pytest
+from tests.integration.conftest import Project
 
 from flowdeploy.clients import api
 from flowdeploy.sandbox.server import Sandbox
-from tests.integration.conftest import Project
 
 DRY_RUNS = [
     ["promote", "v2", "all", "--dry-run"],
