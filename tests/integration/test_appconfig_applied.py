@@ -187,7 +187,7 @@ def test_a_promotion_is_taken_back_field_by_field(cloud: Cloud) -> None:
     cloud.deploy(project, config_files.read(NEW))
     after = cloud.snapshot(project)
     assert not config_files.changes(config_files.read(NEW), after, prune_queues=True)
-    assert config_files.foreign(before, after, cloud.snapshot(project)) == ()
+    assert config_files.find_outside_changes(before, after, cloud.snapshot(project)) == ()
 
     cloud.apply(project, config_files.restore(before, after).all)
     back = cloud.snapshot(project)

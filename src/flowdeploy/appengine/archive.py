@@ -45,7 +45,7 @@ class Extent:
     stop: int
 
 
-def placed(files: Iterable[Entry], start: int = 0) -> Extent:
+def lay_out(files: Iterable[Entry], start: int = 0) -> Extent:
     """Lay files out, sorted by path, from byte ``start`` on."""
     entries = []
     for entry in sorted(files, key=lambda entry: entry.path):

@@ -19,12 +19,12 @@ _IGNORED = {
 }
 
 
-def second_generation(runtime: str) -> bool:
+def is_second_generation(runtime: str) -> bool:
     """Whether a runtime reads ``.gcloudignore`` and knows no ``skip_files``."""
     return bool(_SECOND_GENERATION.match(runtime))
 
 
-def ignored_by_default(runtime: str) -> tuple[str, ...]:
+def default_ignore_rules(runtime: str) -> tuple[str, ...]:
     """The rules of a second-generation runtime whose folder has no ``.gcloudignore``."""
     family = next(name for name in _IGNORED if runtime.startswith(name))
     return _EVERYWHERE + _IGNORED[family]

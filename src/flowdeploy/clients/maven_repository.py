@@ -17,9 +17,9 @@ from requests.auth import AuthBase
 
 from flowdeploy.clients.repository import CHUNK, Repository, RepositoryFile
 from flowdeploy.errors import ServiceError
-from flowdeploy.maven import clojars
-from flowdeploy.maven.checks import is_loopback
+from flowdeploy.maven import clojars_rules
 from flowdeploy.maven.checksums import Checksums
+from flowdeploy.maven.repository_rules import is_loopback
 
 _TIMEOUTS = (10.0, 120.0)  # seconds to connect, and between two bytes of an answer
 _SERVER_ERROR = 500
@@ -200,7 +200,7 @@ class RepositoryClient:
             elsewhere = f"Set library.repository to where it leads: {answer.headers['Location']}"
             return Rejected(status, problem, request, elsewhere)
         known = self.repository.api is not None
-        hint = clojars.hint(status, problem.title) if known else _HINTS.get(status)
+        hint = clojars_rules.hint(status, problem.title) if known else _HINTS.get(status)
         return Rejected(status, problem, request, hint)
 
 

@@ -173,12 +173,12 @@ def _instance(root: Path, file: ConfigFile, entry: InstanceSection) -> Instance:
         service=entry.service,
         url=entry.url,
         wave=entry.wave,
-        skip=entry.skip or _marked(root, file.descriptors, entry.id),
+        skip=entry.skip or _skip_marker(root, file.descriptors, entry.id),
         settings=dict(entry.settings.items()),
     )
 
 
-def _marked(root: Path, descriptors: str | None, instance_id: str) -> str | None:
+def _skip_marker(root: Path, descriptors: str | None, instance_id: str) -> str | None:
     """The reason that a marker file in the instance's descriptor folder gives."""
     if descriptors is None:
         return None

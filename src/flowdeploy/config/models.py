@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from flowdeploy.config.settings import SettingKey
+from flowdeploy.config.setting_keys import SettingKey
 from flowdeploy.units import ALL, Portion, parse_duration
 
 _LINE = r"^[^\x00-\x1f\x7f]+$"

@@ -12,9 +12,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from flowdeploy.config.document import Document, Finding, Location, dotted
+from flowdeploy.config.fleet_rules import violations
 from flowdeploy.config.models import ConfigFile, InstanceSection
-from flowdeploy.config.rules import violations
-from flowdeploy.config.settings import SettingKey
+from flowdeploy.config.setting_keys import SettingKey
 
 _EXPECTED = {
     "string_type": "text",

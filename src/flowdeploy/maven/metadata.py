@@ -34,7 +34,7 @@ class Metadata:
         """With these at the end, each once; those that are there keep their places."""
         return replace(self, versions=tuple(dict.fromkeys([*self.versions, *versions])))
 
-    def released(self, version: str, now: datetime) -> Metadata:
+    def with_release(self, version: str, now: datetime) -> Metadata:
         """After ``version`` was released; ``updated`` is always later than it was.
 
         That makes the bytes differ from all that were sent before: Clojars takes

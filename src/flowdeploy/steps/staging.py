@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 
 from flowdeploy.appengine import config_files
 from flowdeploy.appengine.app_yaml import AppYaml, parse
-from flowdeploy.appengine.app_yaml.ignore import IGNORE_FILE, Ignored, included, rules
+from flowdeploy.appengine.app_yaml.ignore import IGNORE_FILE, Ignored, ignore_rules, parse_includes
 from flowdeploy.appengine.config_files import AppConfig
 from flowdeploy.appengine.manifest import File, Manifest, check
 from flowdeploy.clients.objects import BucketFolder
@@ -55,7 +55,9 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
     Raises Refused, naming the path, for what cannot be read or deployed.
     """
     app, text = app_in(folder)
-    walk = _FolderWalk.over(folder, rules(app.runtime, app.skip_files, _texts(folder)), exclude)
+    walk = _FolderWalk.over(
+        folder, ignore_rules(app.runtime, app.skip_files, _texts(folder)), exclude
+    )
     with ThreadPoolExecutor(_HASHERS) as pool:
         files = sorted(pool.map(partial(_hashed, folder), walk.files()))
     manifest = Manifest(tuple(files))
@@ -101,7 +103,7 @@ def _texts(folder: Path) -> dict[str, str]:
     if not (folder / IGNORE_FILE).exists():
         return {}
     own = _text(folder, IGNORE_FILE)
-    return {IGNORE_FILE: own} | {name: _text(folder, name) for name in included(own)}
+    return {IGNORE_FILE: own} | {name: _text(folder, name) for name in parse_includes(own)}
 
 
 def _text(folder: Path, name: str) -> str:

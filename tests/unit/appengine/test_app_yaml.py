@@ -32,7 +32,6 @@ def handler(**keys: str) -> Any:
 def test_the_smallest_file_makes_the_smallest_version() -> None:
     assert app().fields == {"runtime": "java21", "entrypoint": {"shell": ""}}
     assert app().service == "default"
-    assert app().second_generation
 
 
 def test_a_body_names_every_file_by_the_object_that_holds_it() -> None:
@@ -239,7 +238,6 @@ def test_first_generation_keys() -> None:
         runtime="python27",
     )
     assert found.skip_files == "a|b"
-    assert not found.second_generation
     assert found.fields["libraries"] == [{"name": "ssl", "version": "2.7.11"}]
     assert found.fields["handlers"][0]["staticFiles"]["applicationReadable"] is True
 

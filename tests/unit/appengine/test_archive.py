@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appengine.archive import Entry, Extent, directory, end, local_header, placed
+from flowdeploy.appengine.archive import Entry, Extent, directory, end, lay_out, local_header
 
 COMMON = {
     "WEB-INF/lib/flow.jar": b"PK jar" * 100,
@@ -28,7 +28,7 @@ OWN = {"WEB-INF/appengine-web.xml": b"<appengine-web-app/>", "a.txt": b"a"}
 
 def extent(contents: Mapping[str, bytes], start: int = 0) -> Extent:
     files = (Entry(path, len(data), zlib.crc32(data)) for path, data in contents.items())
-    return placed(files, start)
+    return lay_out(files, start)
 
 
 def locals_of(found: Extent, contents: Mapping[str, bytes]) -> bytes:
@@ -136,8 +136,8 @@ class Sparse(io.RawIOBase):
 
 def test_more_bytes_than_32_bits_can_count() -> None:
     large = Entry("large", 5 << 30, 0)
-    head = placed([large, Entry("next", 1, zlib.crc32(b"x"))])
-    own = placed([Entry("own", 1, zlib.crc32(b"y"))], head.stop)
+    head = lay_out([large, Entry("next", 1, zlib.crc32(b"x"))])
+    own = lay_out([Entry("own", 1, zlib.crc32(b"y"))], head.stop)
     after = head.entries[1]
     shared = directory(head.entries)
     pieces = {

@@ -262,7 +262,7 @@ def test_a_job_that_calls_another_host_is_brought_back_too() -> None:
 def test_what_was_not_recorded_is_left_alone() -> None:
     now = Snapshot((), (queue("a"),), (job(1, "/a"),), (rule("/a", "a"),))
     assert lines(config_files.restore(Snapshot(), now)) == []
-    assert config_files.foreign(Snapshot(), Snapshot(), now) == ()
+    assert config_files.find_outside_changes(Snapshot(), Snapshot(), now) == ()
 
 
 def test_what_someone_else_changed_is_named_in_their_direction() -> None:
@@ -270,7 +270,7 @@ def test_what_someone_else_changed_is_named_in_their_direction() -> None:
     faster = queue("a")
     faster["rateLimits"]["maxDispatchesPerSecond"] = 9.0
     now = Snapshot((), (faster, queue("new")), (job(1, "/a", "PAUSED"),), (rule("/a", "a"),))
-    assert config_files.foreign(after, after, now) == (
+    assert config_files.find_outside_changes(after, after, now) == (
         "queue a: rate 5/s → 9/s",
         "queue gone: delete",
         "cron job /a: pause",
@@ -290,13 +290,13 @@ def test_what_a_promotion_made_and_what_came_back_of_it_is_nobody_elses() -> Non
         (rule("/a", "a"),),
     )
     for now in (before, after, halfway):
-        assert config_files.foreign(before, after, now) == ()
+        assert config_files.find_outside_changes(before, after, now) == ()
 
 
 def test_a_job_that_both_states_have_and_somebody_deleted_is_named() -> None:
     before, after = (Snapshot(jobs=(job(1, "/a"), job(n, f"/{n}"))) for n in (2, 3))
     now = Snapshot(jobs=(job(2, "/2"), job(4, "/4")))
-    assert config_files.foreign(before, after, now) == (
+    assert config_files.find_outside_changes(before, after, now) == (
         "cron job /4: create, every 24 hours",
         "cron job /a: delete (every 24 hours)",
     )

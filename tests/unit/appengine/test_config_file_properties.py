@@ -249,10 +249,10 @@ def test_what_a_rollback_would_undo_of_someone_elses_is_named(
 ) -> None:
     apis = settled(old)
     after = apis.snapshot()
-    assert config_files.foreign(after, after, after) == ()
+    assert config_files.find_outside_changes(after, after, after) == ()
     apis.apply(config_files.changes(new, after).all)
     would_undo = bool(config_files.restore(after, apis.snapshot()))
-    assert bool(config_files.foreign(after, after, apis.snapshot())) == would_undo
+    assert bool(config_files.find_outside_changes(after, after, apis.snapshot())) == would_undo
 
 
 @given(configs(), configs(), st.data())
@@ -265,7 +265,7 @@ def test_a_rollback_cut_off_anywhere_takes_nothing_of_its_own_for_someone_elses(
     after = apis.snapshot()
     back = config_files.restore(before, after).all
     apis.apply(back[: data.draw(st.integers(0, len(back)))])
-    assert config_files.foreign(before, after, apis.snapshot()) == ()
+    assert config_files.find_outside_changes(before, after, apis.snapshot()) == ()
 
 
 @given(configs(), configs())

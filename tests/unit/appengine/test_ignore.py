@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appengine.app_yaml.ignore import Ignored, included, rules
+from flowdeploy.appengine.app_yaml.ignore import Ignored, ignore_rules, parse_includes
 from flowdeploy.errors import Refused
 
 
@@ -22,7 +22,7 @@ def deployed(ignored: Ignored, *paths: str) -> list[str]:
 
 
 def by(*lines: str, **texts: str) -> Ignored:
-    return rules("java21", None, {".gcloudignore": "\n".join(lines), **texts})
+    return ignore_rules("java21", None, {".gcloudignore": "\n".join(lines), **texts})
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_gcloudignore(lines: list[str], paths: list[str], kept: list[str]) -> No
 def test_included_files_are_read_in_place_and_include_no_more() -> None:
     text = "a\n#!include:more\n!b"
     texts = {".gcloudignore": text, "more": "b\nc\n#!include:even-more"}
-    assert included(text) == ("more",)
-    assert deployed(rules("java21", None, texts), "a", "b", "c", "d") == ["b", "d"]
+    assert parse_includes(text) == ("more",)
+    assert deployed(ignore_rules("java21", None, texts), "a", "b", "c", "d") == ["b", "d"]
 
 
 def test_only_files_beside_it_are_included() -> None:
     with pytest.raises(Refused, match=r"\.gcloudignore includes \.\./x, sub/y"):
-        included("#!include:../x\n# !include:sub/y\n#!include:z")
+        parse_includes("#!include:../x\n# !include:sub/y\n#!include:z")
 
 
 @pytest.mark.parametrize(
@@ -80,22 +80,25 @@ def test_only_files_beside_it_are_included() -> None:
 )
 def test_defaults_of_second_generation_runtimes(runtime: str, path: str) -> None:
     kept = ["a/b", ".hidden", "a/setup.cfg", "a/vendor/b", "target"]
-    assert deployed(rules(runtime, None, {}), path, *kept) == kept
+    assert deployed(ignore_rules(runtime, None, {}), path, *kept) == kept
 
 
 def test_defaults_of_first_generation_runtimes() -> None:
     skipped = ["#a#", "b~", "c/d.pyc", "e.pyo", "f/RCS/g", ".h", "i/.j", ".k/l"]
     kept = ["a", "target/b", "node_modules/c", "d.py", "RCS"]
-    assert deployed(rules("java8", None, {}), *skipped, *kept) == kept
+    assert deployed(ignore_rules("java8", None, {}), *skipped, *kept) == kept
 
 
 def test_skip_files_replace_the_defaults_and_match_from_the_beginning() -> None:
-    assert deployed(rules("java8", "app.yaml|x", {}), "app.yaml", "xy", "ax", ".h") == ["ax", ".h"]
+    assert deployed(ignore_rules("java8", "app.yaml|x", {}), "app.yaml", "xy", "ax", ".h") == [
+        "ax",
+        ".h",
+    ]
 
 
 def test_skip_files_and_gcloudignore_together_are_refused() -> None:
     with pytest.raises(Refused, match="skip_files"):
-        rules("java8", "x", {".gcloudignore": ""})
+        ignore_rules("java8", "x", {".gcloudignore": ""})
 
 
 @given(

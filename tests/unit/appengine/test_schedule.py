@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.appengine.config_files.schedule import schedule
-from flowdeploy.appengine.forms.place import Place, Wrong
+from flowdeploy.appengine.config_files.cron_schedule import schedule
+from flowdeploy.appengine.forms.problems import Place, Wrong
 
 WEEKDAYS = ["mon", "monday", "tue", "wednesday", "thu", "friday", "sat", "sunday"]
 MONTHS = [

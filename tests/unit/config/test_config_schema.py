@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from flowdeploy.appengine.app_yaml.keys import SENT
 from flowdeploy.config import schema
-from flowdeploy.config.settings import SettingKey
+from flowdeploy.config.setting_keys import SettingKey
 
 CONFIG = Path(__file__).parents[3] / "config"
 

@@ -16,7 +16,7 @@ NOON = datetime(2020, 4, 3, 12, 0, 0, 999, tzinfo=UTC)
 
 
 def test_a_first_release_is_written_as_maven_writes_it() -> None:
-    assert Metadata(FLOW).released("1.0", NOON).to_xml().decode() == (
+    assert Metadata(FLOW).with_release("1.0", NOON).to_xml().decode() == (
         "<?xml version='1.0' encoding='UTF-8'?>\n"
         "<metadata>\n"
         "  <groupId>org.akvo.flow</groupId>\n"
@@ -34,11 +34,11 @@ def test_a_first_release_is_written_as_maven_writes_it() -> None:
 
 def test_the_moment_is_utc() -> None:
     local = NOON.astimezone(timezone(timedelta(hours=2)))
-    assert b"20200403120000" in Metadata(FLOW).released("1.0", local).to_xml()
+    assert b"20200403120000" in Metadata(FLOW).with_release("1.0", local).to_xml()
 
 
 def test_latest_is_kept_up_where_it_is_kept() -> None:
-    kept = Metadata(FLOW, ("1",), "1", latest="1").released("2", NOON)
+    kept = Metadata(FLOW, ("1",), "1", latest="1").with_release("2", NOON)
     assert (kept.latest, kept.release) == ("2", "2")
 
 
@@ -64,17 +64,17 @@ MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.
 def test_a_release_keeps_the_order_and_is_listed_once(
     versions: list[str], place: int, first: datetime, then: datetime
 ) -> None:
-    before = Metadata(FLOW).with_versions(versions).released("1.0", first)
+    before = Metadata(FLOW).with_versions(versions).with_release("1.0", first)
     version = before.versions[place % len(before.versions)]
-    after = before.released(version, then).released("new one", then)
+    after = before.with_release(version, then).with_release("new one", then)
     assert after.versions == (*before.versions, "new one")
     assert parse(after.to_xml(), FLOW) == after
 
 
 @given(MOMENTS, MOMENTS)
 def test_the_bytes_are_never_those_of_before(first: datetime, then: datetime) -> None:
-    sent = Metadata(FLOW).released("1.0", first)
-    again = sent.released("1.0", then)
+    sent = Metadata(FLOW).with_release("1.0", first)
+    again = sent.with_release("1.0", then)
     assert sent.updated is not None
     assert again.updated is not None
     assert again.updated > sent.updated

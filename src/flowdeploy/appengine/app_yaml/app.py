@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowdeploy.appengine.app_yaml import keys, rules, scaling
-from flowdeploy.appengine.forms.document import Document, load
-from flowdeploy.appengine.forms.place import Place, Problem
-from flowdeploy.appengine.forms.shapes import entry, regex
+from flowdeploy.appengine.app_yaml import combinations, keys, scaling
+from flowdeploy.appengine.forms.problems import Place, Problem
+from flowdeploy.appengine.forms.schema import entry, regex
+from flowdeploy.appengine.forms.yaml_reader import Document, load
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.appengine.runtimes import second_generation
 from flowdeploy.errors import Refused
 
 _NOT_OF_AN_INSTANCE = {
@@ -43,10 +42,6 @@ class AppYaml:
     @property
     def runtime(self) -> str:
         return str(self.settings["runtime"])
-
-    @property
-    def second_generation(self) -> bool:
-        return second_generation(self.runtime)
 
     @property
     def skip_files(self) -> str | None:
@@ -129,9 +124,9 @@ def version_body(app: AppYaml, version: str, files: Manifest, bucket: str) -> di
 
 
 def _read(settings: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    if rules.flexible(settings, place):
+    if combinations.is_flexible(settings, place):
         return {}
-    rules.check(settings, place)
+    combinations.check(settings, place)
     return keys.read(settings, place)
 
 

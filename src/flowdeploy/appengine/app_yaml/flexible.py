@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from flowdeploy.appengine.app_yaml.times import seconds
-from flowdeploy.appengine.forms.place import Place
-from flowdeploy.appengine.forms.shapes import (
+from flowdeploy.appengine.forms.problems import Place
+from flowdeploy.appengine.forms.schema import (
     NOT_CARRIED,
     Key,
     block,
@@ -18,9 +18,9 @@ from flowdeploy.appengine.forms.shapes import (
     list_of,
     number,
     pattern,
-    refused,
     switch,
     text,
+    unusable,
     whole,
 )
 
@@ -91,7 +91,7 @@ NETWORK = block(
         "name": Key(pattern(r"[a-z\d-]+(/[a-z\d-]+)*", "a network's name or path")),
         "subnetwork_name": Key(_RESOURCE_NAME),
         "session_affinity": Key(switch),
-        "instance_ip_mode": Key(refused(NOT_CARRIED)),
+        "instance_ip_mode": Key(unusable(NOT_CARRIED)),
     },
     "network",
 )

@@ -8,18 +8,18 @@ from typing import Any
 
 from flowdeploy.appengine.app_yaml.headers import headers
 from flowdeploy.appengine.app_yaml.times import expiration
-from flowdeploy.appengine.forms.expressions import compiled
-from flowdeploy.appengine.forms.place import Place, Wrong
-from flowdeploy.appengine.forms.shapes import (
+from flowdeploy.appengine.forms.problems import Place, Wrong
+from flowdeploy.appengine.forms.regexes import compile_regex
+from flowdeploy.appengine.forms.schema import (
     Key,
     block,
     choice,
     list_of,
     pattern,
     put,
-    refused,
     switch,
     text,
+    unusable,
 )
 
 _URL = pattern(r"/.*|\..*|\(..*[^$]", "a path that begins with / (or with . or a group)")
@@ -39,7 +39,7 @@ _COMMON = {
     "redirect_http_response_code": Key(
         choice("301", "302", "303", "307", prefix="REDIRECT_HTTP_RESPONSE_CODE")
     ),
-    "position": Key(refused("belongs into files that are included; remove it")),
+    "position": Key(unusable("belongs into files that are included; remove it")),
 }
 
 
@@ -124,7 +124,7 @@ def _spell_out_folder(sent: dict[str, Any], url_place: Place) -> None:
 
 def _groups(url: str) -> int:
     try:
-        return compiled(url).groups
+        return compile_regex(url).groups
     except re.error:  # App Engine's expressions are POSIX's: the server judges them
         return 0
 

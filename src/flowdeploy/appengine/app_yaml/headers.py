@@ -6,7 +6,7 @@ import re
 from typing import Any
 from wsgiref.util import is_hop_by_hop
 
-from flowdeploy.appengine.forms.place import Place, Wrong
+from flowdeploy.appengine.forms.problems import Place, Wrong
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PRINTABLE = re.compile(r"[ -~]*")

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 
 import pathspec
 
-from flowdeploy.appengine.forms.expressions import compiled, no_remarks
-from flowdeploy.appengine.runtimes import ignored_by_default, second_generation
+from flowdeploy.appengine.forms.regexes import compile_regex, ignore_syntax_warnings
+from flowdeploy.appengine.runtimes import default_ignore_rules, is_second_generation
 from flowdeploy.errors import Refused
 
 IGNORE_FILE = ".gcloudignore"
@@ -42,7 +42,7 @@ _SKIPPED_BY_DEFAULT = re.compile(
 )
 
 
-def included(text: str) -> tuple[str, ...]:
+def parse_includes(text: str) -> tuple[str, ...]:
     """The files that ``.gcloudignore`` includes by ``#!include:NAME``, which lie beside it.
 
     Raises Refused for a name in another folder.
@@ -57,7 +57,7 @@ def included(text: str) -> tuple[str, ...]:
     return names
 
 
-def rules(runtime: str, skip_files: str | None, texts: Mapping[str, str]) -> Ignored:
+def ignore_rules(runtime: str, skip_files: str | None, texts: Mapping[str, str]) -> Ignored:
     """The rules for a runtime; ``texts`` holds ``.gcloudignore``, if there, and what it includes.
 
     Raises Refused where there is both ``skip_files`` and ``.gcloudignore``.
@@ -70,9 +70,9 @@ def rules(runtime: str, skip_files: str | None, texts: Mapping[str, str]) -> Ign
         )
     if own is not None:
         return _by_patterns(_lines(own, texts))
-    if second_generation(runtime):
-        return _by_patterns(ignored_by_default(runtime))
-    skipped = _SKIPPED_BY_DEFAULT if skip_files is None else compiled(skip_files)
+    if is_second_generation(runtime):
+        return _by_patterns(default_ignore_rules(runtime))
+    skipped = _SKIPPED_BY_DEFAULT if skip_files is None else compile_regex(skip_files)
     return lambda path, _is_folder: bool(skipped.match(path))
 
 
@@ -103,8 +103,8 @@ def _by_patterns(lines: tuple[str, ...]) -> Ignored:
 
 def _patterns(line: str) -> list[pathspec.Pattern]:
     try:
-        with no_remarks():
-            return list(pathspec.GitIgnoreSpec.from_lines(_in_gits_words(line)).patterns)
+        with ignore_syntax_warnings():
+            return list(pathspec.GitIgnoreSpec.from_lines(_to_gitignore(line)).patterns)
     except ValueError as error:
         raise Refused(
             f"{IGNORE_FILE} has a rule that means nothing: {line}",
@@ -112,7 +112,7 @@ def _patterns(line: str) -> list[pathspec.Pattern]:
         ) from error
 
 
-def _in_gits_words(line: str) -> list[str]:
+def _to_gitignore(line: str) -> list[str]:
     """What .gitignore would say for a line of .gcloudignore."""
     if line.startswith("#") or re.search(r"(?<!\\)(\\\\)*\\$", line):
         return []

@@ -12,8 +12,8 @@ from typing import Any
 from flowdeploy.appengine.app_yaml import flexible, handlers, scaling
 from flowdeploy.appengine.app_yaml.libraries import libraries
 from flowdeploy.appengine.app_yaml.times import expiration
-from flowdeploy.appengine.forms.place import Place
-from flowdeploy.appengine.forms.shapes import (
+from flowdeploy.appengine.forms.problems import Place
+from flowdeploy.appengine.forms.schema import (
     NOT_CARRIED,
     Key,
     block,
@@ -21,14 +21,14 @@ from flowdeploy.appengine.forms.shapes import (
     choice,
     entry,
     list_of,
-    no_key,
     pattern,
     put,
-    refused,
     regex,
     switch,
     text,
     text_map,
+    unknown_key,
+    unusable,
 )
 
 SERVICE = pattern(
@@ -113,14 +113,14 @@ ASIDE: Mapping[str, Key] = {
 }
 
 REFUSED: Mapping[str, Key] = {
-    "application": Key(refused(_FROM_COMMAND)),
-    "project": Key(refused(_FROM_COMMAND)),
-    "version": Key(refused("is not read from the file, since it comes from the ref; remove it")),
-    "builtins": Key(refused(_UNFOLDED)),
-    "includes": Key(refused(_UNFOLDED)),
-    "runtime_config": Key(refused(NOT_CARRIED)),
-    "flexible_runtime_settings": Key(refused(NOT_CARRIED)),
-    "standard_websocket": Key(refused(NOT_CARRIED)),
+    "application": Key(unusable(_FROM_COMMAND)),
+    "project": Key(unusable(_FROM_COMMAND)),
+    "version": Key(unusable("is not read from the file, since it comes from the ref; remove it")),
+    "builtins": Key(unusable(_UNFOLDED)),
+    "includes": Key(unusable(_UNFOLDED)),
+    "runtime_config": Key(unusable(NOT_CARRIED)),
+    "flexible_runtime_settings": Key(unusable(NOT_CARRIED)),
+    "standard_websocket": Key(unusable(NOT_CARRIED)),
 }
 
 # gcloud accepts these and sends nothing for them.
@@ -141,7 +141,7 @@ def read(settings: Mapping[str, Any], place: Place) -> dict[str, Any]:
         if name in DROPPED:
             (place / name).note("has no effect in App Engine any more and is not sent")
         elif name not in SENT and name not in ASIDE and name not in REFUSED:
-            (place / name).problem(no_key(name, (*SENT, *ASIDE), "app.yaml"))
+            (place / name).problem(unknown_key(name, (*SENT, *ASIDE), "app.yaml"))
     for name, key in (*ASIDE.items(), *REFUSED.items()):
         entry(settings, name, key, place)
     fields: dict[str, Any] = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowdeploy.appengine.forms.place import Place
-from flowdeploy.appengine.forms.shapes import Key, block, list_of, text
+from flowdeploy.appengine.forms.problems import Place
+from flowdeploy.appengine.forms.schema import Key, block, list_of, text
 
 # What gcloud 528 knows: every version of a library, the one that `latest` means first.
 VERSIONS = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from flowdeploy.appengine.app_yaml.times import idle_timeout, latency, seconds
-from flowdeploy.appengine.forms.shapes import (
+from flowdeploy.appengine.forms.schema import (
     INT32,
     NOT_CARRIED,
     Key,
     block,
     number,
-    refused,
+    unusable,
     whole,
     whole_or_automatic,
 )
@@ -40,7 +40,7 @@ AUTOMATIC = block(
         "target_throughput_utilization": Key(
             number, "standardSchedulerSettings.targetThroughputUtilization"
         ),
-        "custom_metrics": Key(refused(NOT_CARRIED)),
+        "custom_metrics": Key(unusable(NOT_CARRIED)),
         # From here on keys that mean something in the flexible environment only.
         "min_num_instances": Key(_AT_LEAST_ONE, "minTotalInstances"),
         "max_num_instances": Key(_AT_LEAST_ONE, "maxTotalInstances"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flowdeploy.appengine.forms.place import Place, Wrong
-from flowdeploy.appengine.forms.shapes import Read, text, whole
+from flowdeploy.appengine.forms.problems import Place, Wrong
+from flowdeploy.appengine.forms.schema import Read, text, whole
 
 LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "": 1}

@@ -1,10 +1,10 @@
 """The files beside app.yaml: indexes, queues, cron jobs and dispatch rules. Pure."""
 
+from flowdeploy.appengine.config_files.app_config import NAMES, AppConfig, read
 from flowdeploy.appengine.config_files.changes import ConfigChanges
 from flowdeploy.appengine.config_files.compare import Snapshot, changes, restore
-from flowdeploy.appengine.config_files.files import NAMES, AppConfig, read
-from flowdeploy.appengine.config_files.indexes import unready
-from flowdeploy.appengine.config_files.outside_changes import foreign
+from flowdeploy.appengine.config_files.index_yaml import unready
+from flowdeploy.appengine.config_files.outside_changes import find_outside_changes
 
 __all__ = [
     "NAMES",
@@ -12,7 +12,7 @@ __all__ = [
     "ConfigChanges",
     "Snapshot",
     "changes",
-    "foreign",
+    "find_outside_changes",
     "read",
     "restore",
     "unready",

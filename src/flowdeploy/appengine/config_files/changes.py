@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowdeploy.appengine.config_files.queue_settings import RATE, shown
-from flowdeploy.appengine.config_files.values import at
+from flowdeploy.appengine.config_files.fields import at
+from flowdeploy.appengine.config_files.queue_settings import RATE, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class CreateQueue:
 
     def __str__(self) -> str:
         rate = at(self.body, RATE)
-        said = "paused" if self.paused else shown(RATE, rate) if rate else "a pull queue"
+        said = "paused" if self.paused else value_text(RATE, rate) if rate else "a pull queue"
         return f"queue {self.name}: create, {said}"
 
 
@@ -65,7 +65,7 @@ class UpdateQueue:
     differences: tuple[SettingChange, ...]
 
     def __str__(self) -> str:
-        return f"queue {self.name}: {_listed(self.differences)}"
+        return f"queue {self.name}: {_join(self.differences)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class CreateJob:
     paused: bool = False
 
     def __str__(self) -> str:
-        return f"cron job {called(self.body)}: create, {_when(self.body)}" + (
+        return f"cron job {job_name(self.body)}: create, {_schedule_text(self.body)}" + (
             ", paused" if self.paused else ""
         )
 
@@ -123,7 +123,7 @@ class ReplaceJob:
     paused: bool = False
 
     def __str__(self) -> str:
-        return f"cron job {called(self.body)}: {_listed(self.differences)}"
+        return f"cron job {job_name(self.body)}: {_join(self.differences)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class DeleteJob:
     body: Mapping[str, Any]
 
     def __str__(self) -> str:
-        return f"cron job {called(self.body)}: delete ({_when(self.body)})"
+        return f"cron job {job_name(self.body)}: delete ({_schedule_text(self.body)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class ConfigChanges:
         return any(not isinstance(change, LeaveQueue) for change in self.all)
 
 
-def called(job: Mapping[str, Any]) -> str:
+def job_name(job: Mapping[str, Any]) -> str:
     """A job's name for people: the path that it calls, or what else it does."""
     path = at(job, "appEngineHttpTarget.relativeUri") or at(job, "httpTarget.uri")
     return str(path or job.get("name", "").rpartition("/")[2] or "without a path")
@@ -225,10 +225,10 @@ def rule_text(rule: Mapping[str, str]) -> str:
     return f"{rule['domain']}{rule['path']} → {rule['service']}"
 
 
-def _when(job: Mapping[str, Any]) -> str:
+def _schedule_text(job: Mapping[str, Any]) -> str:
     zone = job.get("timeZone") or "UTC"
     return f"{job.get('schedule')}" + (f" {zone}" if zone != "UTC" else "")
 
 
-def _listed(differences: tuple[SettingChange, ...]) -> str:
+def _join(differences: tuple[SettingChange, ...]) -> str:
     return ", ".join(map(str, differences)) or "replace"

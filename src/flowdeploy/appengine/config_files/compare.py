@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from flowdeploy.appengine.config_files import cron_changes, dispatch, indexes, queue_changes
+from flowdeploy.appengine.config_files import cron_changes, dispatch_yaml, index_yaml, queue_changes
+from flowdeploy.appengine.config_files.app_config import AppConfig
 from flowdeploy.appengine.config_files.changes import ConfigChanges
-from flowdeploy.appengine.config_files.files import AppConfig
 
 Resources = tuple[Mapping[str, Any], ...]
 
@@ -38,10 +38,10 @@ def changes(config: AppConfig, there: Snapshot, *, prune_queues: bool = False) -
     """
     queues = partial(queue_changes.for_file, prune=prune_queues)
     return ConfigChanges(
-        _part(indexes.for_file, config.indexes, there.indexes),
+        _part(index_yaml.for_file, config.indexes, there.indexes),
         _part(queues, config.queues, there.queues),
         _part(cron_changes.for_file, config.cron, there.jobs),
-        _part(dispatch.for_file, config.dispatch, there.dispatch),
+        _part(dispatch_yaml.for_file, config.dispatch, there.dispatch),
     )
 
 
@@ -55,9 +55,9 @@ def restore(before: Snapshot, now: Snapshot) -> ConfigChanges:
     """
     return ConfigChanges(
         (),
-        _part(queue_changes.restored, before.queues, now.queues),
-        _part(cron_changes.restored, before.jobs, now.jobs),
-        _part(dispatch.for_file, before.dispatch, now.dispatch),
+        _part(queue_changes.restoration, before.queues, now.queues),
+        _part(cron_changes.restoration, before.jobs, now.jobs),
+        _part(dispatch_yaml.for_file, before.dispatch, now.dispatch),
     )
 
 

@@ -20,9 +20,9 @@ from flowdeploy.appengine.config_files.changes import (
     ReplaceJob,
     ResumeJob,
     SettingChange,
-    called,
+    job_name,
 )
-from flowdeploy.appengine.config_files.values import at, in_seconds
+from flowdeploy.appengine.config_files.fields import at, in_seconds
 
 Resource = Mapping[str, Any]
 
@@ -42,30 +42,30 @@ def for_file(wanted: Sequence[Resource], there: Iterable[Resource]) -> tuple[Job
     Jobs that the file does not list are deleted, as are the second and further ones
     of equal jobs. A job that is paused stays so, as with gcloud.
     """
-    _, missing, extra = _matched(wanted, there, _key)
+    _, missing, extra = _match(wanted, there, _key)
     return tuple(_changes(missing, extra))
 
 
-def restored(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[JobChange, ...]:
+def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[JobChange, ...]:
     """What makes jobs as they are (``now``) jobs as they were (``before``), paused or not.
 
     A job that was deleted comes back with all that it said, under a new name.
     """
-    _, missing, extra = _matched(before, now, whole)
-    alike, missing, extra = _matched(missing, extra, _text)
+    _, missing, extra = _match(before, now, identity)
+    alike, missing, extra = _match(missing, extra, _text)
     states = (
-        (PauseJob if _paused(wanted) else ResumeJob)(str(actual["name"]), called(actual))
+        (PauseJob if _is_paused(wanted) else ResumeJob)(str(actual["name"]), job_name(actual))
         for wanted, actual in alike
     )
     return (*states, *_changes(missing, extra))
 
 
-def whole(job: Resource) -> Hashable:
+def identity(job: Resource) -> Hashable:
     """All that is restored of a job: two with the same are interchangeable."""
-    return _text(job), _paused(job)
+    return _text(job), _is_paused(job)
 
 
-def _matched(
+def _match(
     wanted: Iterable[Resource], there: Iterable[Resource], key: Callable[[Resource], Hashable]
 ) -> tuple[list[tuple[Resource, Resource]], list[Resource], list[Resource]]:
     """Pairs with an equal key, each used once; what is wanted further; what is left over."""
@@ -83,13 +83,13 @@ def _matched(
 
 def _changes(wanted: Iterable[Resource], there: Iterable[Resource]) -> Iterator[JobChange]:
     """Those with the same path and target are told as one job that changes."""
-    pairs, missing, extra = _matched(wanted, there, lambda job: (called(job), _target(job)))
+    pairs, missing, extra = _match(wanted, there, lambda job: (job_name(job), _target(job)))
     for job, actual in pairs:
         yield ReplaceJob(
-            str(actual["name"]), _content(job), tuple(_differences(actual, job)), _paused(job)
+            str(actual["name"]), _content(job), tuple(_differences(actual, job)), _is_paused(job)
         )
     for job in missing:
-        yield CreateJob(_content(job), _paused(job))
+        yield CreateJob(_content(job), _is_paused(job))
     for actual in extra:
         yield DeleteJob(str(actual["name"]), _content(actual))
 
@@ -97,7 +97,7 @@ def _changes(wanted: Iterable[Resource], there: Iterable[Resource]) -> Iterator[
 def _key(job: Resource) -> Hashable:
     """All that a cron.yaml can say of a job."""
     return (
-        *(job.get("schedule"), job.get("timeZone") or "UTC", called(job)),
+        *(job.get("schedule"), job.get("timeZone") or "UTC", job_name(job)),
         *(job.get("description") or "", _target(job), _retries(job)),
     )
 
@@ -152,7 +152,7 @@ def _text(job: Resource) -> str:
     return json.dumps(_content(job), sort_keys=True)
 
 
-def _paused(job: Resource) -> bool:
+def _is_paused(job: Resource) -> bool:
     return job.get("state") == "PAUSED"
 
 

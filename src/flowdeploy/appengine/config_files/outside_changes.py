@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowdeploy.appengine.config_files import cron_changes, dispatch, queue_changes
+from flowdeploy.appengine.config_files import cron_changes, dispatch_yaml, queue_changes
 from flowdeploy.appengine.config_files.changes import LeaveQueue
 from flowdeploy.appengine.config_files.compare import Resources, Snapshot
 
 _Named = Callable[[Resources, Resources, Resources], tuple[str, ...]]
 
 
-def foreign(before: Snapshot, after: Snapshot, now: Snapshot) -> tuple[str, ...]:
+def find_outside_changes(before: Snapshot, after: Snapshot, now: Snapshot) -> tuple[str, ...]:
     """What ``restore(before, now)`` would undo that neither state has.
 
     A line each, in the words of the change that was made. Queues that ``before`` lacks
@@ -42,34 +42,36 @@ def _in_part(part: str, named: _Named, *states: Snapshot) -> tuple[str, ...]:
 def _queues(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
     old, new, there = ({each["name"]: each for each in state} for state in (before, after, now))
     known = [name for name in new if name in old]
-    expected = [_expected(old[name], new[name], there.get(name)) for name in known]
-    made = queue_changes.restored([there[name] for name in known if name in there], expected)
+    expected = [_expected_queue(old[name], new[name], there.get(name)) for name in known]
+    made = queue_changes.restoration([there[name] for name in known if name in there], expected)
     return tuple(
         f"queue {change.name}: delete" if isinstance(change, LeaveQueue) else str(change)
         for change in made
     )
 
 
-def _expected(
+def _expected_queue(
     before: Mapping[str, Any], after: Mapping[str, Any], now: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
     """A queue as it was left, but for what is as before: its settings, its being paused."""
     if now is None:
         return after
-    settings = before if queue_changes.same_settings(before, now) else after
-    state = before if queue_changes.paused(before) == queue_changes.paused(now) else after
+    settings = before if queue_changes.has_same_settings(before, now) else after
+    state = before if queue_changes.is_paused(before) == queue_changes.is_paused(now) else after
     return {**settings, "state": state.get("state")}
 
 
 def _jobs(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
     """Jobs may be of either state, and those of both are all there."""
-    of_key = {cron_changes.whole(job): job for job in (*before, *after, *now)}
-    old, new, there = (Counter(map(cron_changes.whole, jobs)) for jobs in (before, after, now))
+    of_key = {cron_changes.identity(job): job for job in (*before, *after, *now)}
+    old, new, there = (Counter(map(cron_changes.identity, jobs)) for jobs in (before, after, now))
     expected = (there & (old | new)) | (old & new)
-    return tuple(map(str, cron_changes.restored(now, map(of_key.__getitem__, expected.elements()))))
+    return tuple(
+        map(str, cron_changes.restoration(now, map(of_key.__getitem__, expected.elements())))
+    )
 
 
 def _dispatch(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
     """The rules are one list, of one state or of the other."""
-    found = dispatch.for_file(now, after)
-    return tuple(map(str, found)) if dispatch.for_file(now, before) else ()
+    found = dispatch_yaml.for_file(now, after)
+    return tuple(map(str, found)) if dispatch_yaml.for_file(now, before) else ()

@@ -27,13 +27,13 @@ from flowdeploy.appengine.config_files.queue_settings import (
     PUSH_DEFAULTS,
     RATE,
     ROUTING,
-    name_of,
-    nested,
-    same,
+    is_same,
     setting,
-    shown,
+    setting_name,
+    to_message,
+    value_text,
 )
-from flowdeploy.appengine.config_files.queues import Queue, Queues
+from flowdeploy.appengine.config_files.queue_yaml import Queue, Queues
 
 # As gcloud sets them when it creates a queue; they cannot be changed later.
 _TTLS: Mapping[str, Any] = {"taskTtl": "315360000s", "tombstoneTtl": "777600s"}
@@ -59,10 +59,10 @@ def for_file(
         for queue in file.queues
         for change in _for_queue(queue, existing.get(queue.name), resume=file.resume)
     ]
-    return (*changes, *_unlisted(existing, listed, prune=prune))
+    return (*changes, *_unlisted_queues(existing, listed, prune=prune))
 
 
-def restored(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[QueueChange, ...]:
+def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[QueueChange, ...]:
     """What makes queues as they are (``now``) queues as they were (``before``).
 
     Settings come back one by one, and whether a queue is paused. Queues that ``before``
@@ -79,84 +79,86 @@ def restored(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[Queue
     return (*changes, *sorted(left, key=str))
 
 
-def _unlisted(
+def _unlisted_queues(
     existing: Mapping[str, Resource], listed: set[str], *, prune: bool
 ) -> Iterator[QueueChange]:
     for name, queue in existing.items():
-        if name not in listed and name != "default" and not paused(queue):
+        if name not in listed and name != "default" and not is_paused(queue):
             why = "no longer listed"
             yield PauseQueue(name, why) if prune else LeaveQueue(name, why)
 
 
 def _for_queue(queue: Queue, there: Resource | None, *, resume: bool) -> Iterator[QueueChange]:
     if there is None:
-        yield _created(queue)
+        yield _create(queue)
         return
-    yield from _updated(queue.name, _differing(queue, there), there)
-    if queue.stopped and not paused(there):
+    yield from _update(queue.name, _differences(queue, there), there)
+    if queue.is_stopped and not is_paused(there):
         yield PauseQueue(queue.name, "its rate is 0")
-    elif not queue.stopped and resume and paused(there):
+    elif not queue.is_stopped and resume and is_paused(there):
         yield ResumeQueue(queue.name)
 
 
-def _created(queue: Queue) -> CreateQueue:
+def _create(queue: Queue) -> CreateQueue:
     settings = {**queue.settings, **_TTLS} | ({"type": "PULL"} if queue.pull else {})
-    return CreateQueue(queue.name, nested(settings), tuple(sorted(settings)), queue.stopped)
+    return CreateQueue(queue.name, to_message(settings), tuple(sorted(settings)), queue.is_stopped)
 
 
-def _differing(queue: Queue, there: Resource) -> dict[str, Any]:
+def _differences(queue: Queue, there: Resource) -> dict[str, Any]:
     """The settings to be sent; both ends of the back-off go together."""
     changed = {
         path
         for path, value in queue.settings.items()
-        if not _kept(path, value) and not _is_there(path, value, there)
+        if not _keeps_rate(path, value) and not _is_set(path, value, there)
     }
     if changed & {LOW, HIGH}:
         changed |= {LOW, HIGH}
     return {path: queue.settings[path] for path in queue.settings if path in changed}
 
 
-def _kept(path: str, value: Any) -> bool:
+def _keeps_rate(path: str, value: Any) -> bool:
     """A rate of 0 is not sent: the queue is paused and keeps the rate that it has."""
     return path == RATE and not value
 
 
-def _is_there(path: str, value: Any, there: Resource) -> bool:
+def _is_set(path: str, value: Any, there: Resource) -> bool:
     actual = setting(there, path)
     if path == ROUTING:
         return bool(actual == value)
     if actual is None and path != CONCURRENT:
         actual = PUSH_DEFAULTS.get(path)
-    return same(path, actual, value)
+    return is_same(path, actual, value)
 
 
 def _for_resource(name: str, wanted: Resource, there: Resource | None) -> Iterator[QueueChange]:
     settings = {path: setting(wanted, path) for path in PATHS}
     if there is None:
-        yield _recreated(name, settings, wanted)
+        yield _recreate(name, settings, wanted)
         return
-    differing = {p: v for p, v in settings.items() if not same(p, setting(there, p), v)}
-    yield from _updated(name, differing, there)
-    if paused(wanted) != paused(there):
-        yield PauseQueue(name) if paused(wanted) else ResumeQueue(name)
+    differing = {p: v for p, v in settings.items() if not is_same(p, setting(there, p), v)}
+    yield from _update(name, differing, there)
+    if is_paused(wanted) != is_paused(there):
+        yield PauseQueue(name) if is_paused(wanted) else ResumeQueue(name)
 
 
-def _recreated(name: str, settings: Mapping[str, Any], wanted: Resource) -> CreateQueue:
+def _recreate(name: str, settings: Mapping[str, Any], wanted: Resource) -> CreateQueue:
     given = {path: value for path, value in settings.items() if value is not None}
     given |= {path: wanted[path] for path in _TTLS if path in wanted}
     given |= {"type": "PULL"} if wanted.get("type") == "PULL" else {}
-    return CreateQueue(name, nested(given), tuple(sorted(given)), paused(wanted))
+    return CreateQueue(name, to_message(given), tuple(sorted(given)), is_paused(wanted))
 
 
-def _updated(name: str, settings: Mapping[str, Any], there: Resource) -> Iterator[UpdateQueue]:
+def _update(name: str, settings: Mapping[str, Any], there: Resource) -> Iterator[UpdateQueue]:
     if not settings:
         return
     mask = {*settings} | ({"type"} if there.get("type") == "PULL" else set())
-    body = nested(settings) | ({"type": "PULL"} if "type" in mask else {})
+    body = to_message(settings) | ({"type": "PULL"} if "type" in mask else {})
     differences = (
-        SettingChange(name_of(path), shown(path, actual), shown(path, settings[path]))
+        SettingChange(
+            setting_name(path), value_text(path, actual), value_text(path, settings[path])
+        )
         for path in PATHS
-        if path in settings and not same(path, actual := setting(there, path), settings[path])
+        if path in settings and not is_same(path, actual := setting(there, path), settings[path])
     )
     yield UpdateQueue(name, body, tuple(sorted(mask)), tuple(differences))
 
@@ -165,11 +167,11 @@ def _id(queue: Resource) -> str:
     return str(queue["name"].rpartition("/")[2])
 
 
-def same_settings(one: Resource, other: Resource) -> bool:
+def has_same_settings(one: Resource, other: Resource) -> bool:
     """Whether two queues differ at most in being paused."""
-    return all(same(path, setting(one, path), setting(other, path)) for path in PATHS)
+    return all(is_same(path, setting(one, path), setting(other, path)) for path in PATHS)
 
 
-def paused(queue: Resource) -> bool:
+def is_paused(queue: Resource) -> bool:
     """Whether a queue hands out no tasks."""
     return queue.get("state") in _STOPPED

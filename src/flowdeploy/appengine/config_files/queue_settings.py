@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowdeploy.appengine.config_files.values import SECONDS, at, in_seconds
-from flowdeploy.appengine.forms.shapes import put
+from flowdeploy.appengine.config_files.fields import SECONDS, at, in_seconds
+from flowdeploy.appengine.forms.schema import put
 
 RATE = "rateLimits.maxDispatchesPerSecond"
 BURST = "rateLimits.maxBurstSize"
@@ -61,7 +61,7 @@ def setting(queue: Mapping[str, Any], path: str) -> Any:
     return routing(queue) or None if path == ROUTING else at(queue, path)
 
 
-def same(path: str, one: Any, other: Any) -> bool:
+def is_same(path: str, one: Any, other: Any) -> bool:
     """Whether two values mean the same; an unset one is what protobuf takes it for."""
     if path in _DURATIONS:
         one, other = in_seconds(one), in_seconds(other)
@@ -70,7 +70,7 @@ def same(path: str, one: Any, other: Any) -> bool:
     return math.isclose(one or 0, other or 0, rel_tol=1e-9)
 
 
-def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+def to_message(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Values by path as the message that they are; those that are None are left out."""
     message: dict[str, Any] = {}
     for path, value in settings.items():
@@ -78,12 +78,12 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
     return message
 
 
-def name_of(path: str) -> str:
+def setting_name(path: str) -> str:
     """What queue.yaml calls it."""
     return _SHOWN[path][0]
 
 
-def shown(path: str, value: Any) -> str:
+def value_text(path: str, value: Any) -> str:
     """A value as queue.yaml would have it."""
     return "unset" if value is None and path != AGE else _SHOWN[path][1](value)
 

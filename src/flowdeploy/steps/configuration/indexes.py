@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Sequence
 
 from flowdeploy.appengine.config_files import unready
-from flowdeploy.appengine.config_files.indexes import Index
+from flowdeploy.appengine.config_files.index_yaml import Index
 from flowdeploy.clients.datastore import Datastore
 from flowdeploy.errors import Refused
 from flowdeploy.rollout import Notify, Pause

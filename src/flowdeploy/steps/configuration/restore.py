@@ -36,7 +36,9 @@ class Restorer:
         found, left = configuration_before(step.instance, runs, ASPECTS[step.phase])
         before = of_json(found)
         if left is not None and not self.force:
-            _require_nobody_elses(config_files.foreign(before, of_json(left), there), step)
+            _require_nobody_elses(
+                config_files.find_outside_changes(before, of_json(left), there), step
+            )
         return config_files.restore(before, there).all
 
     def _run(self, name: str) -> Run:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from flowdeploy.clients.maven_repository import Patience, Rejected, RepositoryClient, Unanswered
 from flowdeploy.clients.repository import Repository, RepositoryFile, checksum_files
 from flowdeploy.errors import ServiceError
-from flowdeploy.maven import clojars
+from flowdeploy.maven import clojars_rules
 from flowdeploy.maven.metadata import Metadata
 from flowdeploy.steps.publish import maven
 from flowdeploy.steps.publish.library import Library, LibraryRelease, check
@@ -86,10 +86,10 @@ class _Clojars:
 
     def _versions(self) -> tuple[str, ...]:
         """What the API says is published, the oldest first."""
-        url = clojars.artifact_address(self.api, self.release.coordinates)
+        url = clojars_rules.artifact_address(self.api, self.release.coordinates)
         answer = self.client.read(url)
         try:
-            return clojars.published_versions(answer) if answer is not None else ()
+            return clojars_rules.parse_versions(answer) if answer is not None else ()
         except ValueError as error:
             raise ServiceError(
                 "BAD_ANSWER",
@@ -118,7 +118,7 @@ class _Clojars:
         try:
             self.client.put(file)
         except Rejected as error:
-            if error.title != clojars.STAGED_OR_PUBLISHED:
+            if error.title != clojars_rules.STAGED_OR_PUBLISHED:
                 raise
             return False
         return True
@@ -129,7 +129,7 @@ class _Clojars:
         quicker to publish it."""
         metadata = self._metadata(known)
         for wait in (*self.client.patience.waits(self.client.patience.attempts), 0.0):
-            metadata = metadata.released(self.release.version, datetime.now(UTC))
+            metadata = metadata.with_release(self.release.version, datetime.now(UTC))
             file = RepositoryFile.of(self.release.coordinates.metadata, metadata.to_xml())
             refusal = self._put_metadata(file)
             if self.release.version in self._versions():
@@ -153,7 +153,7 @@ class _Clojars:
         except Unanswered as error:
             return error
         except Rejected as error:
-            if error.title != clojars.STAGED_OR_PUBLISHED:
+            if error.title != clojars_rules.STAGED_OR_PUBLISHED:
                 raise
             return error
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flowdeploy.clients.repository import CHUNK, Repository, RepositoryFile
 from flowdeploy.errors import Refused
-from flowdeploy.maven import checks, clojars
+from flowdeploy.maven import clojars_rules, repository_rules
 from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.maven.pom import coordinates, parse, with_version
@@ -44,13 +44,13 @@ def check(library: Library, version: str, repository: Repository) -> LibraryRele
     pom, pom_problems = _read_pom(library.pom, repository)
     problems = [
         *_target_problems(repository),
-        *checks.version_problems(version),
-        *checks.classifier_problems(library.classifier),
+        *repository_rules.version_problems(version),
+        *repository_rules.classifier_problems(library.classifier),
         *_jar_problems(library.jar, repository),
         *pom_problems,
     ]
     if problems:
-        where = checks.without_user(repository.url)
+        where = repository_rules.without_user(repository.url)
         raise Refused(f"the library cannot be published to {where}", details=problems)
     return _release(library, version, pom)
 
@@ -70,9 +70,9 @@ def _release(library: Library, version: str, pom: bytes) -> LibraryRelease:
 
 
 def _target_problems(repository: Repository) -> Iterator[str]:
-    yield from checks.address_problems(repository.url)
+    yield from repository_rules.address_problems(repository.url)
     if repository.api is not None:
-        yield from clojars.credential_problems(*repository.credentials)
+        yield from clojars_rules.credential_problems(*repository.credentials)
 
 
 def _read_pom(path: Path, repository: Repository) -> tuple[bytes, list[str]]:
@@ -84,9 +84,12 @@ def _read_pom(path: Path, repository: Repository) -> tuple[bytes, list[str]]:
         return b"", [f"the pom {path} cannot be read ({error.strerror}): has it been built?"]
     except Refused as error:
         return b"", [f"{error.message}. {error.hint}"]
-    problems = [*checks.pom_problems(parsed)]
+    problems = [*repository_rules.pom_problems(parsed)]
     if repository.api is not None:
-        problems += [*clojars.pom_problems(parsed), *clojars.size_problems(str(path), len(pom))]
+        problems += [
+            *clojars_rules.pom_problems(parsed),
+            *clojars_rules.size_problems(str(path), len(pom)),
+        ]
     return pom, problems
 
 
@@ -104,7 +107,7 @@ def _jar_problems(jar: Path, repository: Repository) -> Iterator[str]:
     if empty:
         yield f"the jar {jar} has no entries: the build packed nothing"
     if repository.api is not None:
-        yield from clojars.size_problems(str(jar), size)
+        yield from clojars_rules.size_problems(str(jar), size)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -54,7 +54,7 @@ def _complete_metadata(client: RepositoryClient, release: LibraryRelease) -> boo
     metadata = read_metadata(client, release) or Metadata(release.coordinates)
     listed = release.version in metadata.versions
     if not listed:
-        metadata = metadata.released(release.version, datetime.now(UTC))
+        metadata = metadata.with_release(release.version, datetime.now(UTC))
         _send(client, RepositoryFile.of(path, metadata.to_xml()))
     there = client.checksums(path)
     completed = there is not None and _complete_checksums(client, path, there)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flowdeploy.clients.repository import Repository
 from flowdeploy.endpoints import Endpoints
-from flowdeploy.maven.clojars import api_of
+from flowdeploy.maven.clojars_rules import api_of
 from flowdeploy.planning.plan import Publish
 from flowdeploy.records.lease import Holder, Lease, acquired, kept
 from flowdeploy.records.store import ObjectStore

@@ -93,7 +93,7 @@ class ZipDelivery:
                 self._shared[common.digest] = write_shared(common, package.contents, folder)
             shared = self._shared[common.digest]
         files = Manifest(tuple(f for f in package.manifest.files if f.sha1 in package.own))
-        own = archive.placed(_entries(files, package.own), shared.extent.stop)
+        own = archive.lay_out(_entries(files, package.own), shared.extent.stop)
         content = b"".join(_stored(files, own, package.own))
         head, directory = shared_names(common)
         return {
@@ -127,7 +127,7 @@ def shared_names(common: Manifest) -> tuple[str, str]:
 
 def write_shared(common: Manifest, contents: Mapping[str, Path], folder: Path) -> Shared:
     """Raises FlowdeployError where a file is no longer what the manifest says."""
-    extent = archive.placed(_entries(common, contents))
+    extent = archive.lay_out(_entries(common, contents))
     head, directory = folder / "head", folder / "directory"
     with head.open("wb") as target:
         target.writelines(_stored(common, extent, contents))

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from flowdeploy.appengine.forms.expressions import compiled
-from flowdeploy.appengine.forms.place import Place, Wrong, shown
+from flowdeploy.appengine.forms.problems import Place, Wrong, summary
+from flowdeploy.appengine.forms.regexes import compile_regex
 
 Read = Callable[[Any, Place], Any]
 
@@ -121,7 +121,7 @@ def regex(value: Any, place: Place) -> str:
     parts = value if isinstance(value, list) else [value]
     joined = "|".join(re.sub(r"[\r\n]", "", text(part, place)) for part in parts)
     try:
-        compiled(joined)
+        compile_regex(joined)
     except (re.error, OverflowError) as error:
         raise Wrong(f"a regular expression ({error})") from None
     return joined
@@ -159,7 +159,7 @@ def _map_value(value: Any, place: Place) -> str:
         return ""
 
 
-def refused(why: str) -> Read:
+def unusable(why: str) -> Read:
     """A key that is known and cannot be used; the reason ends a sentence."""
 
     def read(_value: Any, place: Place) -> None:
@@ -174,7 +174,7 @@ def list_of(read: Read, at_most: int | None = None) -> Read:
             raise Wrong("a list, each item on a line with - before it")
         if at_most is not None and len(value) > at_most:
             place.problem(f"has {len(value)} items; at most {at_most} are allowed")
-        return [guarded(read, item, place / at) for at, item in enumerate(value)]
+        return [read_value(read, item, place / at) for at, item in enumerate(value)]
 
     return read_all
 
@@ -185,7 +185,7 @@ def block(keys: Mapping[str, Key], kind: str) -> Read:
     def read(value: Any, place: Place) -> dict[str, Any]:
         given = _mapping(value)
         for name in given.keys() - keys.keys():
-            (place / name).problem(no_key(name, keys.keys() - given.keys(), kind))
+            (place / name).problem(unknown_key(name, keys.keys() - given.keys(), kind))
         sent: dict[str, Any] = {}
         for name, key in keys.items():
             put(sent, key.name or camel(name), entry(given, name, key, place))
@@ -194,7 +194,7 @@ def block(keys: Mapping[str, Key], kind: str) -> Read:
     return read
 
 
-def no_key(name: str, keys: Iterable[str], kind: str) -> str:
+def unknown_key(name: str, keys: Iterable[str], kind: str) -> str:
     """What to say of an unknown key, with the known one that it may be meant for."""
     known = sorted(keys)
     close = difflib.get_close_matches(name, known, 1)
@@ -214,15 +214,15 @@ def entry(given: Mapping[str, Any], name: str, key: Key, place: Place) -> Any:
     elif value is None and key.required:
         place.problem(f"has no {name}; add it" if place.path else f"{name} is missing; add it")
     value = key.default if value is None else value
-    return None if value is None else guarded(key.read, value, inside)
+    return None if value is None else read_value(key.read, value, inside)
 
 
-def guarded(read: Read, value: Any, place: Place) -> Any:
+def read_value(read: Read, value: Any, place: Place) -> Any:
     """Read, turning Wrong into a problem of the place."""
     try:
         return read(value, place)
     except Wrong as wrong:
-        place.problem(f"cannot be {shown(value)}; write {wrong}")
+        place.problem(f"cannot be {summary(value)}; write {wrong}")
         return None
 
 

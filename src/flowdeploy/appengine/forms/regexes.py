@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_remarks() -> Iterator[None]:
+def ignore_syntax_warnings() -> Iterator[None]:
     """Python warns of ``[[:alpha:]]``, which is right in the expressions of App Engine."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
-def compiled(text: str) -> re.Pattern[str]:
+def compile_regex(text: str) -> re.Pattern[str]:
     """Raises re.error or OverflowError for what is no regular expression."""
-    with no_remarks():
+    with ignore_syntax_warnings():
         return re.compile(text)

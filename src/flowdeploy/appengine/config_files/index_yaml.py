@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.appengine.config_files.changes import CreateIndex
-from flowdeploy.appengine.config_files.values import APPLICATION
-from flowdeploy.appengine.forms.place import Place, Wrong
-from flowdeploy.appengine.forms.shapes import Key, block, choice, list_of, refused
+from flowdeploy.appengine.config_files.fields import APPLICATION
+from flowdeploy.appengine.forms.problems import Place, Wrong
+from flowdeploy.appengine.forms.schema import Key, block, choice, list_of, unusable
 
 ASCENDING, DESCENDING = "ASCENDING", "DESCENDING"
 READY = "READY"
@@ -102,8 +102,8 @@ _PROPERTY = block(
     {
         "name": Key(_text, required=True),
         "direction": Key(choice("asc", "ascending", "desc", "descending")),
-        "mode": Key(refused(_NOT_THERE)),
-        "vectorConfig": Key(refused(_NOT_THERE)),
+        "mode": Key(unusable(_NOT_THERE)),
+        "vectorConfig": Key(unusable(_NOT_THERE)),
     },
     "a property",
 )

@@ -11,6 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowdeploy.appengine.config_files.fields import (
+    APPLICATION,
+    SECONDS,
+    age,
+    count,
+    duration,
+    seconds,
+)
 from flowdeploy.appengine.config_files.queue_settings import (
     AGE,
     ATTEMPTS,
@@ -25,16 +33,8 @@ from flowdeploy.appengine.config_files.queue_settings import (
     ROUTING,
     target,
 )
-from flowdeploy.appengine.config_files.values import (
-    APPLICATION,
-    SECONDS,
-    age,
-    count,
-    duration,
-    seconds,
-)
-from flowdeploy.appengine.forms.place import Place, Wrong
-from flowdeploy.appengine.forms.shapes import Key, Read, block, choice, list_of, pattern, text
+from flowdeploy.appengine.forms.problems import Place, Wrong
+from flowdeploy.appengine.forms.schema import Key, Read, block, choice, list_of, pattern, text
 
 _MOST = 500  # a second, and tasks in a bucket
 _RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?)/([smhd])", re.ASCII)
@@ -50,7 +50,7 @@ class Queue:
     settings: Mapping[str, Any]
 
     @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         """Whether it hands out no tasks: a push queue with a rate of 0."""
         return not self.pull and not self.settings.get(RATE)
 

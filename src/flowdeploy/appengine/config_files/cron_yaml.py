@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from flowdeploy.appengine.config_files.schedule import schedule, time_zone
-from flowdeploy.appengine.config_files.values import (
+from flowdeploy.appengine.config_files.cron_schedule import schedule, time_zone
+from flowdeploy.appengine.config_files.fields import (
     APPLICATION,
     age,
     count,
@@ -18,8 +18,8 @@ from flowdeploy.appengine.config_files.values import (
     seconds,
     words,
 )
-from flowdeploy.appengine.forms.place import Place
-from flowdeploy.appengine.forms.shapes import Key, Read, block, list_of, pattern
+from flowdeploy.appengine.forms.problems import Place
+from flowdeploy.appengine.forms.schema import Key, Read, block, list_of, pattern
 
 _LOW, _HIGH = 0.1, 3600.0  # seconds; Cloud Scheduler's legacy defaults
 _DOUBLINGS = 16

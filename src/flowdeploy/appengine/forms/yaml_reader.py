@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
-from flowdeploy.appengine.forms.place import Path, Place, Problem
+from flowdeploy.appengine.forms.problems import Path, Place, Problem
 
 Lines = Mapping[Path, int]
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from flowdeploy.maven.checks import is_plain
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.maven.pom import Pom
+from flowdeploy.maven.repository_rules import is_plain
 
 MAX_FILE_BYTES = 30 * 1024 * 1024  # of the front server: client_max_body_size 30m
 STAGED_OR_PUBLISHED = "Non-SNAPSHOT redeploy"
@@ -91,7 +91,7 @@ def artifact_address(api: str, coordinates: Coordinates) -> str:
     return f"{api}/{coordinates.group}/{coordinates.artifact}"
 
 
-def published_versions(answer: bytes) -> tuple[str, ...]:
+def parse_versions(answer: bytes) -> tuple[str, ...]:
     """The versions in an answer of the API, the oldest first (the API has the newest first).
 
     Raises ValueError for an answer of another shape.

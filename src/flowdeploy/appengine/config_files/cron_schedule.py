@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from flowdeploy.appengine.forms.place import Place, Wrong
-from flowdeploy.appengine.forms.shapes import Read
+from flowdeploy.appengine.forms.problems import Place, Wrong
+from flowdeploy.appengine.forms.schema import Read
 
 _DAY_MINUTES = 24 * 60
 _MONTHS = {

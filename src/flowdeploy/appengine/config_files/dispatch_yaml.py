@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowdeploy.appengine.config_files.changes import SetDispatch
-from flowdeploy.appengine.config_files.values import APPLICATION
-from flowdeploy.appengine.forms.place import Place, Wrong
-from flowdeploy.appengine.forms.shapes import Key, block, list_of, pattern
+from flowdeploy.appengine.config_files.fields import APPLICATION
+from flowdeploy.appengine.forms.problems import Place, Wrong
+from flowdeploy.appengine.forms.schema import Key, block, list_of, pattern
 
 Rules = tuple[Mapping[str, str], ...]
 

@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowdeploy.appengine.forms.place import Place, Wrong
-from flowdeploy.appengine.forms.shapes import INT32, Key, Read, number, refused, text, whole
+from flowdeploy.appengine.forms.problems import Place, Wrong
+from flowdeploy.appengine.forms.schema import INT32, Key, Read, number, text, unusable, whole
 
 SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 
 # gcloud takes the project from its own options and refuses it in a file.
-APPLICATION = Key(refused("cannot be set here: the instance says it; remove it"))
+APPLICATION = Key(unusable("cannot be set here: the instance says it; remove it"))
 
 _AGE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?|\.[0-9]{1,15})([smhd])", re.ASCII)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flowdeploy.appengine.config_files import cron, dispatch, indexes, queues
-from flowdeploy.appengine.forms.document import Document, load
-from flowdeploy.appengine.forms.place import Place, Problem
+from flowdeploy.appengine.config_files import cron_yaml, dispatch_yaml, index_yaml, queue_yaml
+from flowdeploy.appengine.forms.problems import Place, Problem
+from flowdeploy.appengine.forms.yaml_reader import Document, load
 from flowdeploy.errors import Refused
 
 
@@ -20,10 +20,10 @@ class AppConfig:
     ``sources`` are the files' paths, ``warnings`` remarks as ``FILE:LINE: …``.
     """
 
-    indexes: tuple[indexes.Index, ...] | None = None
-    queues: queues.Queues | None = None
+    indexes: tuple[index_yaml.Index, ...] | None = None
+    queues: queue_yaml.Queues | None = None
     cron: tuple[Mapping[str, Any], ...] | None = None
-    dispatch: dispatch.Rules | None = None
+    dispatch: dispatch_yaml.Rules | None = None
     sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -70,10 +70,10 @@ def _readers(
     zones: Collection[str],
 ) -> Mapping[str, tuple[str, Callable[[Mapping[str, Any], Place], Any]]]:
     return {
-        "index.yaml": ("indexes", indexes.indexes),
-        "queue.yaml": ("queues", queues.queues),
-        "cron.yaml": ("cron", lambda values, place: cron.jobs(values, place, zones)),
-        "dispatch.yaml": ("dispatch", dispatch.rules),
+        "index.yaml": ("indexes", index_yaml.indexes),
+        "queue.yaml": ("queues", queue_yaml.queues),
+        "cron.yaml": ("cron", lambda values, place: cron_yaml.jobs(values, place, zones)),
+        "dispatch.yaml": ("dispatch", dispatch_yaml.rules),
     }
 
 

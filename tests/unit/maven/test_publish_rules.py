@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from flowdeploy.maven import checks, clojars
+from flowdeploy.maven import clojars_rules, repository_rules
 from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.maven.pom import Dependency, Pom
@@ -16,7 +16,7 @@ TOKEN = "CLOJARS_" + "0f" * 30
 
 
 def test_a_good_pom_has_no_problems() -> None:
-    assert [*checks.pom_problems(GOOD), *clojars.pom_problems(GOOD)] == []
+    assert [*repository_rules.pom_problems(GOOD), *clojars_rules.pom_problems(GOOD)] == []
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_good_pom_has_no_problems() -> None:
     ],
 )
 def test_names_are_legal(group: str, artifact: str, words: str) -> None:
-    (problem,) = checks.pom_problems(Pom(group, artifact, True, ()))
+    (problem,) = repository_rules.pom_problems(Pom(group, artifact, True, ()))
     assert words in problem
 
 
@@ -46,28 +46,30 @@ def test_names_are_legal(group: str, artifact: str, words: str) -> None:
     ],
 )
 def test_a_dependency_names_one_released_version(version: str, words: str) -> None:
-    (problem,) = checks.pom_problems(Pom("g", "a", True, (Dependency("x:y", version),)))
+    (problem,) = repository_rules.pom_problems(Pom("g", "a", True, (Dependency("x:y", version),)))
     assert words in problem
     assert "x:y" in problem
 
 
 @pytest.mark.parametrize("version", ["", "1.2", "[1.2]", "${jts}", "3.1.3.RELEASE"])
 def test_other_versions_are_let_pass(version: str) -> None:
-    assert not list(checks.pom_problems(Pom("g", "a", True, (Dependency("x:y", version),))))
+    assert not list(
+        repository_rules.pom_problems(Pom("g", "a", True, (Dependency("x:y", version),)))
+    )
 
 
 @pytest.mark.parametrize("version", ["1/2", "", "1 2", "1..2", "1-SNAPSHOT", "é"])
 def test_a_version_is_legal_and_no_snapshot(version: str) -> None:
-    assert len(list(checks.version_problems(version))) == 1
+    assert len(list(repository_rules.version_problems(version))) == 1
 
 
 def test_what_flowdeploy_calls_its_versions_is_legal() -> None:
-    assert not list(checks.version_problems("20200403-073034.1a2b3c4d"))
+    assert not list(repository_rules.version_problems("20200403-073034.1a2b3c4d"))
 
 
 @pytest.mark.parametrize("classifier", ["", "a/b", "..", "a b"])
 def test_a_classifier_is_legal(classifier: str) -> None:
-    assert len(list(checks.classifier_problems(classifier))) == 1
+    assert len(list(repository_rules.classifier_problems(classifier))) == 1
 
 
 @pytest.mark.parametrize(
@@ -75,24 +77,24 @@ def test_a_classifier_is_legal(classifier: str) -> None:
     ["https://clojars.org/repo", "http://127.0.0.1:1/repo", "http://[::1]:1/", "http://localhost"],
 )
 def test_a_token_is_sent_under_tls_or_to_this_machine(url: str) -> None:
-    assert not list(checks.address_problems(url))
+    assert not list(repository_rules.address_problems(url))
 
 
 @pytest.mark.parametrize(
     "url", ["http://clojars.org/repo", "http://127.0.0.1.nip.io/", "ftp://x/", "clojars.org", ""]
 )
 def test_a_token_is_sent_nowhere_else(url: str) -> None:
-    assert len(list(checks.address_problems(url))) == 1
+    assert len(list(repository_rules.address_problems(url))) == 1
 
 
 def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
-    (problem,) = checks.address_problems("https://me:secret@clojars.org/repo")
+    (problem,) = repository_rules.address_problems("https://me:secret@clojars.org/repo")
     assert "CLOJARS_PASSWORD" in problem
     assert "secret" not in problem
 
 
 def test_clojars_wants_lower_case_and_a_license() -> None:
-    problems = list(clojars.pom_problems(Pom("org.Akvo", "akvo-flow", False, ())))
+    problems = list(clojars_rules.pom_problems(Pom("org.Akvo", "akvo-flow", False, ())))
     assert ["lower-case" in problems[0], "<licenses>" in problems[1]] == [True, True]
 
 
@@ -107,25 +109,25 @@ def test_clojars_wants_lower_case_and_a_license() -> None:
     ],
 )
 def test_clojars_wants_a_user_and_a_token(user: str, token: str, words: str) -> None:
-    (problem,) = clojars.credential_problems(user, token)
+    (problem,) = clojars_rules.credential_problems(user, token)
     assert words in problem
     assert "hunter2" not in problem
 
 
 def test_clojars_takes_thirty_mebibytes() -> None:
-    assert not list(clojars.size_problems("a.jar", 30 << 20))
-    assert len(list(clojars.size_problems("a.jar", (30 << 20) + 1))) == 1
+    assert not list(clojars_rules.size_problems("a.jar", 30 << 20))
+    assert len(list(clojars_rules.size_problems("a.jar", (30 << 20) + 1))) == 1
 
 
 def test_the_api_lists_the_newest_first() -> None:
     answer = json.dumps({"recent_versions": [{"version": "2"}, {"version": "1"}]}).encode()
-    assert clojars.published_versions(answer) == ("1", "2")
+    assert clojars_rules.parse_versions(answer) == ("1", "2")
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"{}", b"[]", b'{"recent_versions": [1]}'])
 def test_an_answer_of_another_shape_is_an_error(answer: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (json has its own words, and so have we)
-        clojars.published_versions(answer)
+        clojars_rules.parse_versions(answer)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_an_answer_of_another_shape_is_an_error(answer: bytes) -> None:
     ],
 )
 def test_clojars_is_known_by_its_host(url: str, is_clojars: bool) -> None:
-    assert (clojars.api_of(url) is not None) is is_clojars
+    assert (clojars_rules.api_of(url) is not None) is is_clojars
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_clojars_is_known_by_its_host(url: str, is_clojars: bool) -> None:
     ],
 )
 def test_a_refusal_comes_with_what_to_do(status: int, title: str, words: str) -> None:
-    assert words in (clojars.hint(status, title) or "")
+    assert words in (clojars_rules.hint(status, title) or "")
 
 
 def test_an_artifact_has_its_place() -> None:

@@ -1,7 +1,7 @@
 """What stands in the way of a publish, in sentences that say what to change.
 
 These are the rules of every Maven repository; those that only Clojars has are in
-``flowdeploy.maven.clojars``.
+``flowdeploy.maven.clojars_rules``.
 """
 
 from __future__ import annotations

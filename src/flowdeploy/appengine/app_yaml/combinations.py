@@ -7,8 +7,8 @@ from typing import Any
 
 from flowdeploy.appengine.app_yaml import scaling
 from flowdeploy.appengine.app_yaml.handlers import kind_of
-from flowdeploy.appengine.forms.place import Place
-from flowdeploy.appengine.runtimes import second_generation
+from flowdeploy.appengine.forms.problems import Place
+from flowdeploy.appengine.runtimes import is_second_generation
 
 Settings = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ _GONE = {
 }
 
 
-def flexible(settings: Settings, place: Place) -> bool:
+def is_flexible(settings: Settings, place: Place) -> bool:
     """Whether the file is for the flexible environment, which is then the one problem told."""
     found = {
         "env": str(settings.get("env")) in _FLEXIBLE,
@@ -41,7 +41,7 @@ def check(settings: Settings, place: Place) -> None:
     _runtime(settings, runtime, place)
     _one_of(("service", "module"), settings, place)
     _one_of(scaling.BLOCKS, settings, place)
-    if second_generation(runtime):
+    if is_second_generation(runtime):
         _second_generation(settings, runtime, place)
     if runtime == "python27":
         _python27(settings, place)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_args
 from flowdeploy.appengine.app_yaml import setting_problems
 from flowdeploy.config.document import Location, dotted
 from flowdeploy.config.models import NAME, PROJECT
-from flowdeploy.config.settings import SettingKey
+from flowdeploy.config.setting_keys import SettingKey
 from flowdeploy.errors import RefError
 from flowdeploy.planning.refs import Kind, parse_ref
 
@@ -48,7 +48,7 @@ def violations(data: Any) -> Iterator[Violation]:
     yield from _empty_values(data, ())
     yield from _trunk(data.get("trunk"))
     waves = _entries(data.get("rollout"), "waves", ("rollout",))
-    yield from _repeated(waves, "name", lambda wave: wave.text("name"))
+    yield from _repetitions(waves, "name", lambda wave: wave.text("name"))
     if isinstance(data.get("instances"), list):
         instances = _entries(data, "instances", ())
         yield from _ids(instances)
@@ -99,7 +99,7 @@ def _kind(ref: str, trunk: str = "") -> Kind | None:
         return None
 
 
-def _repeated(
+def _repetitions(
     entries: Sequence[_Item], key: str, identity: Callable[[_Item], str]
 ) -> Iterator[Violation]:
     """Entries whose identity an earlier one has already."""
@@ -113,7 +113,7 @@ def _repeated(
 
 
 def _ids(instances: list[_Item]) -> Iterator[Violation]:
-    yield from _repeated(instances, "id", lambda instance: instance.text("id"))
+    yield from _repetitions(instances, "id", lambda instance: instance.text("id"))
     for instance in instances:
         name = instance.text("id")
         where = (*instance.location, "id")
@@ -134,7 +134,7 @@ def _lacks_project(instance: _Item) -> bool:
 def _apps(instances: list[_Item]) -> Iterator[Violation]:
     """Two instances with one project and service would overwrite each other."""
     distinct = {instance.text("id"): instance for instance in reversed(instances)}
-    yield from _repeated(list(reversed(distinct.values())), "project", _app)
+    yield from _repetitions(list(reversed(distinct.values())), "project", _app)
 
 
 def _app(instance: _Item) -> str:

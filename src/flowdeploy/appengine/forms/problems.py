@@ -16,7 +16,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{dotted(self.path)} {self.text}" if self.path else self.text
+        return f"{path_text(self.path)} {self.text}" if self.path else self.text
 
 
 class Wrong(ValueError):
@@ -44,13 +44,13 @@ class Place:
         self.notes.append(Problem(self.path, text))
 
 
-def dotted(path: Path) -> str:
+def path_text(path: Path) -> str:
     """``handlers[2].expiration``"""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 
 
-def shown(value: Any) -> str:
+def summary(value: Any) -> str:
     """A value in a message: short, and without what lies inside it."""
     match value:
         case None:
