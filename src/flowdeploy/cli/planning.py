@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,8 @@ def plan_from_ref(session: Session, text: str, options: RefOptions) -> tuple[Pla
     source = find_source(
         ref, config.root, options.commit, options.commit_time, allow_dirty=options.allow_dirty
     )
-    return plan_ref(ref, source.commit, scope_of(config, options.only)), source
+    scope = replace(scope_of(config, options.only), library=_library_name(config))
+    return plan_ref(ref, source.commit, scope), source
 
 
 def add_known_configuration(plan: Plan, staging: Path) -> Plan:
@@ -83,7 +84,6 @@ def scope_of(config: Config, only: tuple[str, ...] = ()) -> Scope:
         only=only,
         waves=config.rollout.waves,
         publishes=config.library is not None,
-        library=_library_name(config),
     )
 
 

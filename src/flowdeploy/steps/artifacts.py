@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.refs import Kind
+from flowdeploy.records.releases import Releases
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Running
 from flowdeploy.steps import build, staging
@@ -66,9 +67,9 @@ class Artifacts:
         self._listener.said(f"Release: {release.note}")
         self._use(release)
 
-    def recall_configs(self, releases: ReleaseStore, version: str) -> None:
+    def recall_configs(self, records: Releases, version: str) -> None:
         """Use the version's configuration files; none where it has no release record."""
-        stored = releases.releases.find(version)
+        stored = records.find(version)
         self.configs = stored.release.configs if stored else {}
         self.remarks = () if stored else (NO_RELEASE_RECORD,)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from flowdeploy.checks.deploy import Finding
-from flowdeploy.config import HealthConfig, LocalRecords, UploadMode
+from flowdeploy.config import LocalRecords
 from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import by_instance, configured
 from flowdeploy.planning.fleet import Instance
@@ -31,7 +31,8 @@ from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context, Watcher
 from flowdeploy.steps.journal import RunJournal
-from flowdeploy.steps.stores import open_records
+from flowdeploy.steps.release.releases import open_release_records, open_releases
+from flowdeploy.steps.services import make_configurator, make_gate, make_instances, make_publishing
 
 if TYPE_CHECKING:
     from flowdeploy.steps.configuration.apply import Configurator
@@ -192,72 +193,15 @@ class PlanExecutor:
 
     def _prepare_services(self) -> None:
         """Make what the plan's steps work with."""
-        if self._needs_releases():
-            self._releases = self._open_releases()
-        if self.plan.has(Publish):
-            self._publishing = self._open_publishing()
         if self.plan.has(Deploy):
-            self._instances = self._make_instances()
+            self._releases = open_releases(self._context, str(self.plan.version))
+            self._instances = make_instances(self._context, self._configure_before_live)
+        if self.plan.has(Publish):
+            self._publishing = make_publishing(self._context)
         if self.plan.has(Verify):
-            self._gate = self._make_gate()
+            self._gate = make_gate(self._context, self._await_configuration)
         if self.plan.instances:
-            self._configurator = self._make_configurator()
-
-    def _needs_releases(self) -> bool:
-        """A rollback restores what was served, whatever the release records say."""
-        promotes = self.plan.has(Promote) and self.plan.kind != ROLLBACK
-        return self.plan.has(Deploy) or (promotes and self.plan.version is not None)
-
-    def _open_releases(self) -> ReleaseStore:
-        from flowdeploy.steps.release.releases import open_releases
-
-        return open_releases(self._context, str(self.plan.version))
-
-    def _open_publishing(self) -> Publishing:
-        from flowdeploy.steps.publish.publish import Publishing
-
-        context, library = self._context, self._context.config.library
-        assert library is not None  # noqa: S101  (without one no plan publishes)
-        stores = open_records(context.config, context.clients, context.home)
-        store = stores.common if stores.are_shared else None
-        return Publishing(context, library.repository, store)
-
-    def _make_instances(self) -> Instances:
-        from flowdeploy.steps.deploy.checks import Instances
-        from flowdeploy.steps.deploy.upload.zipping import zip_delivery
-
-        context, config = self._context, self._context.config
-        instances = Instances(
-            context.clients, config.descriptors, before_live=self._configure_before_live
-        )
-        if config.upload is UploadMode.ZIP:
-            instances.deliver = partial(zip_delivery, context.run_folder)
-        return instances
-
-    def _make_gate(self) -> Gate:
-        from flowdeploy.steps.traffic.verify import Gate
-
-        config, permissions = self._context.config, self._context.permissions
-        health = config.health
-        if permissions.health_path:
-            health = replace(health or HealthConfig(), path=permissions.health_path)
-        return Gate(
-            self._context.clients,
-            self._await_configuration,
-            health,
-            own_descriptors=config.descriptors is not None,
-            force=permissions.force,
-        )
-
-    def _make_configurator(self) -> Configurator:
-        from flowdeploy.steps.configuration.apply import Configurator
-        from flowdeploy.steps.configuration.restore import Restorer
-        from flowdeploy.steps.history import open_history
-
-        context = self._context
-        history = open_history(context.config, context.clients, context.home)
-        restorer = Restorer(history.require, context.permissions.force)
-        return Configurator(context.clients, restorer, prune=context.config.prune_queues)
+            self._configurator = make_configurator(self._context)
 
     # Artifacts, and the configuration that comes with them.
 
@@ -267,17 +211,25 @@ class PlanExecutor:
             self._artifacts.recall(self._releases, with_library=self.plan.has(Publish))
         elif self.plan.has(Deploy):
             self._artifacts.require(self._releases)
-        elif self._needs_releases():
-            self._artifacts.recall_configs(self._releases, str(self.plan.version))
+        else:
+            self._recall_configuration()
+
+    def _recall_configuration(self) -> None:
+        """Use the configuration files of the version that a promotion is of.
+
+        A rollback restores what was there, whatever the release records say.
+        """
+        if self.plan.has(Promote) and self.plan.kind != ROLLBACK and self.plan.version:
+            self._artifacts.recall_configs(open_release_records(self._context), self.plan.version)
 
     def _read_artifacts(self) -> tuple[str, ...]:
         """For a preview: what can be read without changing anything; why some cannot."""
         try:
-            if self.plan.has(Build) and self.plan.has(Deploy):
-                if self._context.config.build.staging.is_dir():
+            if self.plan.has(Deploy):
+                if self.plan.has(Build) and self._context.config.build.staging.is_dir():
                     self._artifacts.read_staged(self._releases)
-            elif self._needs_releases():
-                self._artifacts.recall_configs(self._releases, str(self.plan.version))
+            else:
+                self._recall_configuration()
         except FlowdeployError as error:
             return (f"the configuration could not be compared: {error}",)
         return self._artifacts.remarks

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 from flowdeploy.appengine.config_files import unready
 from flowdeploy.appengine.config_files.index_yaml import Index
-from flowdeploy.clients.datastore import Datastore
 from flowdeploy.errors import Refused
 from flowdeploy.rollout import Notify, Pause
+
+if TYPE_CHECKING:
+    from flowdeploy.clients.datastore import Datastore
 
 LONGEST_BUILD = 1800.0  # seconds; those of large tables take hours, and are waited for by hand
 _LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0)  # seconds between looks

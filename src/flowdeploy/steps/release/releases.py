@@ -12,10 +12,9 @@ from pathlib import Path
 
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
-from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.repository import RepositoryFile
-from flowdeploy.config import LocalRecords, UploadMode, staging_bucket
+from flowdeploy.config import BucketRecords, LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Fleet
 from flowdeploy.planning.refs import Commit
@@ -35,6 +34,7 @@ from flowdeploy.steps.publish.library import LibraryRelease as LocalLibrary
 from flowdeploy.steps.release.files import BucketFiles, FolderFiles, ReleaseFiles
 from flowdeploy.steps.release.zip_files import ZippedFiles
 from flowdeploy.steps.staging import Staged
+from flowdeploy.steps.stores import open_records
 
 _KEPT_BRIEFLY = (
     "Staging buckets delete their files after some days. A bucket of one's own keeps them:"
@@ -237,25 +237,36 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
     Raises ServiceError where there are no usable credentials.
     """
     config, clients = context.config, context.clients
+    records = open_release_records(context)
     if isinstance(config.records, LocalRecords):
-        folder = context.home / "records"
-        releases = Releases(FolderStore(folder), str(folder))
-        return ReleaseStore(context, version, releases, [FolderFiles(folder / "objects")])
-    store, own = clients.records(config.records), config.records.own
-    clients.buckets.keep_listing(store.bucket)  # it is a staging bucket, too, or may be
+        folder = context.home / "records" / "objects"
+        return ReleaseStore(context, version, records, [FolderFiles(folder)])
+    place = config.records
+    clients.buckets.keep_listing(place.bucket)  # it is a staging bucket, too, or may be
     files = BucketFiles(
         clients.buckets,
-        BucketFolder(store.bucket, f"{store.prefix}objects/" if own else ""),
-        () if own else _staging_buckets(config.fleet),
+        BucketFolder(place.bucket, f"{place.prefix}objects/" if place.own else ""),
+        () if place.own else _staging_buckets(config.fleet),
     )
     archives = ZippedFiles(files, context.run_folder)
-    vaults = (archives, files) if config.upload is UploadMode.ZIP else (files, archives)
-    releases = Releases(store, f"gs://{store.bucket}/{store.prefix}")
-    return ReleaseStore(context, version, releases, vaults)
+    zipped = config.upload is UploadMode.ZIP
+    return ReleaseStore(
+        context, version, records, (archives, files) if zipped else (files, archives)
+    )
+
+
+def open_release_records(context: Context) -> Releases:
+    """Raises ServiceError where records are shared and there are no usable credentials."""
+    common = open_records(context.config, context.clients, context.home).common
+    match context.config.records:
+        case BucketRecords(bucket, prefix):
+            return Releases(common, f"gs://{bucket}/{prefix}")
+        case _:
+            return Releases(common, str(context.home / "records"))
 
 
 def _staging_buckets(fleet: Fleet) -> tuple[BucketFolder, ...]:
-    """As App Engine names them after their projects."""
+    """The staging buckets of a fleet, as App Engine names them after their projects."""
     projects = dict.fromkeys(i.project for i in fleet.instances if not i.skip)
     return tuple(BucketFolder(staging_bucket(project)) for project in projects)
 

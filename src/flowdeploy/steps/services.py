@@ -1,0 +1,67 @@
+"""Makes what the steps of a plan work with; each is loaded only where a plan needs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flowdeploy.config import HealthConfig, LocalRecords, UploadMode
+from flowdeploy.steps.context import Context
+from flowdeploy.steps.stores import open_records
+
+if TYPE_CHECKING:
+    from flowdeploy.steps.configuration.apply import Configurator
+    from flowdeploy.steps.deploy.checks import Instances
+    from flowdeploy.steps.deploy.deploy import BeforeLive
+    from flowdeploy.steps.publish.publish import Publishing
+    from flowdeploy.steps.traffic.verify import AwaitConfiguration, Gate
+
+
+def make_publishing(context: Context) -> Publishing:
+    """Raises ServiceError where records are shared and there are no usable credentials."""
+    from flowdeploy.steps.publish.publish import Publishing
+
+    library = context.config.library
+    assert library is not None  # noqa: S101  (without one no plan publishes)
+    if isinstance(context.config.records, LocalRecords):
+        return Publishing(context, library.repository)
+    stores = open_records(context.config, context.clients, context.home)
+    return Publishing(context, library.repository, stores.common)
+
+
+def make_instances(context: Context, before_live: BeforeLive) -> Instances:
+    """``before_live`` does what is due between a live deploy's version and its traffic."""
+    from flowdeploy.steps.deploy.checks import Instances
+    from flowdeploy.steps.deploy.upload.zipping import zip_delivery
+
+    instances = Instances(context.clients, context.config.descriptors, before_live=before_live)
+    if context.config.upload is UploadMode.ZIP:
+        instances.deliver = partial(zip_delivery, context.run_folder)
+    return instances
+
+
+def make_gate(context: Context, await_configuration: AwaitConfiguration) -> Gate:
+    from flowdeploy.steps.traffic.verify import Gate
+
+    health = context.config.health
+    if path := context.permissions.health_path:
+        health = replace(health or HealthConfig(), path=path)
+    return Gate(
+        context.clients,
+        await_configuration,
+        health,
+        own_descriptors=context.config.descriptors is not None,
+        force=context.permissions.force,
+    )
+
+
+def make_configurator(context: Context) -> Configurator:
+    """Raises ServiceError where records are shared and there are no usable credentials."""
+    from flowdeploy.steps.configuration.apply import Configurator
+    from flowdeploy.steps.configuration.restore import Restorer
+    from flowdeploy.steps.history import open_history
+
+    history = open_history(context.config, context.clients, context.home)
+    restorer = Restorer(history.require, context.permissions.force)
+    return Configurator(context.clients, restorer, prune=context.config.prune_queues)
