@@ -216,13 +216,13 @@ class AppEngine:
 
     def operation(self, name: str) -> Operation:
         """How an operation stands. Raises ServiceError."""
-        return _to_operation(self._api.get(name, OPERATION))
+        return to_operation(self._api.get(name, OPERATION))
 
     def operations_under_way(self, project: str) -> tuple[Operation, ...]:
         """The application's operations that have not ended. Raises ServiceError."""
         path = _path(project, "operations")
         pages = self._api.pages(path, OPERATIONS, filter="done:false")
-        return tuple(_to_operation(body) for page in pages for body in page.operations or ())
+        return tuple(to_operation(body) for page in pages for body in page.operations or ())
 
     def create_version(self, project: str, service: str, body: Mapping[str, Any]) -> Operation:
         """Begin to create a version from the API's JSON. Raises ServiceError."""
@@ -231,7 +231,7 @@ class AppEngine:
             # The library would lose some of it: zeros, which gcloud sends too, and fields that
             # it does not know, such as vpcAccess.
             path = _path(project, "services", service, "versions")
-            return _to_operation(self._api.change("POST", path, body, OPERATION))
+            return to_operation(self._api.change("POST", path, body, OPERATION))
         from google.cloud import appengine_admin_v1 as admin
 
         request = admin.CreateVersionRequest(
@@ -308,7 +308,7 @@ def _sha1(entry: FileForm) -> str:
     return shown if _SHA1.fullmatch(shown) else (entry.source_url or "").rpartition("/")[2]
 
 
-def _to_operation(body: OperationForm) -> Operation:
+def to_operation(body: OperationForm) -> Operation:
     error = body.error if body.error != StatusForm() else None
     about = body.metadata or OperationMetadataForm()
     method = (about.method or "").rpartition(".")[2]

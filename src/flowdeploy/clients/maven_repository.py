@@ -47,7 +47,7 @@ class ArtifactForm:
     recent_versions: list[PublishedVersionForm]
 
 
-_ARTIFACT = Form(ArtifactForm)
+ARTIFACT = Form(ArtifactForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class RepositoryClient:
         answer = self._retry(lambda: self._read(url, read_answer))
         if answer is None:
             return ()
-        return tuple(entry.version for entry in reversed(_ARTIFACT.read(answer).recent_versions))
+        return tuple(entry.version for entry in reversed(ARTIFACT.read(answer).recent_versions))
 
     def checksums(self, path: str) -> Checksums | None:
         """The checksums of a file in the repository, or None where there is none.

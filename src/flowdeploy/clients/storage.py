@@ -128,7 +128,7 @@ class Buckets:
 
     def _list_objects(self, bucket: str) -> Listing:
         lifecycle = self._api.get(f"b/{bucket}", BUCKET, fields="lifecycle").lifecycle
-        oldest = _oldest_that_lasts((lifecycle.rule if lifecycle else None) or ())
+        oldest = oldest_that_lasts(lifecycle)
         pages = self._api.pages(
             f"b/{bucket}/o",
             OBJECTS,
@@ -234,8 +234,9 @@ class Buckets:
         return retry(lambda: exchange(self._session, "POST", f"{self._root}{path}"))
 
 
-def _oldest_that_lasts(rules: Iterable[RuleForm]) -> datetime | None:
+def oldest_that_lasts(lifecycle: LifecycleForm | None) -> datetime | None:
     """The creation time before which a rule deletes soon; None without such a rule."""
+    rules = (lifecycle.rule if lifecycle else None) or ()
     ages = [age for rule in rules if (age := _deleted_at_age(rule)) is not None]
     return datetime.now(UTC) - timedelta(days=min(ages)) + SAFETY if ages else None
 
