@@ -8,6 +8,7 @@
     ├── LockHeld           5  another run is at work on these instances
     ├── ToolError          1  a program that we started failed, or is missing
     └── ServiceError       1  a remote service said no, in its own words
+        ├── BadAnswer           … it answered, and not as it should
         ├── ConnectionFailed    … no answer came: whether it was asked is open
         ├── NotFound            … there is no such thing
         ├── PermissionDenied    … this identity may not do that
@@ -88,14 +89,21 @@ class ServiceError(FlowdeployError):
     """A remote service refused or failed a request.
 
     ``code`` is the service's own (``PERMISSION_DENIED``, ``HTTP_502``, …) and
-    ``message`` its own words, whole.
+    ``message`` its own words, whole. ``retry_after`` are the seconds for which it asks
+    to be left alone.
     """
+
+    retry_after = 0.0
 
     def __init__(
         self, code: str, message: str, *, details: Sequence[str] = (), hint: str | None = None
     ) -> None:
         super().__init__(message, details=details, hint=hint)
         self.code = code
+
+
+class BadAnswer(ServiceError):
+    """An answer that is not what the service should give: whether it did anything is open."""
 
 
 class ConnectionFailed(ServiceError):

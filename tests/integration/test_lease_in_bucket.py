@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.clients.api import authorized_session
 from flowdeploy.clients.bucket_store import BucketStore
+from flowdeploy.clients.http import authorized_session
 from flowdeploy.errors import LockHeld, ServiceError
 from flowdeploy.records.lease import TTL, WAIT_OR_TAKE_OVER, Holder, Lease
 

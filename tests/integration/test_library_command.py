@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.clients.api import authorized_session
 from flowdeploy.clients.bucket_store import BucketStore
+from flowdeploy.clients.http import authorized_session
 from flowdeploy.errors import LockHeld
 from flowdeploy.records.lease import Holder, Lease
 from flowdeploy.steps.publish import publish as publishing

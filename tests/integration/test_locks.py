@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.clients.api import authorized_session
 from flowdeploy.clients.bucket_store import BucketStore
+from flowdeploy.clients.http import authorized_session
 from flowdeploy.planning.fleet import Role
 from flowdeploy.records.lease import Holder, Lease
 

@@ -13,9 +13,9 @@ from google.auth.credentials import AnonymousCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowdeploy.clients.api import authorized_session
 from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.clients.folder_store import FolderStore
+from flowdeploy.clients.http import authorized_session
 from flowdeploy.errors import ServiceError
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.sandbox.server import Sandbox

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from tests.integration.conftest import Project
 
-from flowdeploy.clients import api
+from flowdeploy.clients import google_api
 from flowdeploy.sandbox.server import Sandbox
 
 DRY_RUNS = [
@@ -24,7 +24,7 @@ def test_a_dry_run_starts_one_sandbox_and_asks_once_for_the_identity(
     project: Project, arguments: list[str]
 ) -> None:
     with (
-        patch.object(api, "credentials_for", wraps=api.credentials_for) as identities,
+        patch.object(google_api, "credentials_for", wraps=google_api.credentials_for) as identities,
         patch.object(Sandbox, "__init__", autospec=True, side_effect=Sandbox.__init__) as sandboxes,
     ):
         project.run("--sandbox", *arguments, FLOWDEPLOY_SANDBOX="")

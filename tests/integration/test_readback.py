@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ class _Deaf(AppEngine):
         super().__init__(cloud.endpoints.appengine, cloud.credentials, cloud.connections)
         self._settings = settings
 
-    def create_version(self, project: str, service: str, body: dict[str, Any]) -> Operation:
+    def create_version(self, project: str, service: str, body: Mapping[str, Any]) -> Operation:
         return super().create_version(project, service, {**body, **self._settings})
 
 

@@ -239,7 +239,7 @@ def test_bytes_that_are_garbled_on_their_way_back_are_told(cloud: Cloud, tmp_pat
     assert (tmp_path / "got").read_bytes() == b"one"
     md5 = {"X-Goog-Hash": "crc32c=AAAAAA==,md5=+XxdKZQb+xsv2rCHSQargg=="}
     cloud.behaviour.answer = lambda _: web.Response(body=b"0ne", headers=md5)
-    with pytest.raises(ServiceError, match="not what is kept there"):
+    with pytest.raises(ServiceError, match="not those kept there"):
         cloud.buckets.download(A, name, tmp_path / "got")
 
 

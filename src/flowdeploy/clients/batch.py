@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from requests.structures import CaseInsensitiveDict
 
-from flowdeploy.clients.api import retry_after
+from flowdeploy.clients.answers import Answer
 
 PATH = "batch/storage/v1"
 MOST_CALLS = 100
@@ -23,21 +22,12 @@ CONTENT_TYPE = "multipart/mixed; boundary=call"
 
 _BOUNDARY = re.compile(r"""boundary="?([^";\s]+)""", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_NUMBER = re.compile(rb"^Content-ID:.*?(\d+)>?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_NUMBER = re.compile(rb"^Content-ID:.*?(\d{1,9})>?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _STATUS = re.compile(rb"HTTP/[0-9.]+ (\d{3})")
 _HEADER = re.compile(r"^([\w-]+):[ \t]*(.*?)\r?$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class BatchAnswer:
-    """An HTTP status, and a body that is JSON where Google speaks; ``retry_after`` in seconds."""
-
-    status: int
-    body: bytes
-    retry_after: float = 0.0
-
-
-def encoded(paths: Sequence[str]) -> bytes:
+def encode_calls(paths: Sequence[str]) -> bytes:
     """A body of type `CONTENT_TYPE` with a POST, itself without a body, to each path."""
     calls = "".join(
         f"--call\r\nContent-Type: application/http\r\nContent-ID: <{number}>\r\n\r\n"
@@ -47,29 +37,34 @@ def encoded(paths: Sequence[str]) -> bytes:
     return f"{calls}--call--\r\n".encode("ascii")
 
 
-def decoded(content_type: str, body: bytes, count: int) -> tuple[BatchAnswer, ...]:
+def decode_answers(batch: Answer, count: int) -> tuple[Answer, ...]:
     """The answers to ``count`` calls, in the order of the calls; the server need not keep it.
 
-    Raises ValueError where one is missing.
+    Raises BadAnswer where one is missing.
     """
-    found = dict(_answers(content_type, body))
+    try:
+        found = dict(_parts(batch))
+    except ValueError as error:
+        raise batch.misfit(str(error)) from error
     if sorted(found) != list(range(count)):
-        raise ValueError(f"{len(found)} answers to {count} calls")
+        raise batch.misfit(f"it holds {len(found)} answers to {count} calls")
     return tuple(found[number] for number in range(count))
 
 
-def _answers(content_type: str, body: bytes) -> Iterator[tuple[int, BatchAnswer]]:
+def _parts(batch: Answer) -> Iterator[tuple[int, Answer]]:
+    """Raises ValueError."""
+    content_type = batch.headers.get("Content-Type", "")
     boundary = _BOUNDARY.search(content_type)
     if boundary is None:
-        raise ValueError(f"an answer of the type {content_type!r}")
-    _, *parts = (b"\r\n" + body).split(b"\n--" + boundary[1].encode())
+        raise ValueError(f"it is of the type {content_type!r}")
+    _, *parts = (b"\r\n" + batch.content).split(b"\n--" + boundary[1].encode())
     for part in parts:
         if part.startswith(b"--"):
             return
         head, answer, content, *_ = (*_BLANK_LINE.split(part, maxsplit=2), b"", b"")
         number, status = _NUMBER.search(head), _STATUS.match(answer)
         if number is None or status is None:
-            raise ValueError(f"an answer that begins with {head[:80]!r}")
+            raise ValueError(f"a part of it begins with {head[:80]!r}")
         headers = CaseInsensitiveDict(_HEADER.findall(answer.decode("latin-1")))
         content = content.rstrip(b"\r\n")
-        yield int(number[1]), BatchAnswer(int(status[1]), content, retry_after(headers))
+        yield int(number[1]), Answer(batch.request, int(status[1]), headers, content)

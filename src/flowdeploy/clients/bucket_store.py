@@ -7,25 +7,50 @@ together with its content, and it takes long to load for a promotion.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any
 from urllib.parse import quote
 
-from google.auth.transport.requests import AuthorizedSession
-from requests import Response
-
-from flowdeploy.clients.api import TIMEOUT, JsonApi, accepted, retried
+from flowdeploy.clients.answers import Answer, AnswerForm, Form, Text, Time, parse_http_date
+from flowdeploy.clients.failures import require_success, retry
+from flowdeploy.clients.google_api import JsonApi
+from flowdeploy.clients.http import GoogleSession, exchange
+from flowdeploy.clients.transfers import OBJECT
 from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
 from flowdeploy.records.store import Stored
 
 LISTED = "items(name),prefixes,nextPageToken"
+_GENERATION = re.compile(r"[0-9]{1,20}")
 _GRANT = (
     "Grant roles/storage.objectAdmin on this bucket to the identity that runs flowdeploy, or name"
     " another place with `records:` in the configuration."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NameForm(AnswerForm):
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class NamesPage(AnswerForm):
+    items: list[NameForm] | None = None
+    prefixes: list[Text] | None = None
+    next_page_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenForm(AnswerForm):
+    updated: Time
+
+
+NAMES = Form(NamesPage)
+WRITTEN = Form(WrittenForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,42 +60,53 @@ class BucketStore:
     ``page`` is how many names are listed at once; Cloud Storage gives at most 1,000.
     """
 
-    session: AuthorizedSession
+    session: GoogleSession
     root: str
     bucket: str
     prefix: str
     page: int = 1000
 
     def read(self, name: str) -> Stored | None:
-        answer = self._ask("GET", self._url(name), alt="media")
-        if answer is None:
-            return None
-        headers = answer.headers
-        now, written = (parsedate_to_datetime(headers[name]) for name in ("Date", "Last-Modified"))
-        age = max(0.0, (now - written).total_seconds())
-        return Stored(answer.content, int(headers["X-Goog-Generation"]), age)
+        """As `ObjectStore.read`. Raises ServiceError."""
+        with suppress(NotFound), self._name_records():
+            answer = retry(lambda: self._ask("GET", self._url(name), params={"alt": "media"}))
+            generation = answer.headers.get("X-Goog-Generation", "")
+            if not _GENERATION.fullmatch(generation):
+                raise answer.misfit("it has no X-Goog-Generation")
+            age = (_date(answer) - self._written(name, generation, answer)).total_seconds()
+            return Stored(answer.content, int(generation), max(0.0, age))
+        return None
 
     def write(self, name: str, content: bytes, generation: int) -> int | None:
-        """As `ObjectStore.write`. A write whose answer was lost is found by its content."""
+        """As `ObjectStore.write`. A write whose answer was lost is found by its content.
+
+        Raises ServiceError.
+        """
         url = f"{self.root}/upload/storage/v1/b/{self.bucket}/o"
-        parameters = {
+        params = {
             "uploadType": "media",
             "name": self.prefix + name,
             "ifGenerationMatch": str(generation),
         }
         try:
-            answer = self._ask("POST", url, content, **parameters)
+            with self._name_records():
+                ask = partial(self._ask, "POST", url, params=params, data=content)
+                return int(retry(lambda: OBJECT.read(ask())).generation)
         except PreconditionFailed:
             found = self.read(name)
             return found.generation if found and found.content == content else None
-        return int(answer.json()["generation"]) if answer else None
 
     def delete(self, name: str, generation: int) -> None:
-        with suppress(PreconditionFailed):
-            self._ask("DELETE", self._url(name), ifGenerationMatch=str(generation))
+        """As `ObjectStore.delete`. Raises ServiceError."""
+        params = {"ifGenerationMatch": str(generation)}
+        with suppress(NotFound, PreconditionFailed), self._name_records():
+            retry(lambda: self._ask("DELETE", self._url(name), params=params))
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        """As `ObjectStore.children`. An object of the prefix's own name is no child of it."""
+        """As `ObjectStore.children`. An object of the prefix's own name is no child of it.
+
+        Raises ServiceError.
+        """
         parent = self.prefix + prefix
         names = {name for name in self._names_under(parent) if name != parent}
         return tuple(sorted(name.removeprefix(self.prefix) for name in names))
@@ -78,47 +114,39 @@ class BucketStore:
     def now(self) -> datetime:
         """The time by Cloud Storage's clock, to the second. Raises ServiceError."""
         url = f"{self.root}/storage/v1/b/{self.bucket}/o"
-        asked = {"prefix": self.prefix, "maxResults": "1", "fields": "kind"}
-        with self._told():
-            answer = retried(lambda: accepted(self.session.get(url, params=asked, timeout=TIMEOUT)))
-        return parsedate_to_datetime(answer.headers["Date"])
+        params = {"prefix": self.prefix, "maxResults": "1", "fields": "kind"}
+        with self._name_records():
+            return _date(retry(lambda: self._ask("GET", url, params=params)))
 
     def _names_under(self, parent: str) -> Iterator[str]:
         """Objects and folders, page by page. Only their names travel."""
         api = JsonApi(f"{self.root}/storage/v1", self.session)
         asked = {"prefix": parent, "delimiter": "/", "fields": LISTED}
-        token: dict[str, str] = {}
-        while True:
-            with self._told():
-                page = api.get(f"b/{self.bucket}/o", maxResults=str(self.page), **asked, **token)
-            yield from (item["name"] for item in page.get("items", []))
-            yield from page.get("prefixes", [])
-            if not page.get("nextPageToken"):
-                return
-            token = {"pageToken": page["nextPageToken"]}
+        with self._name_records():
+            for page in api.pages(f"b/{self.bucket}/o", NAMES, maxResults=str(self.page), **asked):
+                yield from (item.name for item in page.items or ())
+                yield from page.prefixes or ()
+
+    def _written(self, name: str, generation: str, answer: Answer) -> datetime:
+        """When the object in an answer was written. Not every answer has a Last-Modified."""
+        if (written := parse_http_date(answer.headers.get("Last-Modified"))) is not None:
+            return written
+        params = {"generation": generation, "fields": "updated"}
+        ask = partial(self._ask, "GET", self._url(name), params=params)
+        try:
+            return retry(lambda: WRITTEN.read(ask())).updated
+        except NotFound:  # somebody has replaced it in this moment
+            return _date(answer)
 
     def _url(self, name: str) -> str:
         return f"{self.root}/storage/v1/b/{self.bucket}/o/{quote(self.prefix + name, safe='')}"
 
-    def _ask(
-        self, method: str, url: str, content: bytes | None = None, **parameters: str
-    ) -> Response | None:
-        """The answer; None for 404 where an object is named."""
-
-        def once() -> Response | None:
-            answer: Response = self.session.request(
-                method, url, params=parameters, data=content, timeout=TIMEOUT
-            )
-            if answer.status_code == 404 and method != "POST":
-                return None
-            return accepted(answer)
-
-        with self._told():
-            return retried(once)
+    def _ask(self, method: str, url: str, **content: Any) -> Answer:
+        return require_success(exchange(self.session, method, url, **content))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Of what goes wrong in here, which of all buckets it is about."""
+    def _name_records(self) -> Iterator[None]:
+        """Adds to a ServiceError which of all buckets it is about."""
         try:
             yield
         except ServiceError as error:
@@ -129,3 +157,11 @@ class BucketStore:
                 details=error.details,
                 hint=_GRANT if granted else error.hint,
             ) from error
+
+
+def _date(answer: Answer) -> datetime:
+    """The server's clock. Raises BadAnswer: this machine's may be wrong by hours."""
+    now = parse_http_date(answer.headers.get("Date"))
+    if now is None:
+        raise answer.misfit("it has no Date")
+    return now

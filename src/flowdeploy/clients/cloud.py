@@ -48,7 +48,7 @@ class GoogleClients:
 
     @cached_property
     def _login(self) -> tuple[Credentials, str]:
-        from flowdeploy.clients.api import credentials_for
+        from flowdeploy.clients.google_api import credentials_for
 
         return credentials_for(self.endpoints)
 
@@ -60,8 +60,8 @@ class GoogleClients:
 
     def records(self, place: BucketRecords) -> BucketStore:
         """The store of runs, releases and locks in a bucket."""
-        from flowdeploy.clients.api import authorized_session
         from flowdeploy.clients.bucket_store import BucketStore
+        from flowdeploy.clients.http import authorized_session
 
         session = authorized_session(self.credentials, self.connections)
         return BucketStore(session, self.endpoints.storage, place.bucket, place.prefix)

@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
 from google.cloud import datastore_admin_v1 as datastore
 
-from flowdeploy.clients.api import JsonApi, authorized_session
-from flowdeploy.clients.google_library import ONCE, changed, connected, message
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, fits
+from flowdeploy.clients.google_api import JsonApi
+from flowdeploy.clients.google_library import ONCE, open_client, parse_message, send_change
+from flowdeploy.clients.http import authorized_session
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyForm(AnswerForm):
+    name: str
+    direction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexForm(AnswerForm):
+    """All that is compared of an index."""
+
+    kind: str
+    ancestor: str = ""
+    properties: list[PropertyForm] | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexesPage(AnswerForm):
+    indexes: list[Annotated[dict[str, Any], fits(IndexForm), CLEAN]] | None = None
+    next_page_token: str | None = None
+
+
+INDEXES = Form(IndexesPage)
 
 
 class Datastore:
     """Reads are plain JSON (see `JsonApi`), for they are repeated while indexes are being
-    built, and of 75 indexes the library makes 5 ms of CPU where ``json`` takes one.
+    built, and of 75 indexes the library makes 5 ms of CPU where the forms take one.
     Creating goes through Google's own client library; nothing is ever deleted.
 
     Every method raises ServiceError, and may be called from any thread. Reads are repeated
@@ -22,20 +50,24 @@ class Datastore:
     """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
-        self._indexes = connected(datastore.DatastoreAdminClient, root, credentials, connections)
+        session = authorized_session(credentials, connections)
+        self._api = JsonApi(f"{root}/v1", session)
+        self._indexes = open_client(datastore.DatastoreAdminClient, root, session)
 
     def indexes(self, project: str) -> tuple[dict[str, Any], ...]:
-        """Every index as the API's resource; ``state`` is CREATING, READY, DELETING or ERROR."""
-        path = f"projects/{project}/indexes"
-        return tuple(self._api.pages(path, "indexes", pageSize="100"))
+        """Every index as the API's resource; ``state`` is CREATING, READY, DELETING or ERROR.
+
+        Raises ServiceError.
+        """
+        pages = self._api.pages(f"projects/{project}/indexes", INDEXES, pageSize="100")
+        return tuple(index for page in pages for index in page.indexes or ())
 
     def create(self, project: str, body: Mapping[str, Any]) -> None:
         """Begin to build an index: ``body`` has its kind, ancestor and properties.
 
-        Raises ServiceError ALREADY_EXISTS for one that is there, or is being built.
+        Raises ServiceError, of the code ALREADY_EXISTS for one that is there or is being built.
         """
         request = datastore.CreateIndexRequest(
-            project_id=project, index=message(datastore.Index, body)
+            project_id=project, index=parse_message(datastore.Index, body)
         )
-        changed(lambda: self._indexes.create_index(request, **ONCE))
+        send_change(lambda: self._indexes.create_index(request, **ONCE))

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
 from google.cloud import appengine_admin_v1 as admin
 
 from flowdeploy.appengine.resources import Operation
-from flowdeploy.clients.api import JsonApi, authorized_session
-from flowdeploy.clients.appengine import status_error
-from flowdeploy.clients.google_library import ONCE, changed, connected, mask, message
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, fits
+from flowdeploy.clients.appengine import begin_operation
+from flowdeploy.clients.google_api import JsonApi
+from flowdeploy.clients.google_library import ONCE, open_client, parse_message, update_mask
+from flowdeploy.clients.http import authorized_session
+
+
+@dataclass(frozen=True, slots=True)
+class RuleForm(AnswerForm):
+    service: str
+    domain: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchForm(AnswerForm):
+    dispatch_rules: list[Annotated[dict[str, Any], fits(RuleForm), CLEAN]] | None = None
+
+
+DISPATCH = Form(DispatchForm)
 
 
 class Dispatch:
@@ -22,29 +40,27 @@ class Dispatch:
     """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
-        self._apps = connected(admin.ApplicationsClient, root, credentials, connections)
+        session = authorized_session(credentials, connections)
+        self._api = JsonApi(f"{root}/v1", session)
+        self._apps = open_client(admin.ApplicationsClient, root, session)
 
-    def rules(self, project: str) -> tuple[dict[str, str], ...]:
-        """``{"domain": …, "path": …, "service": …}`` in the order in which they are tried."""
-        body = self._api.get(f"apps/{project}", fields="dispatchRules")
-        return tuple(body.get("dispatchRules", ()))
+    def rules(self, project: str) -> tuple[dict[str, Any], ...]:
+        """``{"domain": …, "path": …, "service": …}`` in the order in which they are tried.
+
+        Raises ServiceError.
+        """
+        body = self._api.get(f"apps/{project}", DISPATCH, fields="dispatchRules")
+        return tuple(body.dispatch_rules or ())
 
     def set_rules(self, project: str, rules: Iterable[Mapping[str, str]]) -> Operation:
-        """Begin to replace all rules at once; the services that they name exist already."""
+        """Begin to replace all rules at once; the services that they name exist already.
+
+        Raises ServiceError.
+        """
+        body = {"dispatchRules": list(map(dict, rules))}
         request = admin.UpdateApplicationRequest(
             name=f"apps/{project}",
-            application=message(admin.Application, {"dispatchRules": list(map(dict, rules))}),
-            update_mask=mask(["dispatchRules"]),
+            application=parse_message(admin.Application, body),
+            update_mask=update_mask(["dispatchRules"]),
         )
-        return _begun(lambda: self._apps.update_application(request, **ONCE))
-
-
-def _begun(send: Callable[[], Any]) -> Operation:
-    """The operation that a change of the library begins. Raises ServiceError."""
-    # .operation is the message itself; .metadata of the wrapper raises, since the
-    # library declares another type than the API sends.
-    operation = changed(send).operation
-    failed = operation.error.code
-    error = status_error(failed, operation.error.message) if failed else None
-    return Operation(operation.name, operation.done, error)
+        return begin_operation(lambda: self._apps.update_application(request, **ONCE))

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from google.auth.credentials import Credentials
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseError
 
-from flowdeploy.clients.api import TIMEOUT, pool_connections, service_error
+from flowdeploy.clients.failures import library_error
+from flowdeploy.clients.http import TIMEOUT, GoogleSession, prepare
 from flowdeploy.errors import ServiceError
 
 T = TypeVar("T")
@@ -19,26 +19,29 @@ T = TypeVar("T")
 ONCE: Mapping[str, Any] = {"retry": None, "timeout": TIMEOUT}
 
 
-def connected(kind: Callable[..., T], root: str, credentials: Credentials, connections: int) -> T:
-    """A client of the class ``kind``, with a connection for each worker."""
+def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
+    """A client of the class ``kind``, with the credentials and the rules of our ``session``."""
     options = {"api_endpoint": root}
-    client: Any = kind(transport="rest", credentials=credentials, client_options=options)
-    # The library offers no way to size its pool, and ten connections are fewer than
-    # there are workers.
-    pool_connections(client.transport._session, connections)
-    found: T = client
-    return found
+    client: Any = kind(transport="rest", credentials=session.credentials, client_options=options)
+    # Its own session reads .netrc, has ten connections, and would send a change after a redirect.
+    prepare(client.transport._session, session.connections)
+    client.transport._session.max_redirects = 0
+    opened: T = client
+    return opened
 
 
-def changed(send: Callable[[], T]) -> T:
-    """What the library gives back for one change. Raises ServiceError."""
+def send_change(send: Callable[[], T]) -> T:
+    """What the library gives back for one change. Raises ServiceError.
+
+    A BadAnswer and a ConnectionFailed leave open whether it took effect.
+    """
     try:
         return send()
     except Exception as failure:
-        raise service_error(failure) from failure
+        raise library_error(failure) from failure
 
 
-def message(kind: Any, body: Mapping[str, Any]) -> Any:
+def parse_message(kind: Any, body: Mapping[str, Any]) -> Any:
     """A message of the library from the API's JSON.
 
     Raises ServiceError for a field or a value that the library does not know.
@@ -50,8 +53,8 @@ def message(kind: Any, body: Mapping[str, Any]) -> Any:
         raise ServiceError("INVALID_ARGUMENT", words) from error
 
 
-def mask(paths: Iterable[str]) -> FieldMask:
+def update_mask(paths: Iterable[str]) -> FieldMask:
     """An update mask from paths as JSON has them: ``rateLimits.maxBurstSize``."""
-    found = FieldMask()
-    found.FromJsonString(",".join(paths))
-    return found
+    mask = FieldMask()
+    mask.FromJsonString(",".join(paths))
+    return mask

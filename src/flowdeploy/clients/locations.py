@@ -1,33 +1,50 @@
-"""The location in which a project's queues and jobs are."""
+"""The location in which a project's queues and cron jobs are."""
 
 from __future__ import annotations
 
-from flowdeploy.clients.api import JsonApi
+from dataclasses import dataclass
+
+from flowdeploy.clients.answers import AnswerForm, Form, Text
+from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.errors import NotFound
 
 
+@dataclass(frozen=True, slots=True)
+class LocationForm(AnswerForm):
+    location_id: Text
+
+
+@dataclass(frozen=True, slots=True)
+class LocationsPage(AnswerForm):
+    locations: list[LocationForm] | None = None
+
+
+LOCATIONS = Form(LocationsPage)
+
+
 class Locations:
-    """Found as gcloud finds it: of the locations of a project the App Engine application's
-    is listed first. An application never moves, so each project is asked about once.
+    """The App Engine application's location is the first of its project's, as for gcloud.
+
+    An application never moves, so each project is asked about once.
     """
 
     def __init__(self, api: JsonApi) -> None:
         self._api = api
-        self._known: dict[str, str] = {}
+        self._parents: dict[str, str] = {}
 
     def parent(self, project: str) -> str:
-        """``projects/P/locations/L``. Raises ServiceError, also where there is no location."""
-        if project not in self._known:
-            self._known[project] = self._first(project)
-        return self._known[project]
+        """``projects/P/locations/L``. Raises NotFound where there is no location, ServiceError."""
+        if project not in self._parents:
+            self._parents[project] = self._first(project)
+        return self._parents[project]
 
     def _first(self, project: str) -> str:
         path = f"projects/{project}/locations"
-        found = self._api.get(path).get("locations")
-        if not found:
+        locations = self._api.get(path, LOCATIONS).locations
+        if not locations:
             raise NotFound(
                 "NOT_FOUND",
                 f"{path} is empty: the project has no App Engine application",
                 hint=f"Create it: gcloud app create --project {project}",
             )
-        return f"{path}/{found[0]['locationId']}"
+        return f"{path}/{locations[0].location_id}"

@@ -1,29 +1,31 @@
-"""HTTP to one Maven repository: PUT with credentials, GET without, retried in this place only."""
+"""HTTP to one Maven repository: PUT with credentials, GET without; the only place of retries."""
 
 from __future__ import annotations
 
 import base64
-import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
-from urllib.parse import urlsplit
 
 import requests
+from pydantic_core import from_json
 from requests.auth import AuthBase
 
+from flowdeploy.clients.answers import Answer, Form, read_answer
+from flowdeploy.clients.failures import retry_after
+from flowdeploy.clients.http import prepare
 from flowdeploy.clients.repository import CHUNK, Repository, RepositoryFile
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import BadAnswer, ServiceError
 from flowdeploy.maven import clojars_rules
 from flowdeploy.maven.checksums import Checksums
-from flowdeploy.maven.repository_rules import is_loopback
 
 _TIMEOUTS = (10.0, 120.0)  # seconds to connect, and between two bytes of an answer
+_CONNECTIONS = 2
 _SERVER_ERROR = 500
-_DIRECTLY = {"http": "", "https": ""}  # a proxy of the environment cannot reach this machine
 _HINTS = {
     401: "The repository does not know this user with this password.",
     403: "The repository does not let this user put this file.",
@@ -31,6 +33,21 @@ _HINTS = {
 }
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedVersionForm:
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactForm:
+    """Clojars' API calls its fields by other names than Google does."""
+
+    recent_versions: list[PublishedVersionForm]
+
+
+ARTIFACT = Form(ArtifactForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +81,21 @@ class RepositoryProblem:
         return ": ".join(part for part in (self.title, self.detail) if part)
 
     @classmethod
-    def of(cls, answer: requests.Response) -> RepositoryProblem:
+    def parse(cls, answer: Answer, reason: str) -> RepositoryProblem:
+        """The problem in an answer; ``reason`` is the one of its status line."""
         if "json" in answer.headers.get("Content-Type", ""):
-            with suppress(ValueError, AttributeError):
-                said = json.loads(answer.content)
-                if said.get("title"):
-                    return cls(str(said["title"]), str(said.get("detail", "")))
+            match _json_or_none(answer.content):
+                case {"title": str(title), "detail": str(detail)} if title:
+                    return cls(title, detail)
+                case {"title": str(title)} if title:
+                    return cls(title, "")
         plain = "text/plain" in answer.headers.get("Content-Type", "")
-        reason = f"{answer.status_code} {answer.reason}"
-        return cls("", f"{reason}: {answer.text}" if plain and answer.text else reason)
+        status = f"{answer.status} {reason}"
+        return cls("", f"{status}: {answer.text}" if plain and answer.text else status)
 
 
 class Rejected(ServiceError):
-    """The repository said no; ``title`` is its own, empty where it gave none."""
+    """The repository refused a request; ``title`` is its own, empty where it gave none."""
 
     def __init__(
         self, status: int, problem: RepositoryProblem, request: str, hint: str | None
@@ -87,17 +106,17 @@ class Rejected(ServiceError):
 
 
 class Unanswered(ServiceError):
-    """No answer, or one that says nothing of the request: it may have been carried out or not."""
+    """No answer, or one that says nothing of the request, which may have been carried out."""
 
     def __init__(self, code: str, message: str, request: str, retry_after: float = 0.0) -> None:
         super().__init__(
-            code, message, details=[request], hint="Run it again: it goes on where it was."
+            code, message, details=[request], hint="Run it again: it continues where it was."
         )
         self.retry_after = retry_after
 
 
 class RepositoryClient:
-    """``say`` hears one line for each thing that is done."""
+    """Reads and sends files; ``say`` hears one line for each thing that is done."""
 
     def __init__(
         self, repository: Repository, patience: Patience, say: Callable[[str], None]
@@ -106,8 +125,7 @@ class RepositoryClient:
         self.patience = patience
         self.say = say
         self._session = _RepositorySession()
-        host = urlsplit(repository.url).hostname or ""
-        self._proxies = _DIRECTLY if is_loopback(host) else {}
+        prepare(self._session, _CONNECTIONS)
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +143,7 @@ class RepositoryClient:
 
         Raises Rejected, or Unanswered after the last attempt.
         """
-        self._insist(lambda: self.put_once(file))
+        self._retry(lambda: self.put_once(file))
 
     def put_once(self, file: RepositoryFile) -> None:
         """Send a file. Raises Rejected or Unanswered."""
@@ -134,14 +152,25 @@ class RepositoryClient:
             pass
 
     def read(self, url: str) -> bytes | None:
-        """What lies there, or None where nothing does."""
-        return self._insist(lambda: self._read(url, lambda answer: answer.content))
+        """The file at an address, or None where there is none. Raises ServiceError."""
+        return self._retry(lambda: self._read(url, lambda response: read_answer(response).content))
+
+    def published_versions(self, url: str) -> tuple[str, ...]:
+        """The versions that Clojars' API knows of an artifact, the oldest first; it answers at
+        ``url`` with the newest first. Raises ServiceError."""
+        answer = self._retry(lambda: self._read(url, read_answer))
+        if answer is None:
+            return ()
+        return tuple(entry.version for entry in reversed(ARTIFACT.read(answer).recent_versions))
 
     def checksums(self, path: str) -> Checksums | None:
-        """Of the file in the repository, or None where there is none."""
+        """The checksums of a file in the repository, or None where there is none.
+
+        Raises ServiceError.
+        """
         url = self.repository.address(path)
-        return self._insist(
-            lambda: self._read(url, lambda answer: Checksums.of(answer.iter_content(CHUNK)))
+        return self._retry(
+            lambda: self._read(url, lambda response: Checksums.of(response.iter_content(CHUNK)))
         )
 
     def look_for(self, what: str, look: Callable[[], T | None]) -> T | None:
@@ -156,14 +185,14 @@ class RepositoryClient:
 
     def _read(self, url: str, take: Callable[[requests.Response], T]) -> T | None:
         try:
-            with self._send("GET", url) as answer, _connected(f"GET {url}"):
-                return take(answer)
+            with self._send("GET", url) as response, _name_failures(f"GET {url}"):
+                return take(response)
         except Rejected as error:
             if error.status == requests.codes.not_found:
                 return None
             raise
 
-    def _insist(self, request: Callable[[], T]) -> T:
+    def _retry(self, request: Callable[[], T]) -> T:
         for wait in self.patience.waits(self.patience.attempts):
             try:
                 return request()
@@ -174,31 +203,37 @@ class RepositoryClient:
         return request()
 
     def _send(self, method: str, url: str, body: BinaryIO | None = None) -> requests.Response:
-        with _connected(f"{method} {url}"):
-            answer = self._session.request(
+        with _name_failures(f"{method} {url}"):
+            response = self._session.request(
                 method,
                 url,
                 data=body,
-                auth=_Identity(self.repository) if method == "PUT" else _Nobody(),
+                auth=_Identity(self.repository) if method == "PUT" else None,
                 # A redirected PUT would take the token and the body to an unknown place.
                 allow_redirects=method == "GET",
                 stream=True,
                 timeout=_TIMEOUTS,
-                proxies=dict(self._proxies),  # requests adds to them
             )
-            if not answer.ok or answer.is_redirect:
-                with answer:
-                    raise self._refusal(answer, f"{method} {url}")
-            return answer
+            if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+                with response:
+                    raise self._refusal(response, f"{method} {url}")
+            return response
 
-    def _refusal(self, answer: requests.Response, request: str) -> ServiceError:
-        status = answer.status_code
-        problem = RepositoryProblem.of(answer)
+    def _refusal(self, response: requests.Response, request: str) -> ServiceError:
+        status = response.status_code
+        try:
+            problem = RepositoryProblem.parse(read_answer(response), response.reason)
+        except BadAnswer:
+            problem = RepositoryProblem("", f"{status} {response.reason}")
         if status == requests.codes.too_many_requests or status >= _SERVER_ERROR:
-            return Unanswered(f"HTTP_{status}", str(problem), request, _retry_after(answer))
-        if answer.is_redirect:
-            elsewhere = f"Set library.repository to where it leads: {answer.headers['Location']}"
-            return Rejected(status, problem, request, elsewhere)
+            return Unanswered(
+                f"HTTP_{status}", str(problem), request, retry_after(response.headers)
+            )
+        if status < HTTPStatus.BAD_REQUEST:
+            to = response.headers.get("Location", "nowhere")
+            return Rejected(
+                status, problem, request, f"Set library.repository to where it leads: {to}"
+            )
         known = self.repository.api is not None
         hint = clojars_rules.hint(status, problem.title) if known else _HINTS.get(status)
         return Rejected(status, problem, request, hint)
@@ -225,19 +260,12 @@ class _Identity(AuthBase):
         return request
 
 
-class _Nobody(AuthBase):
-    """No credentials at all, those of ~/.netrc included."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
-
-
 @contextmanager
-def _connected(request: str) -> Iterator[None]:
-    """Turns the failures of a connection into Unanswered."""
+def _name_failures(request: str) -> Iterator[None]:
+    """Converts the failures of a connection to Unanswered."""
     try:
         yield
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # ValueError: a bad Location
         cause: BaseException = error
         while cause.__context__ is not None:
             cause = cause.__context__
@@ -245,7 +273,8 @@ def _connected(request: str) -> Iterator[None]:
         raise Unanswered("NO_ANSWER", f"no answer: {reason}", request) from error
 
 
-def _retry_after(answer: requests.Response) -> float:
-    """Seconds; 0 where it says nothing, or a date."""
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else 0.0
+def _json_or_none(content: bytes) -> object:
+    try:
+        return from_json(content)
+    except ValueError:
+        return None

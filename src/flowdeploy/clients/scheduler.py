@@ -1,56 +1,133 @@
-"""Cloud Scheduler v1beta1: the jobs of an application's cron.yaml."""
+"""Cloud Scheduler v1beta1: the cron jobs of an application's cron.yaml."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
 from google.cloud import scheduler_v1beta1 as scheduler
+from pydantic import Field
 
-from flowdeploy.clients.api import JsonApi, authorized_session
-from flowdeploy.clients.google_library import ONCE, changed, connected, message
+from flowdeploy.clients.answers import (
+    CLEAN,
+    AnswerForm,
+    Duration,
+    Form,
+    Whole,
+    bad_answer,
+    fits,
+)
+from flowdeploy.clients.google_api import JsonApi
+from flowdeploy.clients.google_library import ONCE, open_client, parse_message, send_change
+from flowdeploy.clients.http import authorized_session
 from flowdeploy.clients.locations import Locations
 
 
+@dataclass(frozen=True, slots=True)
+class JobRoutingForm(AnswerForm):
+    service: str = ""
+    version: str = ""
+    instance: str = ""
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppEngineTargetForm(AnswerForm):
+    relative_uri: str = ""
+    http_method: str = ""
+    app_engine_routing: JobRoutingForm | None = None
+    headers: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTargetForm(AnswerForm):
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRetryForm(AnswerForm):
+    retry_count: Whole = 0
+    max_retry_duration: Duration = "0s"
+    min_backoff_duration: Duration = "0s"
+    max_backoff_duration: Duration = "0s"
+    max_doublings: Whole = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobForm(AnswerForm):
+    """All that is compared of a cron job."""
+
+    name: Annotated[str, Field(pattern=r"^projects/[^/]+/locations/[^/]+/jobs/[^/]+$")]
+    state: str = ""
+    description: str = ""
+    schedule: str = ""
+    time_zone: str = ""
+    retry_config: JobRetryForm | None = None
+    app_engine_http_target: AppEngineTargetForm | None = None
+    http_target: HttpTargetForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage(AnswerForm):
+    jobs: list[Annotated[dict[str, Any], fits(JobForm), CLEAN]] | None = None
+    next_page_token: str | None = None
+
+
+JOBS = Form(JobsPage)
+
+
 class Scheduler:
-    """Reads are plain JSON (see `JsonApi`), so that a job can be kept as it was read;
+    """Reads are plain JSON (see `JsonApi`), so that a cron job can be kept as it was read;
     changes go through Google's own client library.
 
-    Only jobs that are marked ``legacyAppEngineCron`` are seen or touched: all others are
-    none of cron.yaml's. A job is called by its whole name, which the service chooses. There
-    is no update: as in gcloud, a job whose settings change is deleted and made anew.
+    Only jobs that are marked ``legacyAppEngineCron`` are seen or touched: no other is from
+    a cron.yaml. A job is called by its whole name, which the service chooses. There is no
+    update: as in gcloud, a job whose settings change is deleted and made anew.
 
     Every method raises ServiceError, and may be called from any thread. Reads are repeated
     where that may help; changes are sent once.
     """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        self._api = JsonApi(f"{root}/v1beta1", authorized_session(credentials, connections))
+        session = authorized_session(credentials, connections)
+        self._api = JsonApi(f"{root}/v1beta1", session)
         self._locations = Locations(self._api)
-        self._jobs = connected(scheduler.CloudSchedulerClient, root, credentials, connections)
+        self._jobs = open_client(scheduler.CloudSchedulerClient, root, session)
 
     def jobs(self, project: str) -> tuple[dict[str, Any], ...]:
-        """Every job of cron.yaml as the API's resource, with its ``name`` and its ``state``."""
+        """Every job of cron.yaml as the API's resource, with its ``name`` and its ``state``.
+
+        Raises ServiceError.
+        """
         path = f"{self._locations.parent(project)}/jobs"
-        return tuple(self._api.pages(path, "jobs", pageSize="100", legacyAppEngineCron="true"))
+        pages = self._api.pages(path, JOBS, pageSize="100", legacyAppEngineCron="true")
+        return tuple(job for page in pages for job in page.jobs or ())
 
     def create(self, project: str, body: Mapping[str, Any]) -> str:
-        """The name of the new job. ``body`` is the API's JSON without a name."""
+        """Create a job from the API's JSON without a name, and return the name that it gets.
+
+        Raises ServiceError.
+        """
         request = scheduler.CreateJobRequest(
             parent=self._locations.parent(project),
-            job=message(scheduler.Job, {**body, "legacyAppEngineCron": True}),
+            job=parse_message(scheduler.Job, {**body, "legacyAppEngineCron": True}),
         )
-        created: str = changed(lambda: self._jobs.create_job(request, **ONCE)).name
-        return created
+        name: str = send_change(lambda: self._jobs.create_job(request, **ONCE)).name
+        if not name:
+            raise bad_answer("Google's client library", "it does not name the new job")
+        return name
 
     def delete(self, job: str) -> None:
-        """Raises ServiceError NOT_FOUND where there is no such job of cron.yaml (any more)."""
+        """Raises NotFound where there is no such job of cron.yaml (any more), ServiceError."""
         request = scheduler.DeleteJobRequest(name=job, legacy_app_engine_cron=True)
-        changed(lambda: self._jobs.delete_job(request, **ONCE))
+        send_change(lambda: self._jobs.delete_job(request, **ONCE))
 
     def pause(self, job: str) -> None:
-        changed(lambda: self._jobs.pause_job(scheduler.PauseJobRequest(name=job), **ONCE))
+        """Raises ServiceError."""
+        send_change(lambda: self._jobs.pause_job(scheduler.PauseJobRequest(name=job), **ONCE))
 
     def resume(self, job: str) -> None:
-        changed(lambda: self._jobs.resume_job(scheduler.ResumeJobRequest(name=job), **ONCE))
+        """Raises ServiceError."""
+        send_change(lambda: self._jobs.resume_job(scheduler.ResumeJobRequest(name=job), **ONCE))

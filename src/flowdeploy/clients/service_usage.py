@@ -6,29 +6,50 @@ Through no library of Google's: there is one question, and it is a GET.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from google.auth.credentials import Credentials
 
-from flowdeploy.clients.api import JsonApi, authorized_session
+from flowdeploy.clients.answers import AnswerForm, Form
+from flowdeploy.clients.google_api import JsonApi
+from flowdeploy.clients.http import authorized_session
 
 TASKS = "cloudtasks.googleapis.com"
 SCHEDULER = "cloudscheduler.googleapis.com"
 DATASTORE = "datastore.googleapis.com"
 
 
+@dataclass(frozen=True, slots=True)
+class ApiForm(AnswerForm):
+    name: str
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApisForm(AnswerForm):
+    services: list[ApiForm] | None = None
+
+
+APIS = Form(ApisForm)
+
+
 class ServiceUsage:
-    """Raises ServiceError; the question is repeated where that may help."""
+    """Which APIs are on. A question is repeated where that may help."""
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
         self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
 
     def disabled_apis(self, project: str, apis: Iterable[str]) -> tuple[str, ...]:
-        """Those of up to 30 APIs (``cloudtasks.googleapis.com``) that are not switched on."""
+        """Those of up to 30 APIs (``cloudtasks.googleapis.com``) that are not switched on.
+
+        Raises ServiceError.
+        """
         asked = tuple(apis)
+        if not asked:
+            return ()
         names = [("names", f"projects/{project}/services/{api}") for api in asked]
         path = f"projects/{project}/services:batchGet?{urlencode(names)}"
-        answer = self._api.get(path) if asked else {}
-        found = answer.get("services", ())
-        enabled = {s["name"].rpartition("/")[2] for s in found if s.get("state") == "ENABLED"}
+        found = self._api.get(path, APIS).services or ()
+        enabled = {api.name.rpartition("/")[2] for api in found if api.state == "ENABLED"}
         return tuple(api for api in asked if api not in enabled)

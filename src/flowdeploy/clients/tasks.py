@@ -3,14 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
 from google.cloud import tasks_v2beta3 as tasks
+from pydantic import Field
 
-from flowdeploy.clients.api import JsonApi, authorized_session
-from flowdeploy.clients.google_library import ONCE, changed, connected, mask, message
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Number, Whole, fits
+from flowdeploy.clients.google_api import JsonApi
+from flowdeploy.clients.google_library import (
+    ONCE,
+    open_client,
+    parse_message,
+    send_change,
+    update_mask,
+)
+from flowdeploy.clients.http import authorized_session
 from flowdeploy.clients.locations import Locations
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingForm(AnswerForm):
+    service: str = ""
+    version: str = ""
+    instance: str = ""
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRoutingForm(AnswerForm):
+    app_engine_routing_override: RoutingForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitsForm(AnswerForm):
+    max_dispatches_per_second: Number = 0.0
+    max_burst_size: Whole = 0
+    max_concurrent_dispatches: Whole = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRetryForm(AnswerForm):
+    max_attempts: Whole = 0
+    min_backoff: Duration = "0s"
+    max_backoff: Duration = "0s"
+    max_doublings: Whole = 0
+    max_retry_duration: Duration = "0s"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingForm(AnswerForm):
+    sampling_ratio: Number = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueForm(AnswerForm):
+    """All that is compared of a queue."""
+
+    name: Annotated[str, Field(pattern=r"^projects/[^/]+/locations/[^/]+/queues/[^/]+$")]
+    state: str = ""
+    type: str = ""
+    rate_limits: RateLimitsForm | None = None
+    retry_config: QueueRetryForm | None = None
+    app_engine_http_queue: QueueRoutingForm | None = None
+    stackdriver_logging_config: LoggingForm | None = None
+    task_ttl: Duration = "0s"
+    tombstone_ttl: Duration = "0s"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuesPage(AnswerForm):
+    queues: list[Annotated[dict[str, Any], fits(QueueForm), CLEAN]] | None = None
+    next_page_token: str | None = None
+
+
+QUEUES = Form(QueuesPage)
 
 
 class Tasks:
@@ -26,34 +94,44 @@ class Tasks:
         self._api = JsonApi(f"{root}/v2beta3", session)
         # gcloud asks v2 for the locations.
         self._locations = Locations(JsonApi(f"{root}/v2", session))
-        self._queues = connected(tasks.CloudTasksClient, root, credentials, connections)
+        self._queues = open_client(tasks.CloudTasksClient, root, session)
 
     def queues(self, project: str) -> tuple[dict[str, Any], ...]:
-        """Every queue as the API's resource, with its whole ``name`` and its ``state``."""
+        """Every queue as the API's resource, with its whole ``name`` and its ``state``.
+
+        Raises ServiceError.
+        """
         path = f"{self._locations.parent(project)}/queues"
-        return tuple(self._api.pages(path, "queues", pageSize="100"))
+        pages = self._api.pages(path, QUEUES, pageSize="100")
+        return tuple(queue for page in pages for queue in page.queues or ())
 
     def put(self, project: str, queue: str, body: Mapping[str, Any], paths: Iterable[str]) -> None:
         """Set the fields at ``paths`` (``rateLimits.maxBurstSize``) as the API's JSON has them.
 
-        A queue that does not exist is created. What is at a path but not in ``body`` goes
-        back to its default.
+        A queue that does not exist is created. A field at a path that ``body`` lacks goes
+        back to its default. Raises ServiceError.
         """
         named = {**body, "name": self._name(project, queue)}
         request = tasks.UpdateQueueRequest(
-            queue=message(tasks.Queue, named), update_mask=mask(paths)
+            queue=parse_message(tasks.Queue, named), update_mask=update_mask(paths)
         )
-        changed(lambda: self._queues.update_queue(request, **ONCE))
+        send_change(lambda: self._queues.update_queue(request, **ONCE))
 
     def pause(self, project: str, queue: str) -> None:
-        """Let the queue take tasks and hand out none. It may be paused already."""
+        """Let the queue take tasks and hand out none. It may be paused already.
+
+        Raises ServiceError.
+        """
         request = tasks.PauseQueueRequest(name=self._name(project, queue))
-        changed(lambda: self._queues.pause_queue(request, **ONCE))
+        send_change(lambda: self._queues.pause_queue(request, **ONCE))
 
     def resume(self, project: str, queue: str) -> None:
-        """Let the queue run, also one that App Engine has disabled. It may run already."""
+        """Let the queue run, also one that App Engine has disabled. It may run already.
+
+        Raises ServiceError.
+        """
         request = tasks.ResumeQueueRequest(name=self._name(project, queue))
-        changed(lambda: self._queues.resume_queue(request, **ONCE))
+        send_change(lambda: self._queues.resume_queue(request, **ONCE))
 
     def _name(self, project: str, queue: str) -> str:
         return f"{self._locations.parent(project)}/queues/{queue}"

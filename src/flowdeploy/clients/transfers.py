@@ -18,19 +18,34 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 from google.auth.transport.requests import AuthorizedSession
-from requests import Response
+from pydantic import Field
 
-from flowdeploy.clients.api import TIMEOUT, accepted, retried
+from flowdeploy.clients.answers import Answer, AnswerForm, Form, read_answer
+from flowdeploy.clients.failures import error_of_answer, require_success, retry
+from flowdeploy.clients.http import TIMEOUT, exchange
 from flowdeploy.clients.objects import file_changed
 from flowdeploy.errors import ServiceError
 
 LARGE = 5 << 20  # bytes; from here on gcloud uploads resumably, too
 PIECE = 8 << 20  # bytes of a large file that are in memory at once
 _TYPE = "application/octet-stream"
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
+_MD5 = re.compile(r"md5=([^,\s]+)")
 _SHA1 = re.compile(r"(?:.*/)?([0-9a-f]{40})")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectForm(AnswerForm):
+    """An object that was written."""
+
+    name: str
+    generation: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+
+
+OBJECT = Form(ObjectForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,48 +62,50 @@ class Upload:
     query: Mapping[str, str]
 
     def run(self) -> int:
-        """The bytes that were sent. Raises ServiceError; FlowdeployError, which names the file,
-        where it cannot be read or is no longer what it was."""
+        """Upload the file, and return how many bytes were sent.
+
+        Raises ServiceError; FlowdeployError, which names the file, where it cannot be read
+        or is no longer what it was.
+        """
         try:
             with self.path.open("rb") as stream:
                 start = stream.read(LARGE + 1)
-                return self._large(stream) if len(start) > LARGE else self._small(start)
+                if len(start) > LARGE:
+                    return self._send_pieces(stream)
+                return self._send_whole(start)
         except OSError as error:
             raise file_changed(self.path, error.strerror or str(error)) from error
 
-    def _small(self, content: bytes) -> int:
+    def _send_whole(self, content: bytes) -> int:
         self._require(hashlib.sha1(content, usedforsecurity=False).hexdigest())
         md5 = hashlib.md5(content, usedforsecurity=False).digest()
         boundary = secrets.token_hex(6)  # short: applications have thousands of small files
         lines = (
-            *(f"--{boundary}", "Content-Type: application/json", "", self._described(md5)),
+            *(f"--{boundary}", "Content-Type: application/json", "", _metadata(md5)),
             *(f"--{boundary}", f"Content-Type: {_TYPE}", "", ""),
         )
         body = "\r\n".join(lines).encode() + content + f"\r\n--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/related; boundary={boundary}"}
-        retried(lambda: self._post("multipart", data=body, headers=headers))
+        retry(lambda: OBJECT.read(self._post("multipart", data=body, headers=headers)))
         return len(content)
 
-    def _large(self, stream: BinaryIO) -> int:
+    def _send_pieces(self, stream: BinaryIO) -> int:
         """In pieces, each of which can be sent again."""
         size, md5 = self._digests(stream)
         headers = {"Content-Type": "application/json", "X-Upload-Content-Type": _TYPE}
-        begin = partial(self._post, "resumable", data=self._described(md5), headers=headers)
-        pieces = _Pieces(self.session, retried(begin).headers["Location"], stream, size)
+        begin = partial(self._post, "resumable", data=_metadata(md5), headers=headers)
+        pieces = _Pieces(self.session, _upload_url(retry(begin), self.url), stream, size)
         try:
             while pieces.at != size:
-                retried(pieces.advance)
+                retry(pieces.advance)
         except ServiceError:
             self._digests(stream)  # where the file has changed, that is the error
             raise
         return size
 
-    def _post(self, kind: str, **content: Any) -> Response:
+    def _post(self, kind: str, **content: Any) -> Answer:
         query = {"uploadType": kind, "name": self.name, **self.query}
-        return accepted(self.session.post(self.url, params=query, timeout=TIMEOUT, **content))
-
-    def _described(self, md5: bytes) -> str:
-        return json.dumps({"md5Hash": base64.b64encode(md5).decode()})
+        return require_success(exchange(self.session, "POST", self.url, params=query, **content))
 
     def _digests(self, stream: BinaryIO) -> tuple[int, bytes]:
         """Size and MD5."""
@@ -108,7 +125,8 @@ class Upload:
 
 @dataclass(slots=True)
 class _Pieces:
-    """A resumable upload; ``at`` is the byte to go on from, None where the server knows that."""
+    """A resumable upload; ``at`` is the byte to continue from, None where only the server
+    knows it."""
 
     session: AuthorizedSession
     url: str
@@ -117,8 +135,11 @@ class _Pieces:
     at: int | None = 0
 
     def advance(self) -> None:
-        """Send a piece; after a failure, what the server lacks. Raises HTTPError, and ServiceError
-        where the server has no more of it than before."""
+        """Send a piece; after a failure, what the server lacks.
+
+        Raises RequestException, and ServiceError, also where the server has no more of it
+        than before.
+        """
         at, self.at = self.at, None
         if at is None:
             at = self._put(b"", "*")
@@ -132,28 +153,51 @@ class _Pieces:
 
     def _put(self, content: bytes, where: str) -> int:
         """How many bytes the server has then."""
-        answer = accepted(
-            self.session.put(
-                self.url,
-                data=content,
-                headers={"Content-Range": f"bytes {where}/{self.size}"},
-                timeout=TIMEOUT,
-            )
-        )
-        if answer.status_code != HTTPStatus.PERMANENT_REDIRECT:
+        content_range = {"Content-Range": f"bytes {where}/{self.size}"}
+        answer = exchange(self.session, "PUT", self.url, data=content, headers=content_range)
+        if answer.status != HTTPStatus.PERMANENT_REDIRECT:
+            OBJECT.read(require_success(answer))
             return self.size
-        _, _, last = answer.headers.get("Range", "").rpartition("-")
-        return int(last) + 1 if last else 0
+        received = answer.headers.get("Range")
+        if received is None:
+            return 0
+        last = _RANGE.fullmatch(received)
+        if last is None or int(last[1]) >= self.size:
+            raise answer.misfit(f"it has the Range {received[:50]!r}")
+        return int(last[1]) + 1
 
 
 def download(session: AuthorizedSession, url: str, path: Path) -> None:
-    """Write an object to a file. Raises HTTPError, and ServiceError for what was garbled."""
+    """Write an object to a file.
+
+    Raises RequestException, and ServiceError, also for bytes that are not the object's.
+    """
     digest = hashlib.md5(usedforsecurity=False)
-    with accepted(session.get(url, params={"alt": "media"}, stream=True, timeout=TIMEOUT)) as got:
+    with session.get(url, params={"alt": "media"}, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code != HTTPStatus.OK:
+            raise error_of_answer(read_answer(response))
         with path.open("wb") as target:
-            for piece in got.iter_content(1 << 20):
+            for piece in response.iter_content(1 << 20):
                 digest.update(piece)
                 target.write(piece)
-        announced = re.search(r"md5=([^,\s]+)", got.headers.get("X-Goog-Hash", ""))
-    if announced and base64.b64decode(announced[1]) != digest.digest():
-        raise ServiceError("DATA_LOSS", f"what arrived of {url} is not what is kept there")
+        announced = _MD5.search(response.headers.get("X-Goog-Hash", ""))
+    if announced and announced[1] != base64.b64encode(digest.digest()).decode():
+        raise ServiceError("DATA_LOSS", f"the bytes that arrived of {url} are not those kept there")
+
+
+def _metadata(md5: bytes) -> str:
+    """The object's resource."""
+    return json.dumps({"md5Hash": base64.b64encode(md5).decode()})
+
+
+def _upload_url(answer: Answer, url: str) -> str:
+    """Where the bytes go: at the service that was asked, since credentials go there too."""
+    location = answer.headers.get("Location", "")
+    if not location.startswith(f"{_origin(url)}/"):
+        raise answer.misfit("its Location is not at this service")
+    return location
+
+
+def _origin(url: str) -> str:
+    """``https://host``"""
+    return "/".join(url.split("/", 3)[:3])

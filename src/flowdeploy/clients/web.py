@@ -1,4 +1,4 @@
-"""Pages of the applications, asked for as anybody may ask: without credentials or cookies."""
+"""Pages of the applications, requested without credentials or cookies."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
-from requests import PreparedRequest
 from urllib3.util import Timeout
 
-from flowdeploy.clients.api import pool_connections, service_error
+from flowdeploy.clients.failures import to_service_error
+from flowdeploy.clients.http import StayingSession, prepare
 
 
 @dataclass(frozen=True, slots=True)
 class PageAnswer:
-    """``status`` is HTTP's, or None where there was no answer; ``words`` say what happened.
+    """How a page answered. ``status`` is HTTP's, or None where there was no answer; ``words``
+    say what happened.
 
     ``location`` is where a redirect leads, without its query.
     """
@@ -31,45 +32,39 @@ class PageAnswer:
 
 
 class Web:
-    """``root`` is where all pages are asked for, by their host's name; None: at their hosts.
+    """Requests pages, from any thread.
 
-    May be used from any thread.
+    ``root`` is the server that all pages are requested from, by their host's name; None:
+    from their own hosts.
     """
 
     def __init__(self, root: str | None, connections: int) -> None:
         self._root = root
-        self._session = requests.Session()
-        self._session.auth = _nobody
+        self._session = StayingSession()
+        prepare(self._session, connections)
         # A cookie would keep us at the version that answered first.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        pool_connections(self._session, connections)
 
     def ask(self, url: str, timeout: float) -> PageAnswer:
-        """The head of the page's answer, within so many seconds. No redirect is followed."""
-        address, headers = self._addressed(url)
+        """The head of the page's answer, within ``timeout`` seconds. No redirect is followed."""
+        address, headers = self._address(url)
         try:
             with self._session.get(
                 address,
                 headers=headers,
                 timeout=Timeout(total=timeout),  # type: ignore[arg-type]  # which it takes
-                allow_redirects=False,
                 stream=True,  # the body stays where it is
             ) as response:
                 return _answer(response)
         except requests.RequestException as failure:
-            return PageAnswer(None, service_error(failure).message)
+            return PageAnswer(None, to_service_error(failure).message)
 
-    def _addressed(self, url: str) -> tuple[str, dict[str, str]]:
+    def _address(self, url: str) -> tuple[str, dict[str, str]]:
         if self._root is None:
             return url, {}
         parts = urlsplit(url)
         path = parts._replace(scheme="", netloc="").geturl()
         return f"{self._root}{path}", {"Host": parts.netloc}
-
-
-def _nobody(request: PreparedRequest) -> PreparedRequest:
-    """Keeps requests from looking for a password in the user's .netrc."""
-    return request
 
 
 def _answer(response: requests.Response) -> PageAnswer:

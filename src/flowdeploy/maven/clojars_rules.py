@@ -6,7 +6,6 @@ its refusals point to.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -89,17 +88,6 @@ def api_of(repository: str) -> str | None:
 def artifact_address(api: str, coordinates: Coordinates) -> str:
     """Where the API answers what it knows of an artifact, or 404. No cache stands before it."""
     return f"{api}/{coordinates.group}/{coordinates.artifact}"
-
-
-def parse_versions(answer: bytes) -> tuple[str, ...]:
-    """The versions in an answer of the API, the oldest first (the API has the newest first).
-
-    Raises ValueError for an answer of another shape.
-    """
-    try:
-        return tuple(entry["version"] for entry in reversed(json.loads(answer)["recent_versions"]))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"no recent_versions: {error}") from error
 
 
 def hint(status: int, title: str) -> str | None:

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flowdeploy.appengine.resources import Operation
-from flowdeploy.clients.api import backoff
 from flowdeploy.clients.appengine import AppEngine
+from flowdeploy.clients.failures import backoff
 from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.known_errors import is_transient
 from flowdeploy.report import Change

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flowdeploy.checks import drift
 from flowdeploy.checks.drift import MASK, Difference
-from flowdeploy.clients.messages import version_settings
+from flowdeploy.clients.version_settings import version_settings
 
 _names = st.sampled_from(["envVariables", "handlers", "instanceClass", "x", "y", "z"])
 _plain = st.none() | st.booleans() | st.integers() | st.text(max_size=5)

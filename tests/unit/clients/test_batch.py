@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.clients.batch import BatchAnswer, decoded, encoded
+from flowdeploy.clients.answers import Answer
+from flowdeploy.clients.batch import decode_answers, encode_calls
+from flowdeploy.clients.failures import retry_after
+from flowdeploy.errors import BadAnswer
 
 BOUNDARY = "batch_x-1"
 TYPE = f'multipart/mixed; charset=UTF-8; boundary="{BOUNDARY}"'
@@ -31,8 +34,12 @@ def answers(*parts: tuple[int, int, bytes], line: bytes = b"\r\n") -> bytes:
     return line.join([*lines, f"--{BOUNDARY}--".encode(), b""])
 
 
+def decode(kind: str, body: bytes, count: int) -> tuple[Answer, ...]:
+    return decode_answers(Answer("POST /batch", 200, {"Content-Type": kind}, body), count)
+
+
 def test_a_batch_is_requests_within_a_request() -> None:
-    assert encoded(["/storage/v1/b/a", "/storage/v1/b/b?x=y"]).decode().split("\r\n") == [
+    assert encode_calls(["/storage/v1/b/a", "/storage/v1/b/b?x=y"]).decode().split("\r\n") == [
         *("--call", "Content-Type: application/http", "Content-ID: <0>", ""),
         *("POST /storage/v1/b/a HTTP/1.1", "Content-Length: 0", "", ""),
         *("--call", "Content-Type: application/http", "Content-ID: <1>", ""),
@@ -44,23 +51,23 @@ def test_a_batch_is_requests_within_a_request() -> None:
 @pytest.mark.parametrize("line", [b"\r\n", b"\n"])
 def test_answers_are_told_apart_by_their_numbers(line: bytes) -> None:
     body = answers((1, 404, b'{"error": {}}'), (0, 200, b'{\n "done": true\n}\n'), line=line)
-    assert decoded(TYPE, body, 2) == (
-        BatchAnswer(200, b'{\n "done": true\n}'),
-        BatchAnswer(404, b'{"error": {}}'),
-    )
+    assert [(answer.status, answer.content) for answer in decode(TYPE, body, 2)] == [
+        (200, b'{\n "done": true\n}'),
+        (404, b'{"error": {}}'),
+    ]
 
 
 def test_an_answer_says_how_long_to_wait() -> None:
     busy = answers((0, 429, b"{}"), (1, 200, b"{}")).replace(
         b"429 Whatever\r\n", b"429 Whatever\r\nretry-after: 7\r\n"
     )
-    assert [answer.retry_after for answer in decoded(TYPE, busy, 2)] == [7.0, 0.0]
+    assert [retry_after(answer.headers) for answer in decode(TYPE, busy, 2)] == [7.0, 0.0]
 
 
 @given(st.permutations(range(5)))
 def test_answers_come_in_any_order(order: list[int]) -> None:
     body = answers(*((number, 200 + number, b"{}") for number in order))
-    assert [a.status for a in decoded(TYPE, body, 5)] == [200, 201, 202, 203, 204]
+    assert [a.status for a in decode(TYPE, body, 5)] == [200, 201, 202, 203, 204]
 
 
 @pytest.mark.parametrize(
@@ -75,5 +82,5 @@ def test_answers_come_in_any_order(order: list[int]) -> None:
     ],
 )
 def test_what_is_no_answer_to_every_call_is_refused(kind: str, body: bytes) -> None:
-    with pytest.raises(ValueError, match="answer"):
-        decoded(kind, body, 2)
+    with pytest.raises(BadAnswer, match="answer"):
+        decode(kind, body, 2)

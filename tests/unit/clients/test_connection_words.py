@@ -17,7 +17,7 @@ from urllib3.exceptions import (
     ProtocolError,
 )
 
-from flowdeploy.clients.api import service_error
+from flowdeploy.clients.failures import to_service_error
 
 HOST = "storage.googleapis.com"
 POOL = HTTPSConnectionPool(HOST)
@@ -68,6 +68,6 @@ def _retried(reason: Exception) -> MaxRetryError:
     ids=["name", "reset", "timeout", "refused"],
 )
 def test_a_failed_connection_in_plain_words(wrapped: Exception, words: str, hint: str) -> None:
-    error = service_error(Disconnected(wrapped, request=REQUEST))
+    error = to_service_error(Disconnected(wrapped, request=REQUEST))
     assert (error.code, error.message) == ("CONNECTION", words)
     assert hint in (error.hint or "")

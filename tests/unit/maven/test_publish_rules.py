@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from flowdeploy.maven import clojars_rules, repository_rules
@@ -117,17 +115,6 @@ def test_clojars_wants_a_user_and_a_token(user: str, token: str, words: str) -> 
 def test_clojars_takes_thirty_mebibytes() -> None:
     assert not list(clojars_rules.size_problems("a.jar", 30 << 20))
     assert len(list(clojars_rules.size_problems("a.jar", (30 << 20) + 1))) == 1
-
-
-def test_the_api_lists_the_newest_first() -> None:
-    answer = json.dumps({"recent_versions": [{"version": "2"}, {"version": "1"}]}).encode()
-    assert clojars_rules.parse_versions(answer) == ("1", "2")
-
-
-@pytest.mark.parametrize("answer", [b"<html>", b"{}", b"[]", b'{"recent_versions": [1]}'])
-def test_an_answer_of_another_shape_is_an_error(answer: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 (json has its own words, and so have we)
-        clojars_rules.parse_versions(answer)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from flowdeploy.appengine.config_files import AppConfig, Snapshot
 from flowdeploy.appengine.config_files.changes import Change as ConfigChange
 from flowdeploy.appengine.config_files.changes import LeaveQueue
 from flowdeploy.checks.deploy import Finding, grouped
-from flowdeploy.clients.api import backoff
 from flowdeploy.clients.cloud import GoogleClients
+from flowdeploy.clients.failures import backoff
 from flowdeploy.errors import (
     ConnectionFailed,
     FlowdeployError,

@@ -12,7 +12,7 @@ from flowdeploy.appengine.resources import DeployedVersion
 from flowdeploy.checks import drift
 from flowdeploy.checks.drift import FILES, Difference
 from flowdeploy.clients.appengine import AppEngine
-from flowdeploy.clients.messages import version_settings
+from flowdeploy.clients.version_settings import version_settings
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.steps.deploy.descriptors import InstanceDescriptor, own_descriptor, settled
 from flowdeploy.steps.deploy.package import Common, archive_name

@@ -87,15 +87,7 @@ class _Clojars:
     def _versions(self) -> tuple[str, ...]:
         """What the API says is published, the oldest first."""
         url = clojars_rules.artifact_address(self.api, self.release.coordinates)
-        answer = self.client.read(url)
-        try:
-            return clojars_rules.parse_versions(answer) if answer is not None else ()
-        except ValueError as error:
-            raise ServiceError(
-                "BAD_ANSWER",
-                f"the answer of {url} is not understood: {error}",
-                hint="Is this the API of Clojars?",
-            ) from error
+        return self.client.published_versions(url)
 
     def _unlisted(self) -> Iterator[str]:
         if not is_listed(self.client, self.release):

@@ -1,0 +1,228 @@
+"""How a request fails: each failure becomes a ServiceError, and some are tried again."""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import requests
+from google.auth.exceptions import GoogleAuthError
+from google.protobuf.json_format import ParseError
+from pydantic_core import from_json
+
+from flowdeploy.clients.answers import Answer, bad_answer, request_words
+from flowdeploy.errors import (
+    BadAnswer,
+    ConnectionFailed,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    ServiceError,
+)
+from flowdeploy.known_errors import hint_for, is_transient
+
+T = TypeVar("T")
+
+ATTEMPTS = 7
+# For answers that carry no status of google.rpc, as those of front ends do.
+_STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    502: "BAD_GATEWAY",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_CLASSES = {
+    "FAILED_PRECONDITION": PreconditionFailed,
+    "FORBIDDEN": PermissionDenied,
+    "NOT_FOUND": NotFound,
+    "PERMISSION_DENIED": PermissionDenied,
+}
+
+
+def retry(call: Callable[[], T]) -> T:
+    """``call()``, repeated while it fails in a way that may pass. Only for what may be repeated.
+
+    Raises ServiceError. Waits between 0.2 s and 10 s, and as long as the server
+    asks with Retry-After.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return call()
+        except Exception as failure:
+            error = to_service_error(failure)
+            if attempt == ATTEMPTS or not _may_pass(failure, error):
+                raise error from _cause(failure, error)
+            time.sleep(max(backoff(attempt), error.retry_after))
+    raise AssertionError
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before the attempt after this one: doubling, at most 10, evenly scattered."""
+    return random.uniform(0.5, 1.0) * min(10.0, 0.2 * float(2**attempt))  # noqa: S311
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds, at most 60; the header may also hold a date, which is not understood."""
+    text = headers.get("Retry-After", "")
+    return min(float(text), 60.0) if re.fullmatch(r"[0-9]+", text) else 0.0
+
+
+def require_success(answer: Answer) -> Answer:
+    """The answer, if its status is 2xx. Raises ServiceError in the service's own words."""
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        raise error_of_answer(answer)
+    return answer
+
+
+def error_of_answer(answer: Answer) -> ServiceError:
+    """What an answer that is an error says."""
+    error = error_of(answer.status, *_status_and_message(answer))
+    error.retry_after = retry_after(answer.headers)
+    return error
+
+
+def error_of(http_status: int, code: str | None, message: str) -> ServiceError:
+    """The error of an answer; its ``code`` where it carries a status of google.rpc."""
+    code = code or _STATUS.get(http_status, f"HTTP_{http_status}")
+    kind = _CLASSES.get(code, ServiceError)
+    return kind(code, message, hint=hint_for(code, message))
+
+
+def send_once(send: Callable[[], T]) -> T:
+    """``send()``, which makes one change. Raises ServiceError.
+
+    A BadAnswer and a ConnectionFailed leave open whether the change took effect.
+    """
+    try:
+        return send()
+    except Exception as failure:
+        error = to_service_error(failure)
+        raise error from _cause(failure, error)
+
+
+def to_service_error(failure: Exception) -> ServiceError:
+    """Converts a failed request to a ServiceError; re-raises anything else."""
+    if isinstance(failure, ServiceError):
+        return failure
+    if (response := _response(failure)) is not None:
+        return error_of_answer(
+            Answer(
+                request_words(response.request),
+                response.status_code,
+                response.headers,
+                response.content,
+            )
+        )
+    match failure:
+        case requests.exceptions.ContentDecodingError() | requests.JSONDecodeError():
+            return bad_answer(_where(failure), str(failure))
+        case ParseError():
+            return _bad_library_answer(failure)
+        case requests.RequestException():
+            message = _connection_words(failure)
+            return ConnectionFailed("CONNECTION", message, hint=_connection_hint(failure))
+        case GoogleAuthError():
+            return error_of(0, "UNAUTHENTICATED", str(failure))
+        case _:
+            raise failure
+
+
+def library_error(failure: Exception) -> ServiceError:
+    """As `to_service_error`, for calls of Google's libraries.
+
+    Those fail in any way at all where an answer is not what they expect: a list in the
+    place of an error, for one, is an AttributeError.
+    """
+    try:
+        return to_service_error(failure)
+    except Exception:
+        return _bad_library_answer(failure)
+
+
+def _bad_library_answer(failure: Exception) -> BadAnswer:
+    return bad_answer("Google's client library", f"{type(failure).__name__}: {failure}"[:300])
+
+
+def _cause(failure: Exception, error: ServiceError) -> Exception | None:
+    """What to raise the error from: not from itself."""
+    return failure.__cause__ if failure is error else failure  # type: ignore[return-value]
+
+
+def _may_pass(failure: Exception, error: ServiceError) -> bool:
+    """Whether the same request may succeed in a moment. A refused connection is told at once."""
+    return is_transient(error.code, error.message) and not _nobody_listens(failure)
+
+
+def _response(failure: Exception) -> requests.Response | None:
+    """The answer that an error of Google's libraries holds."""
+    response = getattr(failure, "response", None)
+    return response if isinstance(response, requests.Response) else None
+
+
+def _status_and_message(answer: Answer) -> tuple[str | None, str]:
+    """Status and message of an error; the whole answer where it is none of Google's."""
+    match _json_or_none(answer.content):
+        case {"error": {"message": str(message), "status": str(status)}} if message:
+            return status or None, message
+        case {"error": {"message": str(message)}} if message:
+            return None, message
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        to = answer.headers.get("Location", "").partition("?")[0]
+        return None, f"{answer.request}: a redirect to {to or 'nowhere'}, which is not followed"
+    return None, f"{answer.request}: {answer.text.strip() or 'no reason is given'}"
+
+
+def _json_or_none(content: bytes) -> Any:
+    try:
+        return from_json(content)
+    except ValueError:
+        return None
+
+
+def _where(failure: requests.RequestException) -> str:
+    request = failure.request
+    return request_words(request) if isinstance(request, requests.PreparedRequest) else "?"
+
+
+def _connection_words(failure: requests.RequestException) -> str:
+    url = failure.request.url if failure.request else None
+    where = re.sub(r"(://[^/]+).*", r"\1", url or "the service")
+    if _nobody_listens(failure):
+        return f"nobody listens at {where}"
+    reason = _innermost(failure)
+    words = reason.strerror if isinstance(reason, OSError) else None
+    return f"the connection to {where} failed: {words or reason or type(reason).__name__}"
+
+
+def _connection_hint(failure: requests.RequestException) -> str | None:
+    if _nobody_listens(failure):
+        return "Is the address right, and the sandbox running (`flowdeploy sandbox serve`)?"
+    if isinstance(_innermost(failure), socket.gaierror):
+        return "Its name could not be looked up: is it right, and is there a network?"
+    return hint_for("CONNECTION", "")
+
+
+def _nobody_listens(failure: Exception) -> bool:
+    return isinstance(_innermost(failure), ConnectionRefusedError)
+
+
+def _innermost(failure: BaseException) -> BaseException:
+    """The first cause: requests and urllib3 wrap the system's few words in many of their own."""
+    while True:
+        held = (getattr(failure, "reason", None), *failure.args, failure.__cause__)
+        cause = next((each for each in held if isinstance(each, BaseException)), None)
+        if cause is None:
+            return failure
+        failure = cause
