@@ -11,7 +11,8 @@ from pathlib import Path
 from flowdeploy.checks.source import Tree, objections
 from flowdeploy.clients import git
 from flowdeploy.errors import Refused, UsageError
-from flowdeploy.planning.refs import Commit, Kind, Ref
+from flowdeploy.planning.plan import PlanKind
+from flowdeploy.planning.refs import Commit, Ref
 
 _SHA = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
@@ -45,7 +46,7 @@ def source_of(
     Raises UsageError for a commit that is not HEAD, and for half a commit where
     there is no checkout.
     """
-    if ref.kind is Kind.PROMOTE:
+    if ref.kind is PlanKind.PROMOTE:
         return Source(None)
     checkout = git.Checkout.find(root)
     if checkout is None:

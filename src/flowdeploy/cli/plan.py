@@ -20,7 +20,7 @@ from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_option
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.configure_steps import configured
-from flowdeploy.planning.plan import ROLLBACK, Plan, instance_of
+from flowdeploy.planning.plan import Plan, PlanKind, instance_of
 from flowdeploy.planning.plan_json import plan_json
 
 if TYPE_CHECKING:
@@ -151,8 +151,9 @@ def _configuration(
             preview = Preview(config, cloud, here.home, force)
             if builds(plan):
                 return plan, preview.of(plan, staging.config_texts(config.build.staging)), ()
-            configs = None if plan.kind == ROLLBACK else preview.released(plan.version or "")
-            remarks = (UNRECORDED,) if configs is None and plan.kind != ROLLBACK else ()
+            restores = plan.kind is PlanKind.ROLLBACK
+            configs = None if restores else preview.released(plan.version or "")
+            remarks = (UNRECORDED,) if configs is None and not restores else ()
             plan = configured(plan, tuple(configs or ()))
             return plan, preview.of(plan, configs or {}), remarks
     except FlowdeployError as error:

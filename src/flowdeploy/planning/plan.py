@@ -8,13 +8,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.traffic import Split
 from flowdeploy.units import ALL, Portion
 
-ROLLBACK = "rollback"  # the kind of a plan that gives instances back what they served
+
+class PlanKind(StrEnum):
+    """The pipeline or command that a plan is for."""
+
+    TRUNK = "trunk"
+    FEATURE = "feature"
+    PULL_REQUEST = "pull-request"
+    RELEASE = "release"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    DEPLOY = "deploy"
+    RESUME = "resume"  # only of a run that failed before it read the plan to resume
+
+
+class StageKind(StrEnum):
+    """What a stage is for."""
+
+    BUILD = "build"
+    PUBLISH = "publish"
+    UAT = "uat"
+    VERIFY = "verify"
+    PRODUCTION = "production"
 
 
 class Traffic(StrEnum):
@@ -107,6 +128,7 @@ class Promote:
 
 
 Step = Build | Publish | Deploy | Configure | Verify | Promote
+StepType = TypeVar("StepType", Build, Publish, Deploy, Configure, Verify, Promote)
 
 
 CHANGING = Deploy | Configure | Promote  # the steps that change their instance
@@ -114,20 +136,23 @@ CHANGING = Deploy | Configure | Promote  # the steps that change their instance
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Steps that may run side by side, an instance's own in their order.
+    """Steps of several instances run side by side; those of one instance run in order.
 
-    ``max`` is how many of its instances may be under way at once, whatever the
-    jobs; ``pause`` is how many seconds to wait before the next stage.
+    ``wave`` is the name of the wave of production instances, if the stage is for one.
+    ``max`` limits how many instances are under way at once; ``pause`` is the number of
+    seconds to wait before the next stage.
     """
 
-    name: str
+    kind: StageKind
     steps: tuple[Step, ...]
+    wave: str | None = None
     max: Portion = ALL
     pause: float = 0.0
 
     @property
-    def is_production(self) -> bool:
-        return self.name.partition(":")[0] == "production"
+    def name(self) -> str:
+        """The kind, or ``KIND:WAVE``."""
+        return f"{self.kind}:{self.wave}" if self.wave else str(self.kind)
 
     @property
     def changes_instances(self) -> bool:
@@ -144,7 +169,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``ref`` is None and ``kind`` the command's name where no ref was given.
+    """``ref`` is None for commands without a ref.
 
     ``version`` and ``library_version`` are None where they follow from a commit
     that nobody has named. ``configs`` are the version's queue.yaml and the like, by
@@ -152,12 +177,27 @@ class Plan:
     """
 
     ref: str | None
-    kind: str
+    kind: PlanKind
     version: str | None
     stages: tuple[Stage, ...]
     library_version: str | None = None
     skipped: tuple[Skipped, ...] = ()
     configs: tuple[str, ...] | None = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all stages, in order."""
+        return tuple(step for stage in self.stages for step in stage.steps)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The instances of all steps, each once, in the order of their first steps."""
+        instances = filter(None, map(instance_of, self.steps))
+        return tuple({instance.id: instance for instance in instances}.values())
+
+    def steps_of(self, kind: type[StepType]) -> tuple[StepType, ...]:
+        """The steps of one kind, in order."""
+        return tuple(step for step in self.steps if isinstance(step, kind))
 
 
 def instance_of(step: Step) -> Instance | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flowdeploy.planning.refs import Kind
+from flowdeploy.planning.plan import PlanKind
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Running
 from flowdeploy.steps import build, staging
@@ -103,7 +103,7 @@ class Artifacts:
             job.config.build,
             environ=job.site.environ,
             variables={name: value for name, value in told.items() if value},
-            pull_request=job.plan.kind == Kind.PULL_REQUEST,
+            pull_request=job.plan.kind is PlanKind.PULL_REQUEST,
             log=job.site.run_folder / "build.log",
             echo=self._watcher.build_line,
         )

@@ -16,14 +16,15 @@ from flowdeploy.errors import Refused
 from flowdeploy.planning.configure_steps import by_instance, configured
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import (
-    ROLLBACK,
     Build,
     Configure,
     Deploy,
     Plan,
+    PlanKind,
     Promote,
     Publish,
     Stage,
+    StageKind,
     Step,
     Verify,
     instance_of,
@@ -75,7 +76,7 @@ class PlanExecutor:
         self._refine()
         if any(map(instance_of, stage.steps)):
             self.logbook.lock(self._watcher.waiting)
-        if stage.name == "publish":
+        if stage.kind is StageKind.PUBLISH:
             _all_of(self._check_library, self._check_deploys)
             self._product.keep(self._library())
         elif stage.changes_instances and not self._changing:
@@ -214,7 +215,7 @@ class PlanExecutor:
             self._product.recall(with_library=self._has(Publish))
         elif self._has(Deploy):
             self._product.require()
-        elif self.plan.version and self.plan.kind != ROLLBACK and self._has(Promote):
+        elif self.plan.version and self.plan.kind is not PlanKind.ROLLBACK and self._has(Promote):
             self._product.recall_configs(self.plan.version)
 
     def _replan(self, plan: Plan) -> None:

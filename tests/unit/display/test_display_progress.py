@@ -17,7 +17,7 @@ from flowdeploy.display.progress import ProgressListener, listener
 from flowdeploy.display.view import View
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Build, Deploy, Plan, Stage, Traffic
+from flowdeploy.planning.plan import Build, Deploy, Plan, PlanKind, Stage, StageKind, Traffic
 from flowdeploy.report import Outcome, State, StepReport, not_started
 
 URL = "https://20200403-073034-dot-default-dot-akvoflow-1.ew.r.appspot.com"
@@ -27,8 +27,8 @@ DENIED = ServiceError("PERMISSION_DENIED", "The caller\n[may] not")
 def plan_of(count: int) -> Plan:
     fleet = [Instance(f"akvoflow-{n}", Role.PRODUCTION, f"akvoflow-{n}") for n in range(count)]
     dark = tuple(Deploy(i, "20200403-073034", Traffic.DARK) for i in fleet)
-    stages = (Stage("build", (Build(),)), Stage("production", dark))
-    return Plan("refs/tags/20200403-073034", "release", "20200403-073034", stages)
+    stages = (Stage(StageKind.BUILD, (Build(),)), Stage(StageKind.PRODUCTION, dark))
+    return Plan("refs/tags/20200403-073034", PlanKind.RELEASE, "20200403-073034", stages)
 
 
 def done(report: StepReport) -> StepReport:
