@@ -24,7 +24,7 @@ class KnownSettings:
 
 def known_settings(plan: Plan, config: Config) -> KnownSettings:
     """What an earlier build's app.yaml, the descriptors and the configuration come to."""
-    instances = [s.instance for stage in plan.stages for s in stage.steps if isinstance(s, Deploy)]
+    instances = [step.instance for step in plan.steps_of(Deploy)]
     if not instances:
         return KnownSettings({})
     try:

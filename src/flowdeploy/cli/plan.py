@@ -20,7 +20,7 @@ from flowdeploy.cli.planning import Given, builds, foreseen, planned, ref_option
 from flowdeploy.cli.session import Session, session
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.configure_steps import configured
-from flowdeploy.planning.plan import Plan, PlanKind, instance_of
+from flowdeploy.planning.plan import Plan, PlanKind
 from flowdeploy.planning.plan_json import plan_json
 
 if TYPE_CHECKING:
@@ -126,11 +126,9 @@ def _fleet(plan: Plan, here: Session) -> tuple[list[Row] | None, tuple[str, ...]
     """How the plan's instances stand; None, and why, where nobody can be asked."""
     from flowdeploy.cli.status import engine_for, standing_rows
 
-    steps = (step for stage in plan.stages for step in stage.steps)
-    instances = {i.id: i for step in steps if (i := instance_of(step))}
     try:
         with engine_for(here) as engine:
-            return standing_rows(here, engine, tuple(instances.values()), plan.version), ()
+            return standing_rows(here, engine, plan.instances, plan.version), ()
     except FlowdeployError as error:
         return None, (f"the fleet could not be read: {error}",)
 

@@ -81,7 +81,7 @@ def foreseen(plan: Plan, staging: Path) -> Plan:
 
 
 def builds(plan: Plan) -> bool:
-    return any(isinstance(step, Build) for stage in plan.stages for step in stage.steps)
+    return plan.has(Build)
 
 
 def scope_of(config: Config, only: tuple[str, ...] = ()) -> Scope:

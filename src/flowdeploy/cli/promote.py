@@ -152,4 +152,4 @@ def _refusals(plan: Plan, here: Session, *, force: bool) -> tuple[Finding, ...]:
 
 
 def _checks(plan: Plan) -> list[Verify]:
-    return [s for stage in plan.stages for s in stage.steps if isinstance(s, Verify)]
+    return list(plan.steps_of(Verify))

@@ -129,7 +129,7 @@ def _orders(header: Header) -> Options:
 
 def _source(header: Header, plan: Plan, here: Session) -> Source:
     """What is built, if it is not built yet: only the commit that the run was of."""
-    if not any(isinstance(step, Build) for stage in plan.stages for step in stage.steps):
+    if not plan.has(Build):
         return Source(None)
     return Source(header.commit, _objections(header, here), header.modified)
 

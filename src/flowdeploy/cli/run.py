@@ -78,5 +78,4 @@ def command(
 
 def _lacks_a_version(plan: Plan) -> bool:
     """A release has its own version without a commit; its library has not."""
-    publishes = any(isinstance(step, Publish) for stage in plan.stages for step in stage.steps)
-    return plan.version is None or (publishes and plan.library_version is None)
+    return plan.version is None or (plan.has(Publish) and plan.library_version is None)

@@ -17,9 +17,8 @@ class PlainProgress:
     def __init__(self, plan: Plan, console: Console, *, verbose: bool = False) -> None:
         self._console = console
         self._verbose = verbose
-        steps = [step for stage in plan.stages for step in stage.steps]
         self._stage_width = max((len(stage.name) for stage in plan.stages), default=0)
-        self._name_width = max((len(instance_name(step)) for step in steps), default=0)
+        self._name_width = max((len(instance_name(step)) for step in plan.steps), default=0)
 
     def stage_started(self, stage: Stage) -> None:
         self._say(stage.name, "", _beginning(stage))

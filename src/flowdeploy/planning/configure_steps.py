@@ -75,7 +75,6 @@ def _configure(step: Step, phase: Phase) -> Configure:
 def by_instance(plan: Plan) -> dict[str, list[Configure]]:
     """The configuration's steps of a plan, by the ids of their instances."""
     found: dict[str, list[Configure]] = {}
-    for step in (step for stage in plan.stages for step in stage.steps):
-        if isinstance(step, Configure):
-            found.setdefault(step.instance.id, []).append(step)
+    for step in plan.steps_of(Configure):
+        found.setdefault(step.instance.id, []).append(step)
     return found

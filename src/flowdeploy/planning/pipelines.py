@@ -272,8 +272,7 @@ def _refuse_skipped(instances: Sequence[Instance]) -> None:
 
 def _reachable(plan: Plan) -> Plan:
     """``plan``, once every version in it has a host name that DNS can carry."""
-    for stage in plan.stages:
-        for step in stage.steps:
-            if isinstance(step, Deploy) and step.version:
-                dark_label(step.version, step.instance.service, step.instance.project)
+    for step in plan.steps_of(Deploy):
+        if step.version:
+            dark_label(step.version, step.instance.service, step.instance.project)
     return plan

@@ -128,7 +128,7 @@ class Promote:
 
 
 Step = Build | Publish | Deploy | Configure | Verify | Promote
-StepType = TypeVar("StepType", Build, Publish, Deploy, Configure, Verify, Promote)
+StepType = TypeVar("StepType", bound=Step)
 
 
 CHANGING = Deploy | Configure | Promote  # the steps that change their instance
@@ -198,6 +198,9 @@ class Plan:
     def steps_of(self, kind: type[StepType]) -> tuple[StepType, ...]:
         """The steps of one kind, in order."""
         return tuple(step for step in self.steps if isinstance(step, kind))
+
+    def has(self, kind: type[Step]) -> bool:
+        return any(isinstance(step, kind) for step in self.steps)
 
 
 def instance_of(step: Step) -> Instance | None:

@@ -149,10 +149,10 @@ def _instance_id(step: Step) -> str | None:
 
 def _limited_places(plan: Plan) -> frozenset[int]:
     """The places of the steps whose failures count against ``max_failures``."""
-    kinds = (stage.kind for stage in plan.stages for _ in stage.steps)
+    steps = ((stage.kind, step) for stage in plan.stages for step in stage.steps)
     return frozenset(
         place
-        for place, (kind, step) in enumerate(zip(kinds, plan.steps, strict=True))
+        for place, (kind, step) in enumerate(steps)
         if kind is StageKind.PRODUCTION and isinstance(step, Deploy | Promote)
     )
 

@@ -99,7 +99,7 @@ class PlanExecutor:
     def perform(self, step: Step, notify: Notify) -> Running:
         match step:
             case Build():
-                return self._product.build(to_deploy=self._has(Deploy))
+                return self._product.build(to_deploy=self.plan.has(Deploy))
             case Publish():
                 return self._publishing.publish(step, notify)
             case Deploy():
@@ -186,17 +186,10 @@ class PlanExecutor:
             return ReleaseStore.here(self._job)
         return ReleaseStore.of(self._job, self._cloud)
 
-    @property
-    def _steps(self) -> tuple[Step, ...]:
-        return tuple(step for stage in self.plan.stages for step in stage.steps)
-
-    def _has(self, kind: type[Step]) -> bool:
-        return any(isinstance(step, kind) for step in self._steps)
-
     def _needs_google(self) -> bool:
         """For an instance, or for the record and the lock of a publish."""
-        publishes = self._has(Publish) and self._job.config.records != "local"
-        return publishes or any(instance_of(step) for step in self._steps)
+        publishes = self.plan.has(Publish) and self._job.config.records != "local"
+        return publishes or bool(self.plan.instances)
 
     def _begin(self) -> None:
         needs_google = self._needs_google()
@@ -211,11 +204,13 @@ class PlanExecutor:
             self._replan(self._job.replan())
         shared = needs_google and self._job.config.records != "local"
         self.logbook.begin(self.plan, shared=shared, earlier=earlier)
-        if self._has(Build) and self._has(Deploy):
-            self._product.recall(with_library=self._has(Publish))
-        elif self._has(Deploy):
+        if self.plan.has(Build) and self.plan.has(Deploy):
+            self._product.recall(with_library=self.plan.has(Publish))
+        elif self.plan.has(Deploy):
             self._product.require()
-        elif self.plan.version and self.plan.kind is not PlanKind.ROLLBACK and self._has(Promote):
+        elif (
+            self.plan.version and self.plan.kind is not PlanKind.ROLLBACK and self.plan.has(Promote)
+        ):
             self._product.recall_configs(self.plan.version)
 
     def _replan(self, plan: Plan) -> None:
@@ -240,11 +235,11 @@ class PlanExecutor:
 
     def _library(self) -> LibraryRelease | None:
         """What is to be published, if anything is. Raises Refused."""
-        steps = (step for step in self._steps if isinstance(step, Publish))
+        steps = self.plan.steps_of(Publish)
         return next((self._publishing.check(step) for step in steps), None)
 
     def _check_deploys(self) -> None:
-        steps = [step for step in self._steps if isinstance(step, Deploy)]
+        steps = self.plan.steps_of(Deploy)
         if steps and (staged := self._product.staged):
             checking = self._watcher.checking
             check = partial(self._instances.check, steps, staged, self._job.orders, checking)

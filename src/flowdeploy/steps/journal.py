@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Plan, instance_of
+from flowdeploy.planning.fleet import Role
+from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.records.clock import OURS, Clock
 from flowdeploy.records.lease import Holder
@@ -102,18 +102,12 @@ class RunJournal:
             command=job.site.command,
             target=job.endpoints.target,
             plan=plan_json(plan, job.endpoints.target),
-            places={each.id: (each.project, each.service) for each in instances(plan)},
+            places={each.id: (each.project, each.service) for each in plan.instances},
             orders=asdict(job.orders),
             commit=job.commit,
             modified=job.modified,
         )
 
 
-def instances(plan: Plan) -> Iterable[Instance]:
-    """The instances of all steps."""
-    steps = (step for stage in plan.stages for step in stage.steps)
-    return (instance for instance in map(instance_of, steps) if instance)
-
-
 def roles(plan: Plan) -> set[Role]:
-    return {instance.role for instance in instances(plan)}
+    return {instance.role for instance in plan.instances}

@@ -88,5 +88,4 @@ def _waits(configurator: Configurator, instance: Instance) -> tuple[str, ...]:
 
 
 def _checked(plan: Plan) -> dict[str, Instance]:
-    steps = (step for stage in plan.stages for step in stage.steps)
-    return {step.instance.id: step.instance for step in steps if isinstance(step, Verify)}
+    return {step.instance.id: step.instance for step in plan.steps_of(Verify)}

@@ -303,7 +303,8 @@ def test_a_plans_steps_and_instances_in_order() -> None:
 
     assert plan.steps == (*verify(ONE, TWO).steps, *promote(ONE, TWO).steps)
     assert plan.steps_of(Verify) == verify(ONE, TWO).steps
-    assert plan.steps_of(Build) == ()
+    assert plan.has(Verify)
+    assert not plan.has(Build)
     assert plan.instances == (ONE, TWO)
 
 
