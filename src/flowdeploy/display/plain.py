@@ -47,11 +47,11 @@ class PlainProgress:
     def build_line(self, text: str) -> None:
         say(self._console, output_line(text))
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         say(self._console, text)
 
     def waiting(self, text: str) -> None:
-        self.said(text)
+        self.message(text)
 
     def _say_of(self, report: StepReport, text: str) -> None:
         self._say(report.stage, instance_name(report.step), text)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from flowdeploy.planning.plan import PlanKind
 from flowdeploy.report import Outcome
-from flowdeploy.rollout import Done, Running
+from flowdeploy.rollout import Done, Listener, Running
 from flowdeploy.steps import build, staging
-from flowdeploy.steps.context import Context, Watcher
+from flowdeploy.steps.context import Context
 from flowdeploy.steps.publish.library import Library, LibraryRelease
 from flowdeploy.steps.staging import Staged
 
@@ -31,12 +31,14 @@ class Artifacts:
     ``remarks`` are what a person should know of them.
     """
 
-    def __init__(self, job: Context, watcher: Watcher, archive: Callable[[], ReleaseStore]) -> None:
+    def __init__(
+        self, job: Context, listener: Listener, archive: Callable[[], ReleaseStore]
+    ) -> None:
         self.staged: Staged | None = None
         self.configs: Mapping[str, str] | None = None
         self.remarks: tuple[str, ...] = ()
         self._job = job
-        self._watcher = watcher
+        self._listener = listener
         self._archive = archive
         self._recalled: ReadyRelease | None = None
         self._kept = False
@@ -54,7 +56,7 @@ class Artifacts:
     def require(self) -> None:
         """Use what was built before. Raises Refused where it cannot be had any more."""
         recalled = self._archive().require()
-        self._watcher.said(f"Release: {recalled.note}")
+        self._listener.message(f"Release: {recalled.note}")
         self._use(recalled)
 
     def recall_configs(self, version: str) -> None:
@@ -105,5 +107,5 @@ class Artifacts:
             variables={name: value for name, value in told.items() if value},
             pull_request=job.plan.kind is PlanKind.PULL_REQUEST,
             log=job.site.run_folder / "build.log",
-            echo=self._watcher.build_line,
+            echo=self._listener.build_line,
         )

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from flowdeploy.config import Config
 from flowdeploy.endpoints import Endpoints
@@ -108,12 +107,3 @@ class Context:
     @property
     def run(self) -> str:
         return self.site.run_folder.name
-
-
-class Watcher(Protocol):
-    """Who is told of what happens beside and between the steps."""
-
-    def build_line(self, text: str) -> None: ...
-    def checking(self, done: int, total: int) -> None: ...
-    def said(self, text: str) -> None: ...
-    def waiting(self, text: str) -> None: ...

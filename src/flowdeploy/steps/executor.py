@@ -30,10 +30,10 @@ from flowdeploy.planning.plan import (
     instance_of,
 )
 from flowdeploy.report import Outcome, StepReport
-from flowdeploy.rollout import Done, Notify, Pause, Running
+from flowdeploy.rollout import Done, Listener, Notify, Pause, Running
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
-from flowdeploy.steps.context import Context, Watcher
+from flowdeploy.steps.context import Context
 from flowdeploy.steps.journal import RunJournal, roles
 from flowdeploy.steps.publish.library import Library, LibraryRelease
 
@@ -50,12 +50,12 @@ if TYPE_CHECKING:
 class PlanExecutor:
     """The rollout's crew for real work (see `flowdeploy.rollout.Crew`), one for each run."""
 
-    def __init__(self, job: Context, watcher: Watcher) -> None:
+    def __init__(self, job: Context, listener: Listener) -> None:
         self.plan = job.plan
         self.logbook = RunJournal(job, lambda: self._cloud)
         self._job = job
-        self._watcher = watcher
-        self._product = Artifacts(job, watcher, lambda: self._archive)
+        self._listener = listener
+        self._product = Artifacts(job, listener, lambda: self._archive)
         self._begun = False
         self._changing = False
 
@@ -75,7 +75,7 @@ class PlanExecutor:
             stage = self.plan.stages[0]
         self._refine()
         if any(map(instance_of, stage.steps)):
-            self.logbook.lock(self._watcher.waiting)
+            self.logbook.lock(self._listener.waiting)
         if stage.kind is StageKind.PUBLISH:
             _all_of(self._check_library, self._check_deploys)
             self._product.keep(self._library())
@@ -83,7 +83,7 @@ class PlanExecutor:
             self._check_deploys()
             self._product.keep(self._library())
         if checks := [step for step in stage.steps if isinstance(step, Verify)]:
-            self._gate.look(checks, self._watcher.checking)
+            self._gate.look(checks, self._listener.checking)
         self._changing = self._changing or stage.changes_instances
 
     def refined(self, _: Plan) -> Plan:
@@ -94,7 +94,7 @@ class PlanExecutor:
         moved = [each.step for each in steps if each.succeeded and isinstance(each.step, Promote)]
         if moved:
             instances = [step.instance for step in moved]
-            self._gate.require_well(instances, self._watcher.checking)
+            self._gate.require_well(instances, self._listener.checking)
 
     def perform(self, step: Step, notify: Notify) -> Running:
         match step:
@@ -194,13 +194,13 @@ class PlanExecutor:
     def _begin(self) -> None:
         needs_google = self._needs_google()
         if needs_google:
-            self._watcher.said(f"Identity: {self._cloud.identity}")
+            self._listener.message(f"Identity: {self._cloud.identity}")
         earlier = self._job.earlier
         if self._job.once_alone:
-            self.logbook.lock(self._watcher.waiting)
+            self.logbook.lock(self._listener.waiting)
             earlier = self._job.once_alone()
         if self._job.replan:
-            self.logbook.lock(self._watcher.waiting)
+            self.logbook.lock(self._listener.waiting)
             self._replan(self._job.replan())
         shared = needs_google and self._job.config.records != "local"
         self.logbook.begin(self.plan, shared=shared, earlier=earlier)
@@ -241,13 +241,13 @@ class PlanExecutor:
     def _check_deploys(self) -> None:
         steps = self.plan.steps_of(Deploy)
         if steps and (staged := self._product.staged):
-            checking = self._watcher.checking
+            checking = self._listener.checking
             check = partial(self._instances.check, steps, staged, self._job.orders, checking)
             _all_of(check, *self._configuration_checks())
 
     def _configuration_checks(self) -> Iterator[Callable[[], None]]:
         if self._configures:
-            yield partial(self._configurator.check, self._configures, self._watcher.checking)
+            yield partial(self._configurator.check, self._configures, self._listener.checking)
 
     @cached_property
     def _publishing(self) -> Publishing:
