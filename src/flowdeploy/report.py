@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from flowdeploy.errors import FlowdeployError, Refused
-from flowdeploy.planning.plan import CHANGING, Plan, Promote, Step, action, instance_of
+from flowdeploy.planning.plan import CHANGING, Plan, PlanKind, Promote, Step, action, instance_of
 from flowdeploy.planning.traffic import Split
 
 
@@ -174,7 +174,7 @@ class Report:
 
 def unplanned(command: str, target: str, error: FlowdeployError, started: datetime) -> Report:
     """The report of a command that ended before there was a plan."""
-    plan = None if command == "run" else Plan(None, command, None, ())
+    plan = None if command == "run" else Plan(None, PlanKind(command), None, ())
     return Report("", target, plan, started, 0.0, error=error)
 
 

@@ -12,9 +12,11 @@ from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
+    PlanKind,
     Promote,
     Skipped,
     Stage,
+    StageKind,
     Step,
     Traffic,
     Verify,
@@ -124,7 +126,10 @@ def test_a_bug_keeps_its_cause() -> None:
 
 def test_before_it_runs_every_step_is_not_started() -> None:
     plan = Plan(
-        None, "promote", "v2", (Stage("verify", (VERIFY,)), Stage("production", (PROMOTE,)))
+        None,
+        PlanKind.PROMOTE,
+        "v2",
+        (Stage(StageKind.VERIFY, (VERIFY,)), Stage(StageKind.PRODUCTION, (PROMOTE,))),
     )
 
     assert list(not_started(plan)) == [
@@ -136,9 +141,9 @@ def test_before_it_runs_every_step_is_not_started() -> None:
 def test_a_report_as_json() -> None:
     plan = Plan(
         "refs/tags/20200403-073034",
-        "release",
+        PlanKind.RELEASE,
         "20200403-073034",
-        (Stage("build", (BUILD,)), Stage("production", (DEPLOY,))),
+        (Stage(StageKind.BUILD, (BUILD,)), Stage(StageKind.PRODUCTION, (DEPLOY,))),
         "20200403-073034.1a2b3c4d",
         (Skipped("akvoflow-37", "closed in 2019"),),
         ("cron.yaml",),

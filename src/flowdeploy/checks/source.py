@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flowdeploy.planning.refs import Commit, Kind, Ref
+from flowdeploy.planning.plan import PlanKind
+from flowdeploy.planning.refs import Commit, Ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Tree:
 
 def objections(ref: Ref, tree: Tree, *, allow_dirty: bool) -> tuple[str, ...]:
     """Why this tree must not be built and shipped as ``ref``. A promotion builds nothing."""
-    if ref.kind is Kind.PROMOTE:
+    if ref.kind is PlanKind.PROMOTE:
         return ()
     return (*_other_commit(ref, tree), *_modified(tree, allow_dirty=allow_dirty))
 
@@ -35,7 +36,7 @@ def _other_commit(ref: Ref, tree: Tree) -> tuple[str, ...]:
         return (
             f"{ref.full} is {tree.known.sha[:8]}, but HEAD is {tree.head.sha[:8]}: check it out",
         )
-    if tree.known is None and ref.kind is Kind.RELEASE and not tree.head_is_meant:
+    if tree.known is None and ref.kind is PlanKind.RELEASE and not tree.head_is_meant:
         return (
             f"git knows no {ref.full}: fetch the tag, or say --commit HEAD if HEAD"
             f" ({tree.head.sha[:8]}) is meant",

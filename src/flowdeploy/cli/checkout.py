@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from flowdeploy.checks.source import Tree, objections
 from flowdeploy.clients import git
 from flowdeploy.errors import UsageError
-from flowdeploy.planning.refs import Commit, Kind, Ref
+from flowdeploy.planning.plan import PlanKind
+from flowdeploy.planning.refs import Commit, Ref
 
 if TYPE_CHECKING:
     from flowdeploy.steps.context import Source
@@ -29,7 +30,7 @@ def find_source(
     """
     from flowdeploy.steps.context import Source
 
-    if ref.kind is Kind.PROMOTE:
+    if ref.kind is PlanKind.PROMOTE:
         return Source()
     checkout = git.Checkout.find(root)
     if checkout is None:

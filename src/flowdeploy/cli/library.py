@@ -11,7 +11,8 @@ from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.clients import git
 from flowdeploy.errors import UsageError
-from flowdeploy.planning.refs import Kind, Ref, library_version
+from flowdeploy.planning.plan import PlanKind
+from flowdeploy.planning.refs import Ref, library_version
 
 if TYPE_CHECKING:
     from flowdeploy.steps.publish.library import LibraryRelease
@@ -53,7 +54,7 @@ def check() -> None:
 
 def _version(session: Session) -> str:
     checkout = git.Checkout.find(session.config.root)
-    head = Ref(Kind.FEATURE, "HEAD")
+    head = Ref(PlanKind.FEATURE, "HEAD")
     return library_version(head, checkout.head) if checkout else EXAMPLE_VERSION
 
 

@@ -18,7 +18,8 @@ from flowdeploy.config.document import Location, dotted
 from flowdeploy.config.models import NAME, PROJECT
 from flowdeploy.config.setting_keys import SettingKey
 from flowdeploy.errors import RefError
-from flowdeploy.planning.refs import Kind, parse_ref
+from flowdeploy.planning.plan import PlanKind
+from flowdeploy.planning.refs import parse_ref
 
 
 class Violation(NamedTuple):
@@ -87,12 +88,12 @@ def _trunk(trunk: Any) -> Iterator[Violation]:
     if trunk.startswith("refs/"):
         short = trunk.removeprefix("refs/heads/")
         yield Violation(("trunk",), f"{trunk} is a full ref name", f"write trunk: {short}")
-    elif _kind(trunk, trunk) is not Kind.TRUNK or _kind(f"refs/tags/{trunk}"):
+    elif _kind(trunk, trunk) is not PlanKind.TRUNK or _kind(f"refs/tags/{trunk}"):
         message = f"{reprlib.repr(trunk)} is not the short name of a branch"
         yield Violation(("trunk",), message, "write one such as trunk: main")
 
 
-def _kind(ref: str, trunk: str = "") -> Kind | None:
+def _kind(ref: str, trunk: str = "") -> PlanKind | None:
     try:
         return parse_ref(ref, trunk).kind
     except RefError:

@@ -58,7 +58,7 @@ class LiveProgress:
         self._view = self._view.entered(stage, time.monotonic())
 
     def stage_paused(self, stage: Stage) -> None:
-        self.said(f"{stage.name}  pauses for {duration(stage.pause)}")
+        self.message(f"{stage.name}  pauses for {duration(stage.pause)}")
 
     def step_started(self, report: StepReport) -> None:
         self._view = self._view.began(report, time.monotonic())
@@ -77,11 +77,11 @@ class LiveProgress:
     def build_line(self, text: str) -> None:
         self._lines.append(literal((output_line(text), "dim")))
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         self._lines.append(literal(text))
 
     def waiting(self, text: str) -> None:
-        self.said(text)
+        self.message(text)
 
     def frame(self) -> Frame:
         """The display as it is now."""

@@ -17,9 +17,8 @@ class PlainProgress:
     def __init__(self, plan: Plan, console: Console, *, verbose: bool = False) -> None:
         self._console = console
         self._verbose = verbose
-        steps = [step for stage in plan.stages for step in stage.steps]
         self._stage_width = max((len(stage.name) for stage in plan.stages), default=0)
-        self._name_width = max((len(instance_name(step)) for step in steps), default=0)
+        self._name_width = max((len(instance_name(step)) for step in plan.steps), default=0)
 
     def stage_started(self, stage: Stage) -> None:
         self._say(stage.name, "", _beginning(stage))
@@ -48,11 +47,11 @@ class PlainProgress:
     def build_line(self, text: str) -> None:
         say(self._console, output_line(text))
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         say(self._console, text)
 
     def waiting(self, text: str) -> None:
-        self.said(text)
+        self.message(text)
 
     def _say_of(self, report: StepReport, text: str) -> None:
         self._say(report.stage, instance_name(report.step), text)

@@ -12,7 +12,7 @@ from flowdeploy.display.tables import padded
 from flowdeploy.display.terminal import Line, literal, say_blocks
 from flowdeploy.display.text import clean, counted, duration, gathered, wrapped
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
-from flowdeploy.planning.plan import ROLLBACK, Plan, Stage, action
+from flowdeploy.planning.plan import Plan, PlanKind, Stage, action
 from flowdeploy.units import ALL
 
 
@@ -81,7 +81,7 @@ def _unless_all(names: list[str], settings: Settings) -> str:
 
 def _headline(plan: Plan) -> str:
     source = f", from {plan.ref}" if plan.ref else ""
-    if plan.kind == ROLLBACK:
+    if plan.kind is PlanKind.ROLLBACK:
         return f"Plan: rollback to {plan.version or 'what was served before'}"
     return f"Plan: {plan.kind} {plan.version or UNKNOWN_YET}{source}"
 

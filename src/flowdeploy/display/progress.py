@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 
@@ -14,22 +13,6 @@ from flowdeploy.display.terminal import say, takes_live_display
 from flowdeploy.display.words import target_line
 from flowdeploy.planning.plan import Plan
 from flowdeploy.rollout.contract import Listener
-
-
-class ProgressListener(Listener, Protocol):
-    """A rollout's listener that also hears of what goes on around the steps."""
-
-    def checking(self, done: int, total: int) -> None:
-        """The checks before the first change have read ``done`` of ``total`` instances."""
-
-    def build_line(self, text: str) -> None:
-        """The build has written a line; called from any thread."""
-
-    def said(self, text: str) -> None:
-        """A sentence about the run as a whole."""
-
-    def waiting(self, text: str) -> None:
-        """The run stands still until somebody else is done, which nobody should have to guess."""
 
 
 class QuietProgress(PlainProgress):
@@ -46,7 +29,7 @@ class QuietProgress(PlainProgress):
 @contextmanager
 def listener(
     plan: Plan, target: str, *, console: Console, quiet: bool = False, verbose: bool = False
-) -> Iterator[ProgressListener]:
+) -> Iterator[Listener]:
     """Show on ``console`` what happens meanwhile, after the target; if ``quiet``, only waits.
 
     ``verbose`` adds to plain lines when each step begins and what it is doing,

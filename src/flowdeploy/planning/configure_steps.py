@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowdeploy.planning.plan import (
-    ROLLBACK,
     Configure,
     Deploy,
     Phase,
     Plan,
+    PlanKind,
     Promote,
     Step,
     Traffic,
@@ -28,7 +28,7 @@ def configured(plan: Plan, configs: tuple[str, ...]) -> Plan:
 
     A rollback takes back what was there, whatever any file says.
     """
-    if plan.kind == ROLLBACK:
+    if plan.kind is PlanKind.ROLLBACK:
         return plan
     names = {path.rpartition("/")[2] for path in configs}
     phases = {phase for name in names for phase in _PHASES.get(name, set())}
@@ -75,7 +75,6 @@ def _configure(step: Step, phase: Phase) -> Configure:
 def by_instance(plan: Plan) -> dict[str, list[Configure]]:
     """The configuration's steps of a plan, by the ids of their instances."""
     found: dict[str, list[Configure]] = {}
-    for step in (step for stage in plan.stages for step in stage.steps):
-        if isinstance(step, Configure):
-            found.setdefault(step.instance.id, []).append(step)
+    for step in plan.steps_of(Configure):
+        found.setdefault(step.instance.id, []).append(step)
     return found

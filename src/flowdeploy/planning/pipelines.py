@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from flowdeploy.errors import Refused, UsageError
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.planning.plan import (
-    ROLLBACK,
     Build,
     Configure,
     Deploy,
     Gradual,
     Phase,
     Plan,
+    PlanKind,
     Promote,
     Publish,
     Skipped,
     Stage,
+    StageKind,
     Step,
     Traffic,
     Verify,
 )
-from flowdeploy.planning.refs import Commit, Kind, Ref, commit_version, library_version
+from flowdeploy.planning.refs import Commit, Ref, commit_version, library_version
 from flowdeploy.planning.traffic import Split
 from flowdeploy.planning.urls import dark_label
 
@@ -49,17 +50,17 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
     Raises UsageError for ``only`` that names no production instance to work on,
     and for a version that could not be reached on some instance.
     """
-    if ref.kind is Kind.PROMOTE:
+    if ref.kind is PlanKind.PROMOTE:
         return _plan_promote_ref(ref, scope)
     version = ref.version or (commit_version(commit) if commit else None)
     library = library_version(ref, commit) if commit else None
     uat, uat_skipped = _uat(ref.kind, scope.fleet)
-    production, skipped = _production(scope) if ref.kind is Kind.RELEASE else ((), ())
+    production, skipped = _production(scope) if ref.kind is PlanKind.RELEASE else ((), ())
     stages = (
-        Stage("build", (Build(),)),
+        Stage(StageKind.BUILD, (Build(),)),
         *_publish_stage(ref.kind, scope, library),
-        *_deploy_stage("uat", uat, version, Traffic.LIVE),
-        *_deploy_stage("production", production, version, Traffic.DARK),
+        *_deploy_stage(StageKind.UAT, uat, version, Traffic.LIVE),
+        *_deploy_stage(StageKind.PRODUCTION, production, version, Traffic.DARK),
     )
     skipped = uat_skipped + skipped
     configs = None if uat or production else ()
@@ -75,7 +76,7 @@ def plan_promotion(
     """
     instances, skipped = named(names, scope)
     stages = _promotion_stages(version, instances, scope, gradual)
-    return Plan(None, "promote", version, stages, skipped=skipped, configs=None)
+    return Plan(None, PlanKind.PROMOTE, version, stages, skipped=skipped, configs=None)
 
 
 def named(names: Sequence[str], scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
@@ -135,16 +136,22 @@ def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> P
     steps = {undo.instance.id: undo.steps for undo in undos}
     uat, production = _by_role(tuple(undo.instance for undo in undos))
     stages = (
-        Stage("verify", tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)),
+        Stage(
+            StageKind.VERIFY, tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)
+        ),
         *(
-            Stage(name, tuple(step for instance in group for step in steps[instance.id]))
-            for name, group in (("uat", uat), ("production", production))
+            Stage(kind, tuple(step for instance in group for step in steps[instance.id]))
+            for kind, group in ((StageKind.UAT, uat), (StageKind.PRODUCTION, production))
             if group
         ),
     )
     versions = {undo.back.only for undo in undos}
     return Plan(
-        None, ROLLBACK, versions.pop() if len(versions) == 1 else None, stages, skipped=skipped
+        None,
+        PlanKind.ROLLBACK,
+        versions.pop() if len(versions) == 1 else None,
+        stages,
+        skipped=skipped,
     )
 
 
@@ -158,10 +165,10 @@ def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
     _refuse_skipped(instances)
     uat, production = _by_role(instances)
     stages = (
-        *_deploy_stage("uat", uat, version, Traffic.DARK),
-        *_deploy_stage("production", production, version, Traffic.DARK),
+        *_deploy_stage(StageKind.UAT, uat, version, Traffic.DARK),
+        *_deploy_stage(StageKind.PRODUCTION, production, version, Traffic.DARK),
     )
-    return _reachable(Plan(None, "deploy", version, stages, configs=None))
+    return _reachable(Plan(None, PlanKind.DEPLOY, version, stages, configs=None))
 
 
 def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
@@ -184,15 +191,27 @@ def _promotion_stages(
         )
     to = Split.all_to(version)
     uat, production = _by_role(instances)
-    waves = [(Wave("uat"), uat), *_waves(production, scope.waves)]
-    return (
-        Stage("verify", tuple(Verify(i, to) for i in instances)),
+    waves = {wave.name for wave in scope.waves}
+
+    def promote(group: Iterable[Instance]) -> tuple[Promote, ...]:
+        return tuple(Promote(instance, to, gradual) for instance in group)
+
+    stages = (
+        Stage(StageKind.VERIFY, tuple(Verify(i, to) for i in instances)),
+        Stage(StageKind.UAT, promote(uat)),
         *(
-            Stage(wave.name, tuple(Promote(i, to, gradual) for i in group), wave.max, wave.pause)
-            for wave, group in waves
-            if group
+            Stage(
+                StageKind.PRODUCTION,
+                promote(i for i in production if i.wave == wave.name),
+                wave.name,
+                wave.max,
+                wave.pause,
+            )
+            for wave in scope.waves
         ),
+        Stage(StageKind.PRODUCTION, promote(i for i in production if i.wave not in waves)),
     )
+    return tuple(stage for stage in stages if stage.steps)
 
 
 def _by_role(
@@ -203,37 +222,22 @@ def _by_role(
     return uat, tuple(i for i in instances if i.role is Role.PRODUCTION)
 
 
-def _waves(
-    instances: tuple[Instance, ...], waves: tuple[Wave, ...]
-) -> list[tuple[Wave, tuple[Instance, ...]]]:
-    """The waves by their stages' names, with their instances; those without a wave come last."""
-    found = [
-        (
-            replace(wave, name=f"production:{wave.name}"),
-            tuple(i for i in instances if i.wave == wave.name),
-        )
-        for wave in waves
-    ]
-    names = {wave.name for wave in waves}
-    return [*found, (Wave("production"), tuple(i for i in instances if i.wave not in names))]
-
-
-def _publish_stage(kind: Kind, scope: Scope, version: str | None) -> tuple[Stage, ...]:
-    if kind is Kind.PULL_REQUEST or not scope.publishes:
+def _publish_stage(kind: PlanKind, scope: Scope, version: str | None) -> tuple[Stage, ...]:
+    if kind is PlanKind.PULL_REQUEST or not scope.publishes:
         return ()
-    return (Stage("publish", (Publish(scope.library, version),)),)
+    return (Stage(StageKind.PUBLISH, (Publish(scope.library, version),)),)
 
 
 def _deploy_stage(
-    name: str, instances: tuple[Instance, ...], version: str | None, traffic: Traffic
+    kind: StageKind, instances: tuple[Instance, ...], version: str | None, traffic: Traffic
 ) -> tuple[Stage, ...]:
     steps = tuple(Deploy(i, version, traffic) for i in instances)
-    return (Stage(name, steps),) if steps else ()
+    return (Stage(kind, steps),) if steps else ()
 
 
-def _uat(kind: Kind, fleet: Fleet) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+def _uat(kind: PlanKind, fleet: Fleet) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
     """The UAT instance that a pipeline goes through, or why it goes through none."""
-    role = {Kind.TRUNK: Role.UAT2, Kind.RELEASE: Role.UAT1}.get(kind)
+    role = {PlanKind.TRUNK: Role.UAT2, PlanKind.RELEASE: Role.UAT1}.get(kind)
     candidates = tuple(i for i in fleet.instances if i.role is role)
     return _divided(candidates, candidates)
 
@@ -268,8 +272,7 @@ def _refuse_skipped(instances: Sequence[Instance]) -> None:
 
 def _reachable(plan: Plan) -> Plan:
     """``plan``, once every version in it has a host name that DNS can carry."""
-    for stage in plan.stages:
-        for step in stage.steps:
-            if isinstance(step, Deploy) and step.version:
-                dark_label(step.version, step.instance.service, step.instance.project)
+    for step in plan.steps_of(Deploy):
+        if step.version:
+            dark_label(step.version, step.instance.service, step.instance.project)
     return plan

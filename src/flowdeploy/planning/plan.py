@@ -6,6 +6,7 @@ side by side, and the steps of one instance in the order listed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar, assert_never
@@ -14,7 +15,28 @@ from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.traffic import Split
 from flowdeploy.units import ALL, Portion
 
-ROLLBACK = "rollback"  # the kind of a plan that gives instances back what they served
+
+class PlanKind(StrEnum):
+    """The pipeline or command that a plan is for."""
+
+    TRUNK = "trunk"
+    FEATURE = "feature"
+    PULL_REQUEST = "pull-request"
+    RELEASE = "release"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    DEPLOY = "deploy"
+    RESUME = "resume"  # only of a run that failed before it read the plan to resume
+
+
+class StageKind(StrEnum):
+    """What a stage is for."""
+
+    BUILD = "build"
+    PUBLISH = "publish"
+    UAT = "uat"
+    VERIFY = "verify"
+    PRODUCTION = "production"
 
 
 class Traffic(StrEnum):
@@ -107,7 +129,7 @@ class Promote:
 
 
 Step = Build | Publish | Deploy | Configure | Verify | Promote
-SomeStep = TypeVar("SomeStep", Build, Publish, Deploy, Configure, Verify, Promote)
+StepType = TypeVar("StepType", bound=Step)
 
 
 CHANGING = Deploy | Configure | Promote  # the steps that change their instance
@@ -115,33 +137,32 @@ CHANGING = Deploy | Configure | Promote  # the steps that change their instance
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Steps that may run side by side, an instance's own in their order.
+    """Steps of several instances run side by side; those of one instance run in order.
 
-    ``max`` is how many of its instances may be under way at once, whatever the
-    jobs; ``pause`` is how many seconds to wait before the next stage.
+    ``wave`` is the name of the wave of production instances, if the stage is for one.
+    ``max`` limits how many instances are under way at once; ``pause`` is the number of
+    seconds to wait before the next stage.
     """
 
-    name: str
+    kind: StageKind
     steps: tuple[Step, ...]
+    wave: str | None = None
     max: Portion = ALL
     pause: float = 0.0
 
     @property
-    def is_production(self) -> bool:
-        return self.name.partition(":")[0] == "production"
-
-    @property
-    def changes_instances(self) -> bool:
-        return any(isinstance(step, CHANGING) for step in self.steps)
-
-    @property
-    def publishes(self) -> bool:
-        return any(isinstance(step, Publish) for step in self.steps)
+    def name(self) -> str:
+        """The kind, or ``KIND:WAVE``."""
+        return f"{self.kind}:{self.wave}" if self.wave else str(self.kind)
 
     @property
     def instances(self) -> tuple[Instance, ...]:
         """The instances that the stage works on, each once."""
-        return tuple({i.id: i for step in self.steps if (i := instance_of(step))}.values())
+        return _instances(self.steps)
+
+    @property
+    def changes_instances(self) -> bool:
+        return any(isinstance(step, CHANGING) for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +175,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``ref`` is None and ``kind`` the command's name where no ref was given.
+    """``ref`` is None for commands without a ref.
 
     ``version`` and ``library_version`` are None where they follow from a commit
     that nobody has named. ``configs`` are the version's queue.yaml and the like, by
@@ -162,7 +183,7 @@ class Plan:
     """
 
     ref: str | None
-    kind: str
+    kind: PlanKind
     version: str | None
     stages: tuple[Stage, ...]
     library_version: str | None = None
@@ -174,21 +195,27 @@ class Plan:
         """The steps of all stages, in order."""
         return tuple(step for stage in self.stages for step in stage.steps)
 
-    def steps_of(self, kind: type[SomeStep]) -> list[SomeStep]:
-        return [step for step in self.steps if isinstance(step, kind)]
-
-    def has(self, kind: type[Step]) -> bool:
-        return any(isinstance(step, kind) for step in self.steps)
-
     @property
     def instances(self) -> tuple[Instance, ...]:
-        """The instances that the plan works on, each once."""
-        return tuple({i.id: i for step in self.steps if (i := instance_of(step))}.values())
+        """The instances of all steps, each once, in the order of their first steps."""
+        return _instances(self.steps)
 
     @property
     def roles(self) -> frozenset[Role]:
         """The roles of its instances: there is a lock for each."""
         return frozenset(instance.role for instance in self.instances)
+
+    def steps_of(self, kind: type[StepType]) -> tuple[StepType, ...]:
+        """The steps of one kind, in order."""
+        return tuple(step for step in self.steps if isinstance(step, kind))
+
+    def has(self, kind: type[Step]) -> bool:
+        return any(isinstance(step, kind) for step in self.steps)
+
+
+def _instances(steps: Iterable[Step]) -> tuple[Instance, ...]:
+    instances = filter(None, map(instance_of, steps))
+    return tuple({instance.id: instance for instance in instances}.values())
 
 
 def instance_of(step: Step) -> Instance | None:

@@ -13,10 +13,12 @@ from flowdeploy.planning.plan import (
     Gradual,
     Phase,
     Plan,
+    PlanKind,
     Promote,
     Publish,
     Skipped,
     Stage,
+    StageKind,
     Step,
     Traffic,
     Verify,
@@ -51,7 +53,7 @@ def plan_of(document: Mapping[str, Any], fleet: Fleet) -> Plan:
     configs = document.get("configs")  # plans of old have none, and are told it when they go on
     return Plan(
         document["ref"],
-        document["kind"],
+        PlanKind(document["kind"]),
         version,
         tuple(_stage_of(stage, version, fleet) for stage in document["stages"]),
         document["library_version"],
@@ -114,9 +116,11 @@ def _gradual_json(gradual: Gradual | None) -> dict[str, Any]:
 
 
 def _stage_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> Stage:
+    kind, _, wave = document["name"].partition(":")
     return Stage(
-        document["name"],
+        StageKind(kind),
         tuple(_step_of(step, version, fleet) for step in document["steps"]),
+        wave or None,
         Portion.parse(document["max"]) if "max" in document else ALL,
         float(document.get("pause", 0)),
     )

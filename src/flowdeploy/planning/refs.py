@@ -11,24 +11,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from flowdeploy.errors import RefError, UsageError
-
-
-class Kind(StrEnum):
-    TRUNK = "trunk"
-    FEATURE = "feature"
-    PULL_REQUEST = "pull-request"
-    RELEASE = "release"
-    PROMOTE = "promote"
+from flowdeploy.planning.plan import PlanKind
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
     """A parsed ref. ``version`` is the one that a release or promote tag names."""
 
-    kind: Kind
+    kind: PlanKind
     full: str
     version: str | None = None
 
@@ -66,7 +58,7 @@ def parse_ref(text: str, trunk: str = "master") -> Ref:
     does not exist, refs outside heads, tags and pull.
     """
     if pull := _PULL.fullmatch(text):
-        return Ref(Kind.PULL_REQUEST, f"refs/pull/{pull[1]}")
+        return Ref(PlanKind.PULL_REQUEST, f"refs/pull/{pull[1]}")
     if text.startswith("refs/heads/"):
         return _branch(text, trunk)
     if text.startswith("refs/tags/"):
@@ -86,7 +78,7 @@ def for_environment(ref: Ref, environ: Mapping[str, str]) -> Ref:
     """
     github = environ.get("GITHUB_EVENT_NAME") in {"pull_request", "pull_request_target"}
     semaphore = environ.get("SEMAPHORE_GIT_REF_TYPE") == "pull-request"
-    return replace(ref, kind=Kind.PULL_REQUEST, version=None) if github or semaphore else ref
+    return replace(ref, kind=PlanKind.PULL_REQUEST, version=None) if github or semaphore else ref
 
 
 def commit_version(commit: Commit) -> str:
@@ -124,7 +116,7 @@ def _branch(text: str, trunk: str) -> Ref:
         raise _refused(text, "is empty")
     if name in {"@", "HEAD"} or name[0] in "-./" or _ILLEGAL.search(name):
         raise _refused(text, "is no name that git accepts for a branch")
-    return Ref(Kind.TRUNK if name == trunk else Kind.FEATURE, f"refs/heads/{name}")
+    return Ref(PlanKind.TRUNK if name == trunk else PlanKind.FEATURE, f"refs/heads/{name}")
 
 
 def _tag(text: str) -> Ref:
@@ -136,7 +128,7 @@ def _tag(text: str) -> Ref:
         datetime.strptime(version, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError as error:
         raise _refused(text, "names a moment that does not exist") from error
-    kind = Kind.RELEASE if version == name else Kind.PROMOTE
+    kind = PlanKind.RELEASE if version == name else PlanKind.PROMOTE
     return Ref(kind, f"refs/tags/{name}", version)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.pipelines import Undo
-from flowdeploy.planning.plan import ROLLBACK, Phase, Skipped
+from flowdeploy.planning.plan import Phase, PlanKind, Skipped
 from flowdeploy.planning.traffic import Split
 from flowdeploy.records.runs import RecordedChange, Run
 from flowdeploy.report import Aspect, Outcome
@@ -40,7 +40,7 @@ def undoing(instances: Sequence[Instance], runs: Iterable[Run]) -> Undoing:
     that instance past what the others are given back. ``open`` are the instances
     of which these runs say nothing.
     """
-    known = [run for run in runs if run.kind != ROLLBACK]
+    known = [run for run in runs if run.kind != PlanKind.ROLLBACK]
     moving = [run for run in known if _moved(run)]
     configuring = [run for run in known if _has_configured(run)]
     found = {each.id: _last(each, moving, configuring) for each in instances}

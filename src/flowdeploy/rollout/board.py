@@ -6,7 +6,16 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.plan import CHANGING, Deploy, Plan, Promote, Stage, Step, instance_of
+from flowdeploy.planning.plan import (
+    CHANGING,
+    Deploy,
+    Plan,
+    Promote,
+    Stage,
+    StageKind,
+    Step,
+    instance_of,
+)
 from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_started
 from flowdeploy.rollout.contract import Done, Ended, Limits, Listener, StepFailed
 
@@ -35,7 +44,8 @@ class Board:
         self.plan = plan
         self._reports = list(not_started(plan))
         self._max_failures = limits.max_failures
-        self._failures, self._allowed = 0, self._failures_allowed()
+        self._failures = 0
+        self._limited = _limited_places(plan)
         self._skips_unready = limits.skip_unready
         self._listener = listener
         self._unrecorded: list[Ended] = []
@@ -46,7 +56,7 @@ class Board:
         if plan is not self.plan:
             begun = sum(report.outcome is not Outcome.NOT_STARTED for report in self._reports)
             self._reports = [*self._reports[:begun], *list(not_started(plan))[begun:]]
-            self._allowed = self._failures_allowed()
+            self._limited = _limited_places(plan)
             self.plan = plan
 
     @property
@@ -94,13 +104,13 @@ class Board:
         Outside production always: checks are made to the end, so that all
         findings are known at once.
         """
-        return not self.halted and (not stage.is_production or self._within_limit())
+        return not self.halted and (stage.kind is not StageKind.PRODUCTION or self._within_limit())
 
     def may_go_on(self, stage: Stage, places: Iterable[int]) -> bool:
         """Whether the stage after this one may begin."""
         if self.halted:
             return False
-        if stage.is_production:
+        if stage.kind is StageKind.PRODUCTION:
             return self._within_limit()
         unready = [place for place in places if not self._reports[place].succeeded]
         if not unready:
@@ -123,16 +133,13 @@ class Board:
 
     def _end(self, place: int, report: StepReport) -> None:
         self._reports[place] = report
-        self._failures += report.outcome is Outcome.FAILED and _in_production(report)
+        self._failures += report.outcome is Outcome.FAILED and place in self._limited
         if isinstance(report.step, CHANGING):  # of others the final report is enough
             self._unrecorded.append((place, report))
         self._listener.step_finished(report)
 
     def _within_limit(self) -> bool:
-        return self._failures <= self._allowed
-
-    def _failures_allowed(self) -> int:
-        return self._max_failures.of(sum(map(_in_production, self._reports)))
+        return self._failures <= self._max_failures.of(len(self._limited))
 
 
 def _instance_id(step: Step) -> str | None:
@@ -140,10 +147,14 @@ def _instance_id(step: Step) -> str | None:
     return instance.id if instance else None
 
 
-def _in_production(report: StepReport) -> bool:
-    """Whether this step's failure counts against the limit."""
-    production = Stage(report.stage, ()).is_production
-    return production and isinstance(report.step, Deploy | Promote)
+def _limited_places(plan: Plan) -> frozenset[int]:
+    """The places of the steps whose failures count against ``max_failures``."""
+    steps = ((stage.kind, step) for stage in plan.stages for step in stage.steps)
+    return frozenset(
+        place
+        for place, (kind, step) in enumerate(steps)
+        if kind is StageKind.PRODUCTION and isinstance(step, Deploy | Promote)
+    )
 
 
 def _finished(report: StepReport, ending: Done | BaseException, seconds: float) -> StepReport:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flowdeploy.planning.plan import Plan
-from flowdeploy.planning.refs import Kind
+from flowdeploy.planning.plan import Plan, PlanKind
 from flowdeploy.records.releases import Releases
 from flowdeploy.report import Outcome
-from flowdeploy.rollout import Done, Running
+from flowdeploy.rollout import Done, Listener, Running
 from flowdeploy.steps import build, staging
-from flowdeploy.steps.context import Context, Watcher
+from flowdeploy.steps.context import Context
 from flowdeploy.steps.publish.library import Library, LibraryRelease
 from flowdeploy.steps.staging import Staged
 
@@ -33,7 +32,7 @@ class Artifacts:
     the report.
     """
 
-    def __init__(self, context: Context, listener: Watcher) -> None:
+    def __init__(self, context: Context, listener: Listener) -> None:
         self.staged: Staged | None = None
         self.configs: Mapping[str, str] | None = None
         self.remarks: tuple[str, ...] = ()
@@ -64,7 +63,7 @@ class Artifacts:
     def require(self, releases: ReleaseStore) -> None:
         """Use the version's release. Raises Refused where it is not available any more."""
         release = releases.require()
-        self._listener.said(f"Release: {release.note}")
+        self._listener.message(f"Release: {release.note}")
         self._use(release)
 
     def recall_configs(self, records: Releases, version: str) -> None:
@@ -121,7 +120,7 @@ class Artifacts:
             context.config.build,
             environ=context.environ,
             variables={name: value for name, value in variables.items() if value},
-            pull_request=plan.kind == Kind.PULL_REQUEST,
+            pull_request=plan.kind is PlanKind.PULL_REQUEST,
             log=context.run_folder / "build.log",
             echo=self._listener.build_line,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.config import Config
@@ -100,12 +100,3 @@ class Context:
     def run_folder(self) -> Path:
         """Where the run keeps its report and its build's output."""
         return self.home / "runs" / self.run
-
-
-class Watcher(Protocol):
-    """Hears of what happens beside and between the steps."""
-
-    def build_line(self, text: str) -> None: ...
-    def checking(self, done: int, total: int) -> None: ...
-    def said(self, text: str) -> None: ...
-    def waiting(self, text: str) -> None: ...

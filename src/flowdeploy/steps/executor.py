@@ -13,23 +13,24 @@ from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import by_instance, configured
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import (
-    ROLLBACK,
     Build,
     Configure,
     Deploy,
     Plan,
+    PlanKind,
     Promote,
     Publish,
     Stage,
+    StageKind,
     Step,
     Verify,
 )
 from flowdeploy.records.runs import Run
 from flowdeploy.report import Outcome, StepReport
-from flowdeploy.rollout import Done, Notify, Pause, Running
+from flowdeploy.rollout import Done, Listener, Notify, Pause, Running
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
-from flowdeploy.steps.context import Context, Watcher
+from flowdeploy.steps.context import Context
 from flowdeploy.steps.journal import RunJournal
 from flowdeploy.steps.release.releases import open_release_records, open_releases
 from flowdeploy.steps.services import make_configurator, make_gate, make_instances, make_publishing
@@ -78,7 +79,7 @@ class PlanExecutor:
     _releases: ReleaseStore
 
     def __init__(
-        self, plan: Plan, context: Context, listener: Watcher, replan: Replan | None = None
+        self, plan: Plan, context: Context, listener: Listener, replan: Replan | None = None
     ) -> None:
         self.plan = plan
         self.journal = RunJournal(context)
@@ -164,7 +165,7 @@ class PlanExecutor:
         """Establish the identity, plan again where the records decide, begin the record."""
         uses_google = self._uses_google()
         if uses_google:
-            self._listener.said(f"Identity: {self._context.clients.authenticate()}")
+            self._listener.message(f"Identity: {self._context.clients.authenticate()}")
         resumed = self._context.resumed
         if self._replan:
             self._acquire_locks()
@@ -219,7 +220,7 @@ class PlanExecutor:
 
         A rollback restores what was there, whatever the release records say.
         """
-        if self.plan.has(Promote) and self.plan.kind != ROLLBACK and self.plan.version:
+        if self.plan.has(Promote) and self.plan.kind is not PlanKind.ROLLBACK and self.plan.version:
             self._artifacts.recall_configs(open_release_records(self._context), self.plan.version)
 
     def _read_artifacts(self) -> tuple[str, ...]:
@@ -249,10 +250,12 @@ class PlanExecutor:
     # Checks.
 
     def _is_checkpoint(self, stage: Stage) -> bool:
-        return stage.publishes or (stage.changes_instances and not self._is_changing)
+        return stage.kind is StageKind.PUBLISH or (
+            stage.changes_instances and not self._is_changing
+        )
 
     def _check(self, stage: Stage) -> None:
-        checks = [self._check_library] if stage.publishes else []
+        checks = [self._check_library] if stage.kind is StageKind.PUBLISH else []
         _run_all([*checks, self._check_deploys])
 
     def _check_library(self) -> None:
@@ -330,12 +333,12 @@ def preview_plan(plan: Plan, context: Context) -> Preview:
 
 
 class _SilentListener:
-    """Nobody watches a preview."""
+    """Ignores all events: nobody watches a preview."""
 
-    def build_line(self, text: str) -> None: ...
-    def checking(self, done: int, total: int) -> None: ...
-    def said(self, text: str) -> None: ...
-    def waiting(self, text: str) -> None: ...
+    def _ignore(self, *_: object, **__: object) -> None: ...
+
+    stage_started = stage_paused = step_started = step_noted = step_finished = _ignore
+    checking = build_line = message = waiting = _ignore
 
 
 def _ignore_progress(done: int, total: int) -> None: ...

@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdeploy.checks.source import Tree, objections
-from flowdeploy.planning.refs import Commit, Kind, Ref
+from flowdeploy.planning.plan import PlanKind
+from flowdeploy.planning.refs import Commit, Ref
 
 WHEN = datetime(2020, 4, 3, 7, 30, 34, tzinfo=UTC)
 HEAD = Commit("1a2b3c4d" * 5, WHEN)
 OTHER = Commit("5e6f7a8b" * 5, WHEN)
-RELEASE = Ref(Kind.RELEASE, "refs/tags/20200403-073034", "20200403-073034")
-TRUNK = Ref(Kind.TRUNK, "refs/heads/master")
-FEATURE = Ref(Kind.FEATURE, "refs/heads/my-feature")
-PULL = Ref(Kind.PULL_REQUEST, "refs/pull/7/merge")
-PROMOTE = Ref(Kind.PROMOTE, "refs/tags/promote-20200403-073034", "20200403-073034")
+RELEASE = Ref(PlanKind.RELEASE, "refs/tags/20200403-073034", "20200403-073034")
+TRUNK = Ref(PlanKind.TRUNK, "refs/heads/master")
+FEATURE = Ref(PlanKind.FEATURE, "refs/heads/my-feature")
+PULL = Ref(PlanKind.PULL_REQUEST, "refs/pull/7/merge")
+PROMOTE = Ref(PlanKind.PROMOTE, "refs/tags/promote-20200403-073034", "20200403-073034")
 BUILT = [RELEASE, TRUNK, FEATURE, PULL]
 
 

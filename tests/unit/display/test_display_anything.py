@@ -18,7 +18,18 @@ from flowdeploy.display.report import render
 from flowdeploy.display.summary import markdown
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Build, Deploy, Plan, Promote, Publish, Stage, Traffic, Verify
+from flowdeploy.planning.plan import (
+    Build,
+    Deploy,
+    Plan,
+    PlanKind,
+    Promote,
+    Publish,
+    Stage,
+    StageKind,
+    Traffic,
+    Verify,
+)
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport, not_started
 
@@ -27,13 +38,13 @@ def plan_of(ids: list[str], traffic: Traffic) -> Plan:
     """A plan with every kind of step."""
     fleet = [Instance(name, Role.PRODUCTION, name) for name in ids]
     stages = (
-        Stage("build", (Build(),)),
-        Stage("publish", (Publish(None, None),)),
-        Stage("uat", tuple(Deploy(i, "v1", traffic) for i in fleet)),
-        Stage("verify", tuple(Verify(i, Split.all_to("v1")) for i in fleet)),
-        Stage("production", tuple(Promote(i, Split.all_to("v1")) for i in fleet)),
+        Stage(StageKind.BUILD, (Build(),)),
+        Stage(StageKind.PUBLISH, (Publish(None, None),)),
+        Stage(StageKind.UAT, tuple(Deploy(i, "v1", traffic) for i in fleet)),
+        Stage(StageKind.VERIFY, tuple(Verify(i, Split.all_to("v1")) for i in fleet)),
+        Stage(StageKind.PRODUCTION, tuple(Promote(i, Split.all_to("v1")) for i in fleet)),
     )
-    return Plan("refs/tags/v1", "release", "v1", stages)
+    return Plan("refs/tags/v1", PlanKind.RELEASE, "v1", stages)
 
 
 words = st.text(max_size=30)

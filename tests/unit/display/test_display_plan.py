@@ -12,10 +12,12 @@ from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
+    PlanKind,
     Promote,
     Publish,
     Skipped,
     Stage,
+    StageKind,
     Traffic,
     Verify,
 )
@@ -38,13 +40,15 @@ def test_a_release() -> None:
     uat = Instance("akvoflow-uat1", Role.UAT1, "akvoflow-uat1")
     plan = Plan(
         f"refs/tags/{VERSION}",
-        "release",
+        PlanKind.RELEASE,
         VERSION,
         (
-            Stage("build", (Build(),)),
-            Stage("publish", (Publish("org.akvo.flow:akvo-flow", None),)),
-            Stage("uat", (Deploy(uat, VERSION, Traffic.LIVE),)),
-            Stage("production", tuple(Deploy(i, VERSION, Traffic.DARK) for i in production(6))),
+            Stage(StageKind.BUILD, (Build(),)),
+            Stage(StageKind.PUBLISH, (Publish("org.akvo.flow:akvo-flow", None),)),
+            Stage(StageKind.UAT, (Deploy(uat, VERSION, Traffic.LIVE),)),
+            Stage(
+                StageKind.PRODUCTION, tuple(Deploy(i, VERSION, Traffic.DARK) for i in production(6))
+            ),
         ),
         skipped=(
             Skipped("akvoflow-37", "closed in 2019"),
@@ -76,12 +80,12 @@ def test_a_promotion() -> None:
     steps = production(2)
     plan = Plan(
         None,
-        "promote",
+        PlanKind.PROMOTE,
         VERSION,
         (
-            Stage("verify", tuple(Verify(i, Split.all_to(VERSION)) for i in steps)),
-            Stage("production:internal", (Promote(steps[0], Split.all_to(VERSION)),)),
-            Stage("production", (Promote(steps[1], Split.all_to(VERSION)),)),
+            Stage(StageKind.VERIFY, tuple(Verify(i, Split.all_to(VERSION)) for i in steps)),
+            Stage(StageKind.PRODUCTION, (Promote(steps[0], Split.all_to(VERSION)),), "internal"),
+            Stage(StageKind.PRODUCTION, (Promote(steps[1], Split.all_to(VERSION)),)),
         ),
     )
     assert (
@@ -103,9 +107,9 @@ def test_every_instance_of_a_large_fleet_is_named_within_the_width() -> None:
     fleet = production(1000)
     plan = Plan(
         None,
-        "deploy",
+        PlanKind.DEPLOY,
         None,
-        (Stage("production", tuple(Promote(i, Split.all_to(VERSION)) for i in fleet)),),
+        (Stage(StageKind.PRODUCTION, tuple(Promote(i, Split.all_to(VERSION)) for i in fleet)),),
     )
     text = shown(plan, width=120)
     assert max(map(len, text.splitlines())) <= 120

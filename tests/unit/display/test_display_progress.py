@@ -13,12 +13,13 @@ from rich.console import Console
 
 from flowdeploy.display.frame import Frame
 from flowdeploy.display.live import LiveProgress
-from flowdeploy.display.progress import ProgressListener, listener
+from flowdeploy.display.progress import listener
 from flowdeploy.display.view import View
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Build, Deploy, Plan, Stage, Traffic
+from flowdeploy.planning.plan import Build, Deploy, Plan, PlanKind, Stage, StageKind, Traffic
 from flowdeploy.report import Outcome, State, StepReport, not_started
+from flowdeploy.rollout import Listener
 
 URL = "https://20200403-073034-dot-default-dot-akvoflow-1.ew.r.appspot.com"
 DENIED = ServiceError("PERMISSION_DENIED", "The caller\n[may] not")
@@ -27,8 +28,8 @@ DENIED = ServiceError("PERMISSION_DENIED", "The caller\n[may] not")
 def plan_of(count: int) -> Plan:
     fleet = [Instance(f"akvoflow-{n}", Role.PRODUCTION, f"akvoflow-{n}") for n in range(count)]
     dark = tuple(Deploy(i, "20200403-073034", Traffic.DARK) for i in fleet)
-    stages = (Stage("build", (Build(),)), Stage("production", dark))
-    return Plan("refs/tags/20200403-073034", "release", "20200403-073034", stages)
+    stages = (Stage(StageKind.BUILD, (Build(),)), Stage(StageKind.PRODUCTION, dark))
+    return Plan("refs/tags/20200403-073034", PlanKind.RELEASE, "20200403-073034", stages)
 
 
 def done(report: StepReport) -> StepReport:
@@ -39,10 +40,10 @@ def failed(report: StepReport) -> StepReport:
     return replace(report, outcome=Outcome.FAILED, seconds=0.1, error=DENIED)
 
 
-def play(plan: Plan, progress: ProgressListener) -> None:
+def play(plan: Plan, progress: Listener) -> None:
     """A build, a check, and two instances, one of which fails."""
     build, first, second = not_started(plan)
-    progress.said("working as [somebody]")
+    progress.message("working as [somebody]")
     progress.stage_started(plan.stages[0])
     progress.step_started(build)
     progress.build_line("\x1b[32mcompiling\x1b[0m [all]\r\n")

@@ -15,10 +15,12 @@ from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
+    PlanKind,
     Promote,
     Publish,
     Skipped,
     Stage,
+    StageKind,
     Traffic,
     Verify,
 )
@@ -42,13 +44,13 @@ def release(*, production: int) -> Plan:
     )
     return Plan(
         f"refs/tags/{VERSION}",
-        "release",
+        PlanKind.RELEASE,
         VERSION,
         (
-            Stage("build", (Build(),)),
-            Stage("publish", (Publish("org.akvo.flow:akvo-flow", "1"),)),
-            Stage("uat", (Deploy(instance("akvoflow-uat1"), VERSION, Traffic.LIVE),)),
-            Stage("production", dark),
+            Stage(StageKind.BUILD, (Build(),)),
+            Stage(StageKind.PUBLISH, (Publish("org.akvo.flow:akvo-flow", "1"),)),
+            Stage(StageKind.UAT, (Deploy(instance("akvoflow-uat1"), VERSION, Traffic.LIVE),)),
+            Stage(StageKind.PRODUCTION, dark),
         ),
         skipped=(Skipped("akvoflow-37", "closed in 2019"),),
         configs=("queue.yaml",),
@@ -155,12 +157,15 @@ Target: google
 def promotion(*names: str) -> Plan:
     return Plan(
         None,
-        "promote",
+        PlanKind.PROMOTE,
         VERSION,
         (
-            Stage("verify", tuple(Verify(instance(name), Split.all_to(VERSION)) for name in names)),
             Stage(
-                "production",
+                StageKind.VERIFY,
+                tuple(Verify(instance(name), Split.all_to(VERSION)) for name in names),
+            ),
+            Stage(
+                StageKind.PRODUCTION,
                 tuple(Promote(instance(name), Split.all_to(VERSION)) for name in names),
             ),
         ),
@@ -218,7 +223,9 @@ Target: google
 
 
 def test_a_run_without_instances_says_what_it_did() -> None:
-    plan = Plan("refs/pull/7/merge", "pull-request", None, (Stage("build", (Build(),)),))
+    plan = Plan(
+        "refs/pull/7/merge", PlanKind.PULL_REQUEST, None, (Stage(StageKind.BUILD, (Build(),)),)
+    )
     assert "Succeeded in 12.0s: built\n" in shown(
         report_of(plan, list(map(done, not_started(plan))))
     )

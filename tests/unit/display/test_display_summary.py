@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from flowdeploy.display.summary import escaped, markdown
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Plan, Promote, Stage, Verify
+from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind, Verify
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport
 
@@ -40,7 +40,7 @@ def test_a_partial_promotion() -> None:
         Verify(instance, Split.all_to(VERSION)),
         Promote(instance, Split.all_to(VERSION)),
     )
-    stages = (Stage("verify", (verify,)), Stage("production", (promote,)))
+    stages = (Stage(StageKind.VERIFY, (verify,)), Stage(StageKind.PRODUCTION, (promote,)))
     steps = (
         StepReport("verify", verify, Outcome.DONE),
         StepReport(
@@ -52,7 +52,7 @@ def test_a_partial_promotion() -> None:
             error=ServiceError("GONE", "no | pipe\n<b>bold</b>", hint="Grant `a` role."),
         ),
     )
-    plan = Plan(None, "promote", VERSION, stages)
+    plan = Plan(None, PlanKind.PROMOTE, VERSION, stages)
     report = Report(
         "20200403-080000-1f2e", "google", plan, datetime(2020, 4, 3, tzinfo=UTC), 12, steps
     )

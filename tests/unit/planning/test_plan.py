@@ -24,16 +24,18 @@ from flowdeploy.planning.plan import (
     Deploy,
     Phase,
     Plan,
+    PlanKind,
     Promote,
     Publish,
     Skipped,
     Stage,
+    StageKind,
     Traffic,
     Verify,
     action,
 )
 from flowdeploy.planning.plan_json import plan_json
-from flowdeploy.planning.refs import Commit, Kind, Ref, parse_ref
+from flowdeploy.planning.refs import Commit, Ref, parse_ref
 from flowdeploy.planning.traffic import Split
 
 UAT1 = Instance("akvoflow-uat1", Role.UAT1, "akvoflow-uat1")
@@ -53,28 +55,30 @@ BUILT = "20200402-191702-1a2b3c4d"
 BUILT_LIBRARY = "20200402-191702.1a2b3c4d"
 TAGGED_LIBRARY = "20200403-073034.1a2b3c4d"
 
-BUILD = Stage("build", (Build(),))
+BUILD = Stage(StageKind.BUILD, (Build(),))
 LEFT_OUT = (Skipped("akvoflow-37", "closed in 2019"),)
 
 
 def publish(version: str | None, library: str | None = LIBRARY) -> Stage:
-    return Stage("publish", (Publish(library, version),))
+    return Stage(StageKind.PUBLISH, (Publish(library, version),))
 
 
 def live(instance: Instance, version: str | None) -> Stage:
-    return Stage("uat", (Deploy(instance, version, Traffic.LIVE),))
+    return Stage(StageKind.UAT, (Deploy(instance, version, Traffic.LIVE),))
 
 
 def dark(*instances: Instance, version: str = TAG) -> Stage:
-    return Stage("production", tuple(Deploy(i, version, Traffic.DARK) for i in instances))
+    return Stage(StageKind.PRODUCTION, tuple(Deploy(i, version, Traffic.DARK) for i in instances))
 
 
 def verify(*instances: Instance) -> Stage:
-    return Stage("verify", tuple(Verify(i, Split.all_to(TAG)) for i in instances))
+    return Stage(StageKind.VERIFY, tuple(Verify(i, Split.all_to(TAG)) for i in instances))
 
 
-def promote(*instances: Instance, stage: str = "production") -> Stage:
-    return Stage(stage, tuple(Promote(i, Split.all_to(TAG)) for i in instances))
+def promote(
+    *instances: Instance, kind: StageKind = StageKind.PRODUCTION, wave: str | None = None
+) -> Stage:
+    return Stage(kind, tuple(Promote(i, Split.all_to(TAG)) for i in instances), wave)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
             "master",
             Plan(
                 "refs/heads/master",
-                "trunk",
+                PlanKind.TRUNK,
                 BUILT,
                 (BUILD, publish(BUILT_LIBRARY), live(UAT2, BUILT)),
                 BUILT_LIBRARY,
@@ -95,7 +99,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
             "issue/1234",
             Plan(
                 "refs/heads/issue/1234",
-                "feature",
+                PlanKind.FEATURE,
                 BUILT,
                 (BUILD, publish(BUILT_LIBRARY)),
                 BUILT_LIBRARY,
@@ -105,7 +109,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
             "7/merge",
             Plan(
                 "refs/pull/7/merge",
-                "pull-request",
+                PlanKind.PULL_REQUEST,
                 BUILT,
                 (BUILD,),
                 BUILT_LIBRARY,
@@ -115,7 +119,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
             TAG,
             Plan(
                 f"refs/tags/{TAG}",
-                "release",
+                PlanKind.RELEASE,
                 TAG,
                 (BUILD, publish(TAGGED_LIBRARY), live(UAT1, TAG), dark(ONE, TWO, THREE)),
                 TAGGED_LIBRARY,
@@ -127,7 +131,7 @@ def promote(*instances: Instance, stage: str = "production") -> Stage:
             f"promote-{TAG}",
             Plan(
                 f"refs/tags/promote-{TAG}",
-                "promote",
+                PlanKind.PROMOTE,
                 TAG,
                 (verify(ONE, TWO, THREE), promote(ONE, TWO, THREE)),
                 skipped=LEFT_OUT,
@@ -143,7 +147,7 @@ def test_each_kind_of_ref_has_its_pipeline(text: str, plan: Plan) -> None:
 def test_without_a_commit_a_build_has_no_version_yet() -> None:
     assert plan_ref(parse_ref("master"), None, SCOPE) == Plan(
         "refs/heads/master",
-        "trunk",
+        PlanKind.TRUNK,
         None,
         (BUILD, publish(None), live(UAT2, None)),
         configs=None,
@@ -168,7 +172,7 @@ def test_a_library_whose_name_the_build_makes_is_published_all_the_same() -> Non
 
 
 def test_a_pull_request_by_the_environments_word_is_only_built() -> None:
-    ref = Ref(Kind.PULL_REQUEST, "refs/heads/master")
+    ref = Ref(PlanKind.PULL_REQUEST, "refs/heads/master")
     assert plan_ref(ref, COMMIT, SCOPE).stages == (BUILD,)
 
 
@@ -222,7 +226,7 @@ def test_a_version_that_no_host_name_could_carry_is_refused_beforehand() -> None
 def test_promoting_all_leaves_out_what_is_skipped() -> None:
     assert plan_promotion(TAG, ["all"], SCOPE) == Plan(
         None,
-        "promote",
+        PlanKind.PROMOTE,
         TAG,
         (verify(ONE, TWO, THREE), promote(ONE, TWO, THREE)),
         skipped=LEFT_OUT,
@@ -233,26 +237,26 @@ def test_promoting_all_leaves_out_what_is_skipped() -> None:
 def test_promoting_some_is_in_the_fleets_order_each_once() -> None:
     names = ["akvoflow-3", "akvoflow-1", "akvoflow-3"]
     assert plan_promotion(TAG, names, SCOPE) == Plan(
-        None, "promote", TAG, (verify(ONE, THREE), promote(ONE, THREE)), configs=None
+        None, PlanKind.PROMOTE, TAG, (verify(ONE, THREE), promote(ONE, THREE)), configs=None
     )
 
 
 def test_uat_is_promoted_before_production() -> None:
     plan = plan_promotion(TAG, ["akvoflow-2", "akvoflow-uat1"], SCOPE)
-    assert plan.stages == (verify(UAT1, TWO), promote(UAT1, stage="uat"), promote(TWO))
+    assert plan.stages == (verify(UAT1, TWO), promote(UAT1, kind=StageKind.UAT), promote(TWO))
 
 
 def test_uat_can_be_promoted_alone() -> None:
     plan = plan_promotion(TAG, ["akvoflow-uat2"], SCOPE)
-    assert plan.stages == (verify(UAT2), promote(UAT2, stage="uat"))
+    assert plan.stages == (verify(UAT2), promote(UAT2, kind=StageKind.UAT))
 
 
 def test_waves_follow_one_another_and_the_rest_comes_last() -> None:
     waves = (Wave("small"), Wave("empty"), Wave("internal"))
     stages = (
         verify(ONE, TWO, THREE),
-        promote(THREE, stage="production:small"),
-        promote(ONE, stage="production:internal"),
+        promote(THREE, wave="small"),
+        promote(ONE, wave="internal"),
         promote(TWO),
     )
     scope = Scope(FLEET, waves=waves)
@@ -267,21 +271,41 @@ def test_a_release_is_deployed_dark_in_no_waves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "production", "changing"),
+    ("stage", "changes"),
     [
-        (BUILD, False, False),
-        (publish(None), False, False),
-        (verify(ONE), False, False),
-        (live(UAT1, TAG), False, True),
-        (dark(ONE), True, True),
-        (promote(ONE, stage="uat"), False, True),
-        (promote(ONE, stage="production:small"), True, True),
+        (BUILD, False),
+        (publish(None), False),
+        (verify(ONE), False),
+        (live(UAT1, TAG), True),
+        (dark(ONE), True),
+        (promote(ONE), True),
     ],
 )
-def test_which_stages_are_production_and_which_change_instances(
-    stage: Stage, production: bool, changing: bool
-) -> None:
-    assert (stage.is_production, stage.changes_instances) == (production, changing)
+def test_which_stages_change_instances(stage: Stage, changes: bool) -> None:
+    assert stage.changes_instances is changes
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [
+        (BUILD, "build"),
+        (promote(ONE, kind=StageKind.UAT), "uat"),
+        (promote(ONE), "production"),
+        (promote(ONE, wave="small"), "production:small"),
+    ],
+)
+def test_a_stages_name_is_its_kind_and_its_wave(stage: Stage, name: str) -> None:
+    assert stage.name == name
+
+
+def test_a_plans_steps_and_instances_in_order() -> None:
+    plan = plan_promotion(TAG, ["akvoflow-2", "akvoflow-1"], SCOPE)
+
+    assert plan.steps == (*verify(ONE, TWO).steps, *promote(ONE, TWO).steps)
+    assert plan.steps_of(Verify) == verify(ONE, TWO).steps
+    assert plan.has(Verify)
+    assert not plan.has(Build)
+    assert plan.instances == (ONE, TWO)
 
 
 @pytest.mark.parametrize(
@@ -303,9 +327,9 @@ def test_a_promotion_of_nothing_or_of_the_unknown(names: list[str], fleet: Fleet
 
 def test_a_deploy_is_dark_wherever_and_nothing_else() -> None:
     assert plan_deploy(TAG, ["akvoflow-2", "akvoflow-1"], SCOPE) == Plan(
-        None, "deploy", TAG, (dark(ONE, TWO),), configs=None
+        None, PlanKind.DEPLOY, TAG, (dark(ONE, TWO),), configs=None
     )
-    on_uat = Stage("uat", (Deploy(UAT1, TAG, Traffic.DARK),))
+    on_uat = Stage(StageKind.UAT, (Deploy(UAT1, TAG, Traffic.DARK),))
     assert plan_deploy(TAG, ["akvoflow-uat1"], SCOPE).stages == (on_uat,)
     assert plan_deploy(TAG, ["akvoflow-1", "akvoflow-uat1"], SCOPE).stages == (on_uat, dark(ONE))
 

@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowdeploy.errors import RefError, UsageError
+from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import (
     ACCEPTED,
     Commit,
-    Kind,
     Ref,
     commit_version,
     for_environment,
@@ -25,9 +25,9 @@ from flowdeploy.planning.refs import (
     parse_version,
 )
 
-TRUNK = Ref(Kind.TRUNK, "refs/heads/master")
-RELEASE = Ref(Kind.RELEASE, "refs/tags/20200403-073034", "20200403-073034")
-PROMOTION = Ref(Kind.PROMOTE, "refs/tags/promote-20200403-073034", "20200403-073034")
+TRUNK = Ref(PlanKind.TRUNK, "refs/heads/master")
+RELEASE = Ref(PlanKind.RELEASE, "refs/tags/20200403-073034", "20200403-073034")
+PROMOTION = Ref(PlanKind.PROMOTE, "refs/tags/promote-20200403-073034", "20200403-073034")
 COMMIT = Commit("1a2b3c4d5e6f", datetime(2020, 4, 3, 7, 30, 34, tzinfo=UTC))
 
 any_text = st.text(st.characters())  # every code point, surrogates included
@@ -59,26 +59,26 @@ def parsed(text: str, trunk: str = "master") -> Ref | RefError:
         ("refs/tags/20200403-073034", RELEASE),
         ("promote-20200403-073034", PROMOTION),
         ("refs/tags/promote-20200403-073034", PROMOTION),
-        ("refs/pull/7/merge", Ref(Kind.PULL_REQUEST, "refs/pull/7/merge")),
-        ("refs/pull/7/head", Ref(Kind.PULL_REQUEST, "refs/pull/7/head")),
-        ("7/merge", Ref(Kind.PULL_REQUEST, "refs/pull/7/merge")),
-        ("120/head", Ref(Kind.PULL_REQUEST, "refs/pull/120/head")),
-        ("issue/1234-maps", Ref(Kind.FEATURE, "refs/heads/issue/1234-maps")),
-        ("refs/heads/issue/1234-maps", Ref(Kind.FEATURE, "refs/heads/issue/1234-maps")),
+        ("refs/pull/7/merge", Ref(PlanKind.PULL_REQUEST, "refs/pull/7/merge")),
+        ("refs/pull/7/head", Ref(PlanKind.PULL_REQUEST, "refs/pull/7/head")),
+        ("7/merge", Ref(PlanKind.PULL_REQUEST, "refs/pull/7/merge")),
+        ("120/head", Ref(PlanKind.PULL_REQUEST, "refs/pull/120/head")),
+        ("issue/1234-maps", Ref(PlanKind.FEATURE, "refs/heads/issue/1234-maps")),
+        ("refs/heads/issue/1234-maps", Ref(PlanKind.FEATURE, "refs/heads/issue/1234-maps")),
         # A full ref is taken at its word.
-        ("refs/heads/20200403-073034", Ref(Kind.FEATURE, "refs/heads/20200403-073034")),
-        ("refs/heads/promote-maps", Ref(Kind.FEATURE, "refs/heads/promote-maps")),
-        ("refs/heads/7/merge", Ref(Kind.FEATURE, "refs/heads/7/merge")),
-        ("refs/heads/refs/heads/x", Ref(Kind.FEATURE, "refs/heads/refs/heads/x")),
+        ("refs/heads/20200403-073034", Ref(PlanKind.FEATURE, "refs/heads/20200403-073034")),
+        ("refs/heads/promote-maps", Ref(PlanKind.FEATURE, "refs/heads/promote-maps")),
+        ("refs/heads/7/merge", Ref(PlanKind.FEATURE, "refs/heads/7/merge")),
+        ("refs/heads/refs/heads/x", Ref(PlanKind.FEATURE, "refs/heads/refs/heads/x")),
         # Almost, but not quite.
-        ("0/merge", Ref(Kind.FEATURE, "refs/heads/0/merge")),
-        ("7/merged", Ref(Kind.FEATURE, "refs/heads/7/merged")),
-        ("promoted", Ref(Kind.FEATURE, "refs/heads/promoted")),
-        ("2020-04-03", Ref(Kind.FEATURE, "refs/heads/2020-04-03")),
-        ("20200403-0730345", Ref(Kind.FEATURE, "refs/heads/20200403-0730345")),
-        ("٢٠٢٠٠٤٠٣-٠٧٣٠٣٤", Ref(Kind.FEATURE, "refs/heads/٢٠٢٠٠٤٠٣-٠٧٣٠٣٤")),
-        ("20200229-000000", Ref(Kind.RELEASE, "refs/tags/20200229-000000", "20200229-000000")),
-        ("20001231-235959", Ref(Kind.RELEASE, "refs/tags/20001231-235959", "20001231-235959")),
+        ("0/merge", Ref(PlanKind.FEATURE, "refs/heads/0/merge")),
+        ("7/merged", Ref(PlanKind.FEATURE, "refs/heads/7/merged")),
+        ("promoted", Ref(PlanKind.FEATURE, "refs/heads/promoted")),
+        ("2020-04-03", Ref(PlanKind.FEATURE, "refs/heads/2020-04-03")),
+        ("20200403-0730345", Ref(PlanKind.FEATURE, "refs/heads/20200403-0730345")),
+        ("٢٠٢٠٠٤٠٣-٠٧٣٠٣٤", Ref(PlanKind.FEATURE, "refs/heads/٢٠٢٠٠٤٠٣-٠٧٣٠٣٤")),
+        ("20200229-000000", Ref(PlanKind.RELEASE, "refs/tags/20200229-000000", "20200229-000000")),
+        ("20001231-235959", Ref(PlanKind.RELEASE, "refs/tags/20001231-235959", "20001231-235959")),
     ],
 )
 def test_each_form_is_of_its_kind(text: str, ref: Ref) -> None:
@@ -129,10 +129,10 @@ def test_anything_else_is_refused_with_the_forms_that_are_accepted(text: str, wh
 
 
 def test_the_trunk_is_what_the_configuration_says() -> None:
-    assert parse_ref("main", trunk="main") == Ref(Kind.TRUNK, "refs/heads/main")
-    assert parse_ref("refs/heads/main", trunk="main") == Ref(Kind.TRUNK, "refs/heads/main")
-    assert parse_ref("master", trunk="main") == Ref(Kind.FEATURE, "refs/heads/master")
-    assert parse_ref("promote-to-live", trunk="promote-to-live").kind is Kind.TRUNK
+    assert parse_ref("main", trunk="main") == Ref(PlanKind.TRUNK, "refs/heads/main")
+    assert parse_ref("refs/heads/main", trunk="main") == Ref(PlanKind.TRUNK, "refs/heads/main")
+    assert parse_ref("master", trunk="main") == Ref(PlanKind.FEATURE, "refs/heads/master")
+    assert parse_ref("promote-to-live", trunk="promote-to-live").kind is PlanKind.TRUNK
 
 
 @given(any_text | ref_like | digits | digits.map(lambda tag: f"promote-{tag}"), any_text)
@@ -146,15 +146,15 @@ def test_any_text_is_a_ref_or_is_refused_with_a_reason(text: str, trunk: str) ->
         return
     assert parse_ref(ref.full, trunk) == ref, "the full ref means the same"
     assert ref.full.endswith(text)
-    assert (ref.version is not None) == (ref.kind in {Kind.RELEASE, Kind.PROMOTE})
+    assert (ref.version is not None) == (ref.kind in {PlanKind.RELEASE, PlanKind.PROMOTE})
     ref.full.encode()
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))
 def test_every_moment_is_a_release(moment: datetime) -> None:
     tag = f"{moment.year:04d}{moment:%m%d-%H%M%S}"
-    assert parse_ref(tag) == Ref(Kind.RELEASE, f"refs/tags/{tag}", tag)
-    assert parse_ref(f"promote-{tag}") == Ref(Kind.PROMOTE, f"refs/tags/promote-{tag}", tag)
+    assert parse_ref(tag) == Ref(PlanKind.RELEASE, f"refs/tags/{tag}", tag)
+    assert parse_ref(f"promote-{tag}") == Ref(PlanKind.PROMOTE, f"refs/tags/promote-{tag}", tag)
 
 
 commits = st.builds(
@@ -201,7 +201,7 @@ def test_a_build_is_named_by_its_commit_in_utc() -> None:
 )
 @pytest.mark.parametrize("ref", [TRUNK, RELEASE, PROMOTION])
 def test_a_pull_request_is_one_whatever_its_ref_says(ref: Ref, environ: dict[str, str]) -> None:
-    assert for_environment(ref, environ) == Ref(Kind.PULL_REQUEST, ref.full)
+    assert for_environment(ref, environ) == Ref(PlanKind.PULL_REQUEST, ref.full)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_branch_names_are_those_that_git_accepts() -> None:
 
 def _is_branch(name: str) -> bool:
     ref = parsed(name)
-    return isinstance(ref, Ref) and ref.kind is Kind.FEATURE
+    return isinstance(ref, Ref) and ref.kind is PlanKind.FEATURE
 
 
 def _git_accepts(name: str) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowdeploy.errors import LockHeld, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Plan, Promote, Stage
+from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind
 from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.planning.refs import Commit
 from flowdeploy.planning.traffic import Split
@@ -27,7 +27,7 @@ NAME = "20200403-081502-034a1b2"
 A, B = Split.all_to("A"), Split.all_to("B")
 FLEET = [Instance(f"i{number}", Role.PRODUCTION, f"p{number}") for number in range(3)]
 STEPS = tuple(Promote(instance, B) for instance in FLEET)
-PLAN = Plan(None, "promote", "B", (Stage("production", STEPS),))
+PLAN = Plan(None, PlanKind.PROMOTE, "B", (Stage(StageKind.PRODUCTION, STEPS),))
 HEADER = Header(
     run=NAME,
     started="2020-04-03T08:15:02.034+00:00",

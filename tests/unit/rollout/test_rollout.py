@@ -16,8 +16,10 @@ from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
+    PlanKind,
     Promote,
     Stage,
+    StageKind,
     Step,
     Traffic,
     Verify,
@@ -51,15 +53,15 @@ PATIENCE = 20  # seconds until a test that would hang fails instead
 
 
 def plan(*stages: Stage) -> Plan:
-    return Plan(None, "promote", "v2", stages)
+    return Plan(None, PlanKind.PROMOTE, "v2", stages)
 
 
 def verify(*instances: Instance) -> Stage:
-    return Stage("verify", tuple(Verify(i, V2) for i in instances))
+    return Stage(StageKind.VERIFY, tuple(Verify(i, V2) for i in instances))
 
 
-def production(*instances: Instance, wave: str = "") -> Stage:
-    return Stage(f"production{wave}", tuple(Promote(i, V2) for i in instances))
+def production(*instances: Instance, wave: str | None = None) -> Stage:
+    return Stage(StageKind.PRODUCTION, tuple(Promote(i, V2) for i in instances), wave)
 
 
 def succeed(step: Step, notify: Notify) -> Running:
@@ -92,8 +94,8 @@ def exit_code(result: Result) -> int:
 
 def test_everything_in_order_as_the_listener_hears_it(carry_out: CarryOut) -> None:
     release = plan(
-        Stage("build", (Build(),)),
-        Stage("uat", (Deploy(UAT, "v2", Traffic.LIVE),)),
+        Stage(StageKind.BUILD, (Build(),)),
+        Stage(StageKind.UAT, (Deploy(UAT, "v2", Traffic.LIVE),)),
         production(A, B),
     )
     entered: list[str] = []
@@ -122,7 +124,7 @@ def test_everything_in_order_as_the_listener_hears_it(carry_out: CarryOut) -> No
 
 def test_the_steps_of_one_instance_are_run_in_the_order_listed(carry_out: CarryOut) -> None:
     mixed = Stage(
-        "uat",
+        StageKind.UAT,
         (
             Verify(A, V2),
             Verify(B, V2),
@@ -144,7 +146,7 @@ def test_the_steps_of_one_instance_are_run_in_the_order_listed(carry_out: CarryO
 
 def test_after_a_failed_step_the_same_instance_gets_no_other(carry_out: CarryOut) -> None:
     mixed = Stage(
-        "uat",
+        StageKind.UAT,
         (
             Verify(A, V2),
             Promote(A, V2),
@@ -173,7 +175,7 @@ def test_every_instance_is_verified_and_none_is_changed_if_one_is_not_ready(
 
 
 def test_a_failed_uat_keeps_production_from_beginning(carry_out: CarryOut) -> None:
-    uat = Stage("uat", (Deploy(UAT, "v2", Traffic.LIVE),))
+    uat = Stage(StageKind.UAT, (Deploy(UAT, "v2", Traffic.LIVE),))
 
     result, events = carry_out(plan(uat, production(A)), failing(UAT), Limits(max_failures=ALWAYS))
 
@@ -203,7 +205,7 @@ def test_beyond_the_limit_no_instance_is_begun(
 
 
 def test_failures_add_up_over_the_waves(carry_out: CarryOut) -> None:
-    waves = plan(production(A, B, wave=":first"), production(C, D, wave=":second"), production(UAT))
+    waves = plan(production(A, B, wave="first"), production(C, D, wave="second"), production(UAT))
 
     result, events = carry_out(waves, failing(A, C), Limits(jobs=1, max_failures=Portion(1)))
 
@@ -369,7 +371,7 @@ def test_a_wave_has_no_more_instances_under_way_than_it_may(carry_out: CarryOut)
 
 
 def test_a_pause_follows_a_wave_unless_it_is_the_last(carry_out: CarryOut) -> None:
-    waves = [replace(production(i, wave=f":{i.id}"), pause=0.01) for i in (A, B)]
+    waves = [replace(production(i, wave=i.id), pause=0.01) for i in (A, B)]
     _, events = carry_out(plan(*waves), succeed, ONE_JOB)
     assert [event for event in events if event.startswith("pause")] == ["pause production:a"]
 
@@ -378,7 +380,7 @@ def test_a_wave_that_is_not_well_is_the_last(carry_out: CarryOut) -> None:
     def leave(steps: Sequence[StepReport]) -> None:
         raise ServiceError("UNHEALTHY", f"{len(steps)} of {steps[0].stage}")
 
-    waves = [production(i, wave=f":{i.id}") for i in (A, B)]
+    waves = [production(i, wave=i.id) for i in (A, B)]
     result, _ = carry_out(plan(*waves), succeed, ONE_JOB, leave=leave)
 
     assert outcomes(result) == ["done", "not-started"]
@@ -409,8 +411,8 @@ def test_a_crew_that_cannot_even_begin_a_step_is_a_bug_too(carry_out: CarryOut) 
         return succeed(step, notify)
 
     stages = plan(
-        Stage("build", (Build(),)),
-        Stage("uat", (Promote(A, V2), Promote(B, V2))),
+        Stage(StageKind.BUILD, (Build(),)),
+        Stage(StageKind.UAT, (Promote(A, V2), Promote(B, V2))),
     )
     result, _ = carry_out(stages, perform, ONE_JOB)
 
@@ -425,7 +427,7 @@ def test_a_stage_that_may_not_be_entered_ends_the_run(
     carry_out: CarryOut, raised: Exception, code: int
 ) -> None:
     def enter(stage: Stage) -> None:
-        if stage.is_production:
+        if stage.kind is StageKind.PRODUCTION:
             raise raised
 
     result, events = carry_out(plan(verify(A), production(A)), succeed, ONE_JOB, enter=enter)
@@ -441,7 +443,7 @@ def test_a_bug_after_the_first_change_is_told_as_a_bug(carry_out: CarryOut) -> N
         if stage.name == "production:second":
             raise ValueError("oops")
 
-    waves = plan(production(A, wave=":first"), production(B, wave=":second"))
+    waves = plan(production(A, wave="first"), production(B, wave="second"))
     result, _ = carry_out(waves, succeed, ONE_JOB, enter=enter)
 
     assert outcomes(result) == ["done", "not-started"]
@@ -459,7 +461,7 @@ def test_notes_come_from_pauses_and_from_the_step_and_are_heard_in_one_thread(
 
     threads: set[int] = set()
     _, events = carry_out(
-        plan(Stage("build", (Build(),)), production(A)),
+        plan(Stage(StageKind.BUILD, (Build(),)), production(A)),
         perform,
         ONE_JOB,
         hear=lambda _: threads.add(threading.get_ident()),
@@ -484,7 +486,7 @@ def test_a_note_that_comes_late_goes_to_its_own_step(carry_out: CarryOut) -> Non
         yield from ()
         return Done()
 
-    both = Stage("uat", (Verify(A, V2), Promote(A, V2)))
+    both = Stage(StageKind.UAT, (Verify(A, V2), Promote(A, V2)))
     _, events = carry_out(plan(both), perform, ONE_JOB)
 
     assert [event for event in events if event.startswith("note")] == [

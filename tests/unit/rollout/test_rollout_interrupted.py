@@ -13,7 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Build, Plan, Promote, Stage, Step, Verify, instance_of
+from flowdeploy.planning.plan import (
+    Build,
+    Plan,
+    PlanKind,
+    Promote,
+    Stage,
+    StageKind,
+    Step,
+    Verify,
+    instance_of,
+)
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, State
 from flowdeploy.rollout import Done, Ended, Intent, Limits, Notify, Pause, Placed, Result, Running
@@ -37,11 +47,11 @@ def _signals_interrupt() -> Iterator[None]:
 
 
 def production(*instances: Instance) -> Stage:
-    return Stage("production", tuple(Promote(i, V2) for i in instances))
+    return Stage(StageKind.PRODUCTION, tuple(Promote(i, V2) for i in instances))
 
 
 def plan(*stages: Stage) -> Plan:
-    return Plan(None, "promote", "v2", stages)
+    return Plan(None, PlanKind.PROMOTE, "v2", stages)
 
 
 def succeed(step: Step, notify: Notify) -> Running:
@@ -161,7 +171,7 @@ def test_what_waited_before_its_first_change_has_changed_nothing(carry_out: Carr
 
 
 def test_the_next_step_of_an_instance_is_not_begun(carry_out: CarryOut) -> None:
-    both = Stage("production", (Verify(A, V2), Promote(A, V2)))
+    both = Stage(StageKind.PRODUCTION, (Verify(A, V2), Promote(A, V2)))
 
     result, _ = carry_out(
         plan(both),
@@ -177,7 +187,7 @@ def test_a_signal_on_the_last_step_of_a_stage_keeps_the_next_from_beginning(
     carry_out: CarryOut,
 ) -> None:
     result, events = carry_out(
-        plan(Stage("verify", (Verify(A, V2),)), production(A)),
+        plan(Stage(StageKind.VERIFY, (Verify(A, V2),)), production(A)),
         succeed,
         Limits(jobs=1),
         hear=once("finish verify a: done", lambda: signal.raise_signal(signal.SIGINT)),
@@ -223,7 +233,10 @@ def test_a_build_is_interrupted_itself(carry_out: CarryOut) -> None:
         return Done()
 
     result, _ = carry_out(
-        plan(Stage("build", (Build(),)), production(A)), perform, Limits(), hear=lambda _: None
+        plan(Stage(StageKind.BUILD, (Build(),)), production(A)),
+        perform,
+        Limits(),
+        hear=lambda _: None,
     )
 
     assert result.interrupted
@@ -273,7 +286,7 @@ def test_outside_the_main_thread_a_plan_is_run_without_signals(carry_out: CarryO
 PROGRAM = """
 import os, signal, sys
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Plan, Promote, Stage
+from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind
 from flowdeploy.rollout import Limits, Pause, run
 from flowdeploy.planning.traffic import Split
 
@@ -299,7 +312,7 @@ class Silent:
 
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 steps = (Promote(Instance("a", Role.PRODUCTION, "a"), Split.all_to("v2")),)
-plan = Plan(None, "promote", "v2", (Stage("production", steps),))
+plan = Plan(None, PlanKind.PROMOTE, "v2", (Stage(StageKind.PRODUCTION, steps),))
 result = run(plan, Crew(), Journal(), Silent(), Limits())
 print(result.interrupted, result.steps[0].outcome, result.steps[0].error.code, flush=True)
 """

@@ -15,8 +15,10 @@ from flowdeploy.planning.plan import (
     Build,
     Deploy,
     Plan,
+    PlanKind,
     Promote,
     Stage,
+    StageKind,
     Step,
     Traffic,
     Verify,
@@ -115,13 +117,15 @@ class Log:
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None: ...
 
     def stage_started(self, stage: Stage) -> None: ...
-
     def stage_paused(self, stage: Stage) -> None: ...
+    def step_noted(self, report: StepReport, note: str) -> None: ...
+    def checking(self, done: int, total: int) -> None: ...
+    def build_line(self, text: str) -> None: ...
+    def message(self, text: str) -> None: ...
+    def waiting(self, text: str) -> None: ...
 
     def step_started(self, report: StepReport) -> None:
         self.heard.append(("begun", report.stage, report.step, report.outcome))
-
-    def step_noted(self, report: StepReport, note: str) -> None: ...
 
     def step_finished(self, report: StepReport) -> None:
         self.heard.append(("ended", report.stage, report.step, report.outcome))
@@ -130,14 +134,20 @@ class Log:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     steps = [make(instance) for instance in INSTANCES for make in MAKERS]
-    stages = [Stage("build", (Build(),))] if draw(st.booleans()) else []
-    for name in ("verify", "uat", "production:first", "production:second", "production"):
+    stages = [Stage(StageKind.BUILD, (Build(),))] if draw(st.booleans()) else []
+    for kind, wave in (
+        (StageKind.VERIFY, None),
+        (StageKind.UAT, None),
+        (StageKind.PRODUCTION, "first"),
+        (StageKind.PRODUCTION, "second"),
+        (StageKind.PRODUCTION, None),
+    ):
         chosen = draw(st.lists(st.sampled_from(steps), unique_by=str, max_size=8))
-        stages += [Stage(name, tuple(chosen))] if chosen else []
+        stages += [Stage(kind, tuple(chosen), wave)] if chosen else []
     fates = {(stage.name, named(step)): draw(BOUND_TO) for stage in stages for step in stage.steps}
     allowed = draw(st.builds(Portion, st.integers(0, 4)) | st.just(Portion(30, percent=True)))
     limits = Limits(jobs=draw(st.integers(1, 4)), max_failures=allowed)
-    plan = Plan(None, "promote", "v2", tuple(stages))
+    plan = Plan(None, PlanKind.PROMOTE, "v2", tuple(stages))
     return Case(plan, fates, draw(st.integers(0, 2)), limits)
 
 

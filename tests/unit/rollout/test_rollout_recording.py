@@ -10,7 +10,7 @@ import pytest
 
 from flowdeploy.errors import LockHeld
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Plan, Promote, Stage, Step
+from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind, Step
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, Outcome
 from flowdeploy.rollout import Done, Ended, Intent, Limits, Notify, Placed, Result, Running
@@ -18,7 +18,12 @@ from flowdeploy.rollout import Done, Ended, Intent, Limits, Notify, Placed, Resu
 V2 = Split.all_to("v2")
 MEANT = Change(Aspect.TRAFFIC, None, None)
 FLEET = [Instance(f"i{number}", Role.PRODUCTION, f"p{number}") for number in range(20)]
-PLAN = Plan(None, "promote", "v2", (Stage("production", tuple(Promote(i, V2) for i in FLEET)),))
+PLAN = Plan(
+    None,
+    PlanKind.PROMOTE,
+    "v2",
+    (Stage(StageKind.PRODUCTION, tuple(Promote(i, V2) for i in FLEET)),),
+)
 
 CarryOut = Callable[..., tuple[Result, list[str]]]
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from flowdeploy.planning.fleet import Instance, Role
-from flowdeploy.planning.plan import Plan, Promote, Stage, Step, instance_of
+from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind, Step, instance_of
 from flowdeploy.planning.traffic import Split
 from flowdeploy.rollout import Done, Limits, Notify, Pause, Result, Running
 
@@ -19,7 +19,7 @@ PATIENCE = 20  # seconds until a test that would hang fails instead
 def promotion(size: int) -> Plan:
     instances = [Instance(f"a-{n}", Role.PRODUCTION, f"a-{n}") for n in range(size)]
     steps = tuple(Promote(instance, V2) for instance in instances)
-    return Plan(None, "promote", "v2", (Stage("production", steps),))
+    return Plan(None, PlanKind.PROMOTE, "v2", (Stage(StageKind.PRODUCTION, steps),))
 
 
 def all_done(result: Result) -> bool:
