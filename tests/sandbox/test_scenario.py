@@ -4,8 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.sandbox.rehearsal import Fault, Kind
-from flowdeploy.sandbox.scenario import Scenario, ScenarioError, load, names, packaged
+from flowdeploy.sandbox.faults import Fault, FaultKind
+from flowdeploy.sandbox.scenario import (
+    Scenario,
+    ScenarioError,
+    builtin_names,
+    parse_scenario,
+    read_builtin,
+)
 from flowdeploy.sandbox.state import App, Settings
 
 FULL = """
@@ -19,13 +25,13 @@ faults:
 
 
 def test_a_scenario_says_what_exists_how_it_behaves_and_what_goes_wrong() -> None:
-    assert load(FULL) == Scenario(
+    assert parse_scenario(FULL) == Scenario(
         Settings(latency=0.05, operation_seconds=2, fault_rate=0.1, seed=7),
         (
             App("akvoflow-1", "us-central", ("default", "api"), ("v1", "v2")),
             App("akvoflow-2", versions=("v1", "v2", "v3"), serving_status="USER_DISABLED"),
         ),
-        (Fault(Kind.OPERATION_ERROR, "akvoflow-1", "CreateVersion", times=1),),
+        (Fault(FaultKind.OPERATION_ERROR, "akvoflow-1", "CreateVersion", times=1),),
     )
 
 
@@ -50,12 +56,12 @@ def test_a_scenario_says_what_exists_how_it_behaves_and_what_goes_wrong() -> Non
 )
 def test_what_is_no_scenario_is_refused_with_the_reason(text: str, words: str) -> None:
     with pytest.raises(ScenarioError, match=words):
-        load(text)
+        parse_scenario(text)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", builtin_names())
 def test_the_scenarios_that_come_along_can_be_loaded(name: str) -> None:
-    assert load(packaged(name)) != Scenario()
+    assert parse_scenario(read_builtin(name)) != Scenario()
 
 
 @given(st.text(max_size=40))
@@ -65,6 +71,6 @@ def test_any_text_is_a_scenario_or_is_refused(text: str) -> None:
 
 def outcome(text: str) -> Scenario | str:
     try:
-        return load(text)
+        return parse_scenario(text)
     except ScenarioError as error:
         return str(error)

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from flowdeploy.sandbox.blobs import Blobs
 from flowdeploy.sandbox.server import Sandbox
-from flowdeploy.sandbox.storage.content import PartsFile, combine_crc32c, unpack
-from flowdeploy.sandbox.storage.objects import Content
+from flowdeploy.sandbox.storage.content import PartsFile, combine_crc32c, parse_parts
+from flowdeploy.sandbox.storage.objects import ObjectContent
 
 BUCKET = "staging.akvoflow-1.appspot.com"
 CHUNK = 256 * 1024
@@ -256,12 +256,12 @@ def test_parts_read_like_the_whole(
     tmp_path_factory: pytest.TempPathFactory, data: list[bytes], start: int, length: int
 ) -> None:
     blobs = Blobs(tmp_path_factory.getbasetemp() / "blobs")
-    parts = tuple(Content.of_blob(blobs.put([item])).parts[0] for item in data)
+    parts = tuple(ObjectContent.of_blob(blobs.store([item])).parts[0] for item in data)
     whole = b"".join(data)
     file = PartsFile(blobs, parts)
     file.seek(start)
     assert file.read(length) == whole[start : start + length]
-    assert unpack(" ".join(f"{part.key}:{part.size}" for part in parts)) == parts
+    assert parse_parts(" ".join(f"{part.key}:{part.size}" for part in parts)) == parts
 
 
 def checksum(data: bytes) -> str:

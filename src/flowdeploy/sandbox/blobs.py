@@ -43,14 +43,14 @@ class Blobs:
     def open(self, key: str) -> BinaryIO:
         return self.path(key).open("rb")
 
-    def incoming(self, name: str) -> Path:
+    def incoming_path(self, name: str) -> Path:
         """Where bytes that are still arriving lie, on the same file system."""
         return self._incoming / name
 
-    def writer(self) -> Writer:
-        return Writer(self)
+    def writer(self) -> BlobWriter:
+        return BlobWriter(self)
 
-    def put(self, chunks: Iterable[bytes]) -> Blob:
+    def store(self, chunks: Iterable[bytes]) -> Blob:
         """Store what the chunks hold together."""
         with self.writer() as writer:
             for chunk in chunks:
@@ -70,9 +70,9 @@ class Blobs:
         with file.open("rb") as source:
             while chunk := source.read(CHUNK):
                 digests.update(chunk)
-        return self._keep(file, digests)
+        return self._move_in(file, digests)
 
-    def _keep(self, file: Path, digests: _Digests) -> Blob:
+    def _move_in(self, file: Path, digests: _Digests) -> Blob:
         blob = digests.blob()
         target = self.path(blob.key)
         target.parent.mkdir(exist_ok=True)
@@ -80,7 +80,7 @@ class Blobs:
         return blob
 
 
-class Writer:
+class BlobWriter:
     """Takes bytes in, hashes them on the way, and moves them into place at the end.
 
     Leaving it without ``finish`` throws the bytes away.
@@ -88,7 +88,7 @@ class Writer:
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._path = blobs.incoming(uuid.uuid4().hex)
+        self._path = blobs.incoming_path(uuid.uuid4().hex)
         self._file = self._path.open("xb")
         self._digests = _Digests()
 
@@ -98,7 +98,7 @@ class Writer:
 
     def finish(self) -> Blob:
         self._file.close()
-        return self._blobs._keep(self._path, self._digests)
+        return self._blobs._move_in(self._path, self._digests)
 
     def __enter__(self) -> Self:
         return self

@@ -26,10 +26,10 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
-from flowdeploy.sandbox.errors import invalid
-from flowdeploy.sandbox.rehearsal import REHEARSAL, change_settings, parse_fault
-from flowdeploy.sandbox.requestlog import LOG, Entry
+from flowdeploy.sandbox.faults import FAULTS, change_settings, parse_fault
+from flowdeploy.sandbox.google_api.errors import invalid_argument
+from flowdeploy.sandbox.google_api.responses import json_response, read_json
+from flowdeploy.sandbox.request_log import REQUEST_LOG, LogEntry
 from flowdeploy.sandbox.state import State
 
 PREFIX = "/_sandbox/"
@@ -53,41 +53,41 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
 
 
 async def get_settings(request: web.Request) -> web.Response:
-    return json_response(asdict(request.app[REHEARSAL].settings))
+    return json_response(asdict(request.app[FAULTS].settings))
 
 
 async def patch_settings(request: web.Request) -> web.Response:
-    rehearsal = request.app[REHEARSAL]
+    rehearsal = request.app[FAULTS]
     rehearsal.settings = change_settings(rehearsal.settings, await read_json(request))
     return await get_settings(request)
 
 
 async def list_faults(request: web.Request) -> web.Response:
-    return json_response({"faults": [f.as_json() for f in request.app[REHEARSAL].faults]})
+    return json_response({"faults": [f.to_json() for f in request.app[FAULTS].faults]})
 
 
 async def arm_fault(request: web.Request) -> web.Response:
-    request.app[REHEARSAL].arm(parse_fault(await read_json(request)))
+    request.app[FAULTS].arm(parse_fault(await read_json(request)))
     return await list_faults(request)
 
 
 async def disarm_faults(request: web.Request) -> web.Response:
-    request.app[REHEARSAL].disarm()
+    request.app[FAULTS].disarm_all()
     return await list_faults(request)
 
 
 async def list_requests(request: web.Request) -> web.Response:
     wanted = request.query
-    found = [asdict(entry) for entry in request.app[LOG] if _is_wanted(entry, wanted)]
+    found = [asdict(entry) for entry in request.app[REQUEST_LOG] if _matches(entry, wanted)]
     return json_response({"requests": found})
 
 
 async def forget_requests(request: web.Request) -> web.Response:
-    request.app[LOG].clear()
+    request.app[REQUEST_LOG].clear()
     return json_response({})
 
 
-def _is_wanted(entry: Entry, wanted: Mapping[str, str]) -> bool:
+def _matches(entry: LogEntry, wanted: Mapping[str, str]) -> bool:
     return (
         wanted.get("method") in (None, entry.method)
         and wanted.get("status") in (None, str(entry.status))
@@ -111,7 +111,7 @@ class Clock:
             or not isinstance(seconds, int | float)
             or not 0 <= seconds < 1e9
         ):
-            raise invalid("`advance` is a number of seconds, at least 0", "advance")
+            raise invalid_argument("`advance` is a number of seconds, at least 0", "advance")
         self._state.clock_offset += seconds
         return self._answer()
 

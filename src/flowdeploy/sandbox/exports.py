@@ -20,7 +20,7 @@ def gcloud_environment(url: str) -> dict[str, str]:
     }
 
 
-def exports(url: str) -> str:
+def shell_exports(url: str) -> str:
     """Lines for a shell."""
     variables = {**gcloud_environment(url), "FLOWDEPLOY_SANDBOX": url}
     return "\n".join(f"export {name}={value}" for name, value in variables.items())

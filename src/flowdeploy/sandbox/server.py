@@ -20,21 +20,21 @@ from aiohttp.typedefs import Middleware
 from flowdeploy.sandbox import (
     appengine,
     clojars,
+    cloud_scheduler,
+    cloud_tasks,
     control,
     datastore,
-    scheduler,
-    serviceusage,
+    service_usage,
     storage,
-    tasks,
 )
-from flowdeploy.sandbox.middleware import observed
-from flowdeploy.sandbox.pages import PAGES, Pages
-from flowdeploy.sandbox.rehearsal import REHEARSAL, Fault, Rehearsal
-from flowdeploy.sandbox.requestlog import LOG, RequestLog
+from flowdeploy.sandbox.app_pages import APP_PAGES, AppPages
+from flowdeploy.sandbox.faults import FAULTS, Fault, FaultInjector
+from flowdeploy.sandbox.middleware import handle_request
+from flowdeploy.sandbox.request_log import REQUEST_LOG, RequestLog
 from flowdeploy.sandbox.state import App, Settings, State, StateError
 
 
-class Service(Protocol):
+class ServiceModule(Protocol):
     """A module that emulates one service: its tables, and the paths that it answers."""
 
     SCHEMA: str
@@ -42,13 +42,13 @@ class Service(Protocol):
     def routes(self, state: State, /) -> Iterable[web.AbstractRouteDef]: ...
 
 
-SERVICES: tuple[Service, ...] = (
+SERVICES: tuple[ServiceModule, ...] = (
     appengine,
     storage,
     clojars,
-    serviceusage,
-    tasks,
-    scheduler,
+    service_usage,
+    cloud_tasks,
+    cloud_scheduler,
     datastore,
 )
 GRACE_SECONDS = 1.0
@@ -77,12 +77,12 @@ class Sandbox:
     ) -> None:
         self._socket = _listen(host, port)
         try:
-            self.state = _state(state, apps)
+            self.state = _open_state(state, apps)
         except (OSError, sqlite3.Error) as error:
             self._socket.close()
             raise StateError(f"{state}: {error}") from error
-        rehearsal = Rehearsal(settings, faults)
-        self._application = _application(self.state, rehearsal, middlewares)
+        rehearsal = FaultInjector(settings, faults)
+        self._application = _make_application(self.state, rehearsal, middlewares)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
@@ -138,7 +138,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=1024)
 
 
-def _state(folder: Path, apps: Sequence[App]) -> State:
+def _open_state(folder: Path, apps: Sequence[App]) -> State:
     with ExitStack() as on_error:
         state = State(folder, [service.SCHEMA for service in SERVICES])
         on_error.callback(state.close)
@@ -148,23 +148,23 @@ def _state(folder: Path, apps: Sequence[App]) -> State:
     return state
 
 
-def _application(
-    state: State, rehearsal: Rehearsal, middlewares: Sequence[Middleware]
+def _make_application(
+    state: State, rehearsal: FaultInjector, middlewares: Sequence[Middleware]
 ) -> web.Application:
     application = web.Application(
-        middlewares=[*middlewares, observed], client_max_size=JSON_BODY_LIMIT
+        middlewares=[*middlewares, handle_request], client_max_size=JSON_BODY_LIMIT
     )
-    application[REHEARSAL] = rehearsal
-    application[LOG] = RequestLog()
-    application[PAGES] = Pages(state)
+    application[FAULTS] = rehearsal
+    application[REQUEST_LOG] = RequestLog()
+    application[APP_PAGES] = AppPages(state)
     application.add_routes(control.routes(state))
     for service in SERVICES:
         application.add_routes(service.routes(state))
-    application.on_response_prepare.append(_dated(state))
+    application.on_response_prepare.append(_date_header(state))
     return application
 
 
-def _dated(state: State) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def _date_header(state: State) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Answers are of the time that the state is of."""
 
     async def date(_: web.Request, response: web.StreamResponse) -> None:

@@ -9,16 +9,27 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, page_response, read_json, resource_response
 from flowdeploy.sandbox.appengine import operations, services
 from flowdeploy.sandbox.appengine.operations import TYPES, Mutation
 from flowdeploy.sandbox.appengine.resources import APPLICATION
-from flowdeploy.sandbox.appengine.store import Store, View
-from flowdeploy.sandbox.errors import ApiError, invalid, not_found
-from flowdeploy.sandbox.hosts import REGION_IDS, code_bucket, default_bucket, hostname, region
-from flowdeploy.sandbox.messages import mask_paths, merge, read
-from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.rehearsal import REHEARSAL
+from flowdeploy.sandbox.appengine.store import AppStore, AppView
+from flowdeploy.sandbox.faults import FAULTS
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument, not_found
+from flowdeploy.sandbox.google_api.hostnames import (
+    REGION_IDS,
+    code_bucket,
+    default_bucket,
+    hostname,
+    region,
+)
+from flowdeploy.sandbox.google_api.messages import apply_mask, mask_paths, parse_message
+from flowdeploy.sandbox.google_api.paging import take_page
+from flowdeploy.sandbox.google_api.responses import (
+    json_response,
+    page_response,
+    read_json,
+    resource_response,
+)
 from flowdeploy.sandbox.state import App, State
 from flowdeploy.sandbox.storage import tables as storage
 
@@ -33,7 +44,7 @@ UPDATABLE = {
     *("authDomain", "databaseType", "defaultCookieExpiration", "dispatchRules"),
     *("featureSettings", "iap", "serviceAccount", "servingStatus", "sslPolicy"),
 }
-MOST_DISPATCH_RULES = 20
+MAX_DISPATCH_RULES = 20
 LOCATION_FACTS = {
     "@type": TYPES + "LocationMetadata",
     "standardEnvironmentAvailable": True,
@@ -44,7 +55,7 @@ _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
 
 
 class Apps:
-    def __init__(self, state: State, store: Store) -> None:
+    def __init__(self, state: State, store: AppStore) -> None:
         self._state = state
         self._store = store
 
@@ -65,29 +76,29 @@ class Apps:
             return resource_response(request, APPLICATION, as_resource(view, view.body))
 
     async def create(self, request: web.Request) -> web.Response:
-        body = read(APPLICATION, await read_json(request), "application")
+        body = parse_message(APPLICATION, await read_json(request), "application")
         app, location = body.get("id", ""), body.get("locationId", "us-central")
         if not _PROJECT.fullmatch(app):
-            raise invalid(f"Invalid project id '{app}'.", "application.id")
+            raise invalid_argument(f"Invalid project id '{app}'.", "application.id")
         if location not in REGION_IDS:
-            raise invalid(f"Unknown location '{location}'.", "application.location_id")
+            raise invalid_argument(f"Unknown location '{location}'.", "application.location_id")
         settings = {k: v for k, v in body.items() if k in UPDATABLE}
         with self._state.write() as db:
             if db.execute("SELECT 1 FROM apps WHERE id = ?", [app]).fetchone():
                 text = f"The project '{app}' already contains an App Engine application."
                 raise ApiError("ALREADY_EXISTS", text)
-            view = View(db, app, location, settings, self._state.now())
-            operation = operations.begin(db, _creation(view), request.app[REHEARSAL], view.now)
+            view = AppView(db, app, location, settings, self._state.now())
+            operation = operations.start(db, _create_mutation(view), request.app[FAULTS], view.now)
         return json_response(operation)
 
     async def patch(self, request: web.Request) -> web.Response:
-        body = read(APPLICATION, await read_json(request), "application")
+        body = parse_message(APPLICATION, await read_json(request), "application")
         mask = _mask(request.query)
         with self._store.write(request.match_info["app"]) as view:
-            changed = merge(view.body, body, mask)
+            changed = apply_mask(view.body, body, mask)
             _check_dispatch(view, changed.get("dispatchRules", []))
-            operation = operations.begin(
-                view.db, _update(view, changed), request.app[REHEARSAL], view.now
+            operation = operations.start(
+                view.db, _update_mutation(view, changed), request.app[FAULTS], view.now
             )
         return json_response(operation)
 
@@ -101,27 +112,27 @@ class Apps:
                 effect=_bucket_rows(view),
                 response={"@type": TYPES + "Application", **as_resource(view, view.body)},
             )
-            operation = operations.begin(view.db, mutation, request.app[REHEARSAL], view.now)
+            operation = operations.start(view.db, mutation, request.app[FAULTS], view.now)
         return json_response(operation)
 
     async def list_operations(self, request: web.Request) -> web.Response:
-        done = _done(request.query.get("filter", ""))
+        done = _parse_done_filter(request.query.get("filter", ""))
         with self._store.read(request.match_info["app"]) as view:
-            rows = operations.all_of(view.db, view.id, done)
-        chosen, token = page(rows, request.query, lambda row: row["id"])
+            rows = operations.list_all(view.db, view.id, done)
+        chosen, token = take_page(rows, request.query, lambda row: row["id"])
         items = [operations.as_resource(row) for row in chosen]
         return page_response(request, "operations", items, token)
 
     async def get_operation(self, request: web.Request) -> web.Response:
         app, number = request.match_info["app"], request.match_info["operation"]
         # An application that is being created has an operation before it exists.
-        with self._store.settled(app) as db:
+        with self._store.read_tables(app) as db:
             return json_response(operations.get(db, app, number))
 
     async def list_locations(self, request: web.Request) -> web.Response:
         with self._store.read(request.match_info["app"]) as view:
             names = sorted(REGION_IDS)
-        chosen, token = page(names, request.query, str)
+        chosen, token = take_page(names, request.query, str)
         items = [_location(view.id, name) for name in chosen]
         return page_response(request, "locations", items, token)
 
@@ -133,7 +144,7 @@ class Apps:
         return json_response(_location(view.id, name))
 
 
-def as_resource(view: View, body: Mapping[str, Any]) -> dict[str, Any]:
+def as_resource(view: AppView, body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": f"apps/{view.id}",
         "id": view.id,
@@ -148,7 +159,7 @@ def as_resource(view: View, body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _done(text: str) -> bool | None:
+def _parse_done_filter(text: str) -> bool | None:
     """The filters `done:false` and `done:true`; none is all. Raises ApiError for others."""
     match re.sub(r"\s", "", text).lower().replace("=", ":"):
         case "":
@@ -158,7 +169,7 @@ def _done(text: str) -> bool | None:
         case "done:true":
             return True
         case _:
-            raise invalid(f"Invalid filter '{text}'.", "filter")
+            raise invalid_argument(f"Invalid filter '{text}'.", "filter")
 
 
 def _location(app: str, name: str) -> dict[str, Any]:
@@ -174,25 +185,27 @@ def _mask(query: Mapping[str, str]) -> str:
     mask = query.get("updateMask", "")
     heads = {path[0] for path in mask_paths(mask)}
     if not heads or heads - UPDATABLE:
-        raise invalid(
+        raise invalid_argument(
             f"The update mask of an application names some of {', '.join(sorted(UPDATABLE))}.",
             "update_mask",
         )
     return mask
 
 
-def _check_dispatch(view: View, rules: list[dict[str, str]]) -> None:
+def _check_dispatch(view: AppView, rules: list[dict[str, str]]) -> None:
     """API reference, Application.dispatchRules: up to 20, to services that exist."""
-    if len(rules) > MOST_DISPATCH_RULES:
-        text = f"An application has at most {MOST_DISPATCH_RULES} dispatch rules."
-        raise invalid(text, "application.dispatch_rules")
+    if len(rules) > MAX_DISPATCH_RULES:
+        text = f"An application has at most {MAX_DISPATCH_RULES} dispatch rules."
+        raise invalid_argument(text, "application.dispatch_rules")
     for rule in rules:
         if not rule.get("path", "").startswith("/"):
-            raise invalid("A dispatch rule's path begins with '/'.", "application.dispatch_rules")
+            raise invalid_argument(
+                "A dispatch rule's path begins with '/'.", "application.dispatch_rules"
+            )
         services.find(view, rule.get("service", ""))
 
 
-def _creation(view: View) -> Mutation:
+def _create_mutation(view: AppView) -> Mutation:
     app = ("INSERT INTO apps VALUES (?, ?, ?)", (view.id, view.location, json.dumps(view.body)))
     return Mutation(
         app=view.id,
@@ -203,7 +216,7 @@ def _creation(view: View) -> Mutation:
     )
 
 
-def _update(view: View, changed: Mapping[str, Any]) -> Mutation:
+def _update_mutation(view: AppView, changed: Mapping[str, Any]) -> Mutation:
     statement = "UPDATE apps SET body = ? WHERE id = ?"
     return Mutation(
         app=view.id,
@@ -214,6 +227,6 @@ def _update(view: View, changed: Mapping[str, Any]) -> Mutation:
     )
 
 
-def _bucket_rows(view: View) -> tuple[operations.Statement, ...]:
+def _bucket_rows(view: AppView) -> tuple[operations.Statement, ...]:
     rows = storage.bucket_rows([App(view.id, view.location)], view.now)
     return tuple((storage.INSERT_BUCKET, row) for row in rows)

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flowdeploy.sandbox.errors import ApiError
-from flowdeploy.sandbox.rehearsal import OPERATION_KINDS, Kind, Occasion, Rehearsal
-from flowdeploy.sandbox.times import rfc3339
+from flowdeploy.sandbox.faults import OPERATION_KINDS, FaultInjector, FaultKind, Occasion
+from flowdeploy.sandbox.google_api.errors import ApiError
+from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 
 TYPES = "type.googleapis.com/google.appengine.v1."
 EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
@@ -44,12 +44,12 @@ class Mutation:
     held: tuple[str, ...] = ()
 
 
-def begin(
-    db: sqlite3.Connection, mutation: Mutation, rehearsal: Rehearsal, now: float
+def start(
+    db: sqlite3.Connection, mutation: Mutation, rehearsal: FaultInjector, now: float
 ) -> dict[str, Any]:
     """Start the operation. Raises ApiError ABORTED where another one is in its way."""
     _require_free(db, mutation)
-    due, error = _fate(mutation, rehearsal, now)
+    due, error = _plan_end(mutation, rehearsal, now)
     number = str(uuid.uuid4())
     db.execute(
         "INSERT INTO operations (app, id, target, method, inserted, due, effect, error, response)"
@@ -70,14 +70,14 @@ def begin(
     return get(db, mutation.app, number)
 
 
-def are_due(db: sqlite3.Connection, app: str, now: float) -> bool:
+def has_due(db: sqlite3.Connection, app: str, now: float) -> bool:
     """Whether operations of this application have ended but not yet taken effect."""
-    return bool(_due(db, app, now))
+    return bool(_due_rows(db, app, now))
 
 
 def apply_due(db: sqlite3.Connection, app: str, now: float) -> None:
     """Let the operations that have ended take effect, in the order of their ends."""
-    for row in _due(db, app, now):
+    for row in _due_rows(db, app, now):
         for statement, values in json.loads(row["effect"]):
             db.execute(statement, values)
         db.execute(
@@ -94,7 +94,7 @@ def get(db: sqlite3.Connection, app: str, number: str) -> dict[str, Any]:
     return as_resource(row)
 
 
-def all_of(db: sqlite3.Connection, app: str, done: bool | None) -> list[sqlite3.Row]:
+def list_all(db: sqlite3.Connection, app: str, done: bool | None) -> list[sqlite3.Row]:
     """The application's operations that are done or not, or all of them; sorted by id."""
     return db.execute(
         "SELECT * FROM operations WHERE app = ? AND coalesce(applied = ?, 1) ORDER BY id",
@@ -106,20 +106,20 @@ def as_resource(row: sqlite3.Row) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "@type": TYPES + "OperationMetadataV1",
         "method": f"google.appengine.v1.{row['method']}",
-        "insertTime": rfc3339(row["inserted"]),
+        "insertTime": to_rfc3339(row["inserted"]),
         "user": USER,
         "target": row["target"],
     }
     operation = {"name": f"apps/{row['app']}/operations/{row['id']}", "metadata": metadata}
     if not row["applied"]:
         return operation
-    metadata["endTime"] = rfc3339(row["due"])
+    metadata["endTime"] = to_rfc3339(row["due"])
     if row["error"] is not None:
         return {**operation, "done": True, "error": json.loads(row["error"])}
     return {**operation, "done": True, "response": json.loads(row["response"])}
 
 
-def _due(db: sqlite3.Connection, app: str, now: float) -> list[sqlite3.Row]:
+def _due_rows(db: sqlite3.Connection, app: str, now: float) -> list[sqlite3.Row]:
     return db.execute(
         "SELECT id, effect FROM operations WHERE app = ? AND NOT applied AND due <= ? ORDER BY due",
         (app, now),
@@ -135,10 +135,10 @@ def _require_free(db: sqlite3.Connection, mutation: Mutation) -> None:
     }
     for name in (mutation.target, *mutation.held):
         if name in under_way:
-            raise in_progress(mutation.target, name, under_way[name])
+            raise in_progress_error(mutation.target, name, under_way[name])
 
 
-def in_progress(target: str, busy: str, number: str) -> ApiError:
+def in_progress_error(target: str, busy: str, number: str) -> ApiError:
     return ApiError(
         "ABORTED",
         f"Cannot operate on {target} because an operation is already in progress for {busy} "
@@ -146,22 +146,22 @@ def in_progress(target: str, busy: str, number: str) -> ApiError:
     )
 
 
-def under_way_below(db: sqlite3.Connection, app: str, prefix: str) -> Iterable[str]:
+def pending_targets(db: sqlite3.Connection, app: str, prefix: str) -> Iterable[str]:
     """The targets that begin with ``prefix`` and have an operation under way."""
     rows = db.execute("SELECT target FROM operations WHERE app = ? AND NOT applied", [app])
     return [row["target"] for row in rows if row["target"].startswith(prefix)]
 
 
-def _fate(
-    mutation: Mutation, rehearsal: Rehearsal, now: float
+def _plan_end(
+    mutation: Mutation, rehearsal: FaultInjector, now: float
 ) -> tuple[float | None, ApiError | None]:
     method = mutation.method.rpartition(".")[2]
     occasion = Occasion(mutation.app, method, mutation.target)
     due = now + rehearsal.settings.operation_seconds
-    match rehearsal.strike(OPERATION_KINDS, occasion):
-        case Kind.OPERATION_STUCK:
+    match rehearsal.take_fault(OPERATION_KINDS, occasion):
+        case FaultKind.OPERATION_STUCK:
             return None, None
-        case Kind.OPERATION_ERROR:
+        case FaultKind.OPERATION_ERROR:
             return due, ApiError("INTERNAL", "An internal error occurred.")
         case _:
             return due, mutation.error

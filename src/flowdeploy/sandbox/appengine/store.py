@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.sandbox.appengine import operations
-from flowdeploy.sandbox.errors import ApiError, not_found
+from flowdeploy.sandbox.google_api.errors import ApiError, not_found
 from flowdeploy.sandbox.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AppView:
     """An application in a transaction. ``body`` is its resource without what is derived."""
 
     db: sqlite3.Connection
@@ -36,23 +36,23 @@ class View:
             raise ApiError("FAILED_PRECONDITION", text)
 
 
-class Store:
+class AppStore:
     """Lends applications for one transaction each."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     @contextmanager
-    def read(self, app: str) -> Iterator[View]:
+    def read(self, app: str) -> Iterator[AppView]:
         """Raises ApiError NOT_FOUND."""
-        with self.settled(app) as db:
+        with self.read_tables(app) as db:
             yield self._view(db, app)
 
     @contextmanager
-    def settled(self, app: str) -> Iterator[sqlite3.Connection]:
+    def read_tables(self, app: str) -> Iterator[sqlite3.Connection]:
         """The tables after what is due, whether or not the application exists."""
         with self._state.read() as db:
-            due = operations.are_due(db, app, self._state.now())
+            due = operations.has_due(db, app, self._state.now())
         if due:
             with self._state.write() as db:
                 operations.apply_due(db, app, self._state.now())
@@ -60,14 +60,14 @@ class Store:
             yield db
 
     @contextmanager
-    def write(self, app: str) -> Iterator[View]:
+    def write(self, app: str) -> Iterator[AppView]:
         """Raises ApiError NOT_FOUND."""
         with self._state.write() as db:
             operations.apply_due(db, app, self._state.now())
             yield self._view(db, app)
 
-    def _view(self, db: sqlite3.Connection, app: str) -> View:
+    def _view(self, db: sqlite3.Connection, app: str) -> AppView:
         row = db.execute("SELECT * FROM apps WHERE id = ?", [app]).fetchone()
         if row is None:
             raise not_found(f"Could not find Application '{app}'.")
-        return View(db, app, row["location"], json.loads(row["body"]), self._state.now())
+        return AppView(db, app, row["location"], json.loads(row["body"]), self._state.now())

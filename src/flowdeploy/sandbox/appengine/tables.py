@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from flowdeploy.sandbox.serviceusage import disable_apis
+from flowdeploy.sandbox.service_usage import disable_apis
 from flowdeploy.sandbox.state import App, State
 
 # Bodies are the API's resources in JSON, without what follows from the other columns.

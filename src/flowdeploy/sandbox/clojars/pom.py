@@ -9,11 +9,11 @@ from xml.etree.ElementTree import Element
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from flowdeploy.sandbox.clojars.problems import Problem, invalid_pom
+from flowdeploy.sandbox.clojars.errors import ClojarsProblem, invalid_pom_problem
 
 
 @dataclass(frozen=True, slots=True)
-class Pom:
+class PomSummary:
     group: str
     artifact: str
     version: str
@@ -21,12 +21,12 @@ class Pom:
     dependencies: tuple[str, ...]
 
 
-def read(data: bytes) -> Pom:
+def read(data: bytes) -> PomSummary:
     """What stands in it, or in its parent; nothing is interpolated. Raises Problem."""
     root = _root(data, "project")
     if root is None:
-        raise invalid_pom("failed to parse the POM file")
-    return Pom(
+        raise invalid_pom_problem("failed to parse the POM file")
+    return PomSummary(
         group=_own_or_parents(root, "groupId"),
         artifact=_own_or_parents(root, "artifactId"),
         version=_own_or_parents(root, "version"),
@@ -41,25 +41,27 @@ def is_metadata(data: bytes) -> bool:
     return _root(data, "metadata") is not None
 
 
-def problems(pom: Pom, group: str, artifact: str, version: str) -> Iterator[Problem]:
+def find_problems(
+    pom: PomSummary, group: str, artifact: str, version: str
+) -> Iterator[ClojarsProblem]:
     """In the order in which Clojars comes upon them."""
     names = {"group": group, "name": artifact, "version": version}
     for (name, expected), found in zip(
         names.items(), (pom.group, pom.artifact, pom.version), strict=True
     ):
         if found != expected:
-            yield invalid_pom(
+            yield invalid_pom_problem(
                 f"the {name} in the pom ({found}) is not the {name} of the path ({expected})"
             )
     if not pom.licenses:
-        yield invalid_pom("the POM file declares no license")
+        yield invalid_pom_problem("the POM file declares no license")
     if {"LATEST", "RELEASE"} & {*pom.dependencies}:
-        yield invalid_pom("a dependency of the POM file has the version LATEST or RELEASE")
+        yield invalid_pom_problem("a dependency of the POM file has the version LATEST or RELEASE")
     if any("," in dependency for dependency in pom.dependencies):
-        yield invalid_pom("a dependency of the POM file has a version range")
+        yield invalid_pom_problem("a dependency of the POM file has a version range")
     snapshot = version.endswith("-SNAPSHOT")
     if not snapshot and any(d.endswith("-SNAPSHOT") for d in pom.dependencies):
-        yield invalid_pom("a dependency of the POM file is a SNAPSHOT")
+        yield invalid_pom_problem("a dependency of the POM file is a SNAPSHOT")
 
 
 def _root(data: bytes, name: str) -> Element | None:

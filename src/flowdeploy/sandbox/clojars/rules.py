@@ -20,8 +20,8 @@ import sqlite3
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
-from flowdeploy.sandbox.clojars.paths import Target
-from flowdeploy.sandbox.clojars.problems import Problem, Unauthenticated
+from flowdeploy.sandbox.clojars.errors import ClojarsProblem, UnauthenticatedError
+from flowdeploy.sandbox.clojars.paths import FilePath
 
 DEMO_USER = "sandbox"
 DEMO_TOKEN = "CLOJARS_" + "5a" * 30
@@ -111,15 +111,15 @@ def store(db: sqlite3.Connection, name: str, rule: Rule) -> None:
 
 def authenticate(db: sqlite3.Connection, authorization: str, now: float) -> Caller:
     """Whom a header names. Raises Unauthenticated, or Problem for what is no token at all."""
-    user, password = _credentials(authorization)
+    user, password = _parse_credentials(authorization)
     if not _TOKEN.fullmatch(password):
-        raise Problem(
+        raise ClojarsProblem(
             "No deploy token provided", "a deploy token is required to deploy", status=401
         )
-    token = load(db, Token, password) or _demo(password)
+    token = load(db, Token, password) or _find_demo_token(password)
     expired = token and token.expires is not None and token.expires < now
     if token is None or token.user != user or token.disabled or expired:
-        raise Unauthenticated
+        raise UnauthenticatedError
     return Caller(password, token)
 
 
@@ -127,35 +127,35 @@ def check_project(db: sqlite3.Connection, user: str, group: str, artifact: str) 
     """Raises Problem where the user may not deploy this artifact to this group."""
     known = load(db, Group, group) or (Group((DEMO_USER,)) if user == DEMO_USER else Group())
     if known.members and user not in known.members:
-        raise Problem(
+        raise ClojarsProblem(
             "Deploy group not accessible", f"You have no access to the project '{group}/{artifact}'"
         )
     if _has_versions(db, f"{group}:{artifact}"):
         return
     if not known.members:
-        raise Problem("Deploy group does not exist", f"There is no group '{group}'")
+        raise ClojarsProblem("Deploy group does not exist", f"There is no group '{group}'")
     if not known.verified:
-        raise Problem(
+        raise ClojarsProblem(
             "Deploy group isn't verified",
             f"The group '{group}' is not verified and cannot have new projects",
         )
 
 
-def check_token(token: Token, target: Target, *, is_new: bool) -> None:
+def check_token(token: Token, target: FilePath, *, is_new: bool) -> None:
     """Raises Problem where this token may not deploy there. A single-use token that was
     used may complete what it has begun, but begin nothing: ``is_new``."""
     if not token.allows(target.group, target.artifact):
-        raise Problem(
+        raise ClojarsProblem(
             "Deploy token scope mismatch", "The token's scope does not hold this artifact"
         )
     if token.used and is_new:
-        raise Problem("Deploy token used", "The single-use token has been used already")
+        raise ClojarsProblem("Deploy token used", "The single-use token has been used already")
 
 
 def check_mfa(db: sqlite3.Connection, user: str, group: str) -> None:
     known, account = load(db, Group, group), load(db, User, user)
     if known and known.requires_mfa and not (account and account.mfa):
-        raise Problem(
+        raise ClojarsProblem(
             "Deploy group requires MFA", f"The group '{group}' asks for two-factor authentication"
         )
 
@@ -163,11 +163,13 @@ def check_mfa(db: sqlite3.Connection, user: str, group: str) -> None:
 def check_central(db: sqlite3.Connection, project: str) -> None:
     central = load(db, Central, project) or Central()
     if not central.reachable:
-        raise Problem(
+        raise ClojarsProblem(
             "Maven Central shadow check failed", "Maven Central could not be asked", status=503
         )
     if central.taken:
-        raise Problem("Cannot shadow Maven Central", "Maven Central has an artifact of this name")
+        raise ClojarsProblem(
+            "Cannot shadow Maven Central", "Maven Central has an artifact of this name"
+        )
 
 
 def spend(db: sqlite3.Connection, caller: Caller) -> None:
@@ -176,11 +178,11 @@ def spend(db: sqlite3.Connection, caller: Caller) -> None:
         store(db, caller.name, replace(caller.token, used=True))
 
 
-def _credentials(authorization: str) -> tuple[str, str]:
+def _parse_credentials(authorization: str) -> tuple[str, str]:
     """Of basic authentication. Raises Unauthenticated where there are none."""
     scheme, _, encoded = authorization.strip().partition(" ")
     if scheme != "Basic":
-        raise Unauthenticated
+        raise UnauthenticatedError
     try:
         user, _, password = base64.b64decode(encoded).decode().partition(":")
     except ValueError:
@@ -188,7 +190,7 @@ def _credentials(authorization: str) -> tuple[str, str]:
     return user, password
 
 
-def _demo(password: str) -> Token | None:
+def _find_demo_token(password: str) -> Token | None:
     return Token(DEMO_USER) if password == DEMO_TOKEN else None
 
 

@@ -6,14 +6,14 @@ import sqlite3
 from dataclasses import dataclass
 
 from flowdeploy.sandbox.blobs import Blob
-from flowdeploy.sandbox.clojars.paths import Target
-from flowdeploy.sandbox.clojars.problems import redeploy
+from flowdeploy.sandbox.clojars.errors import redeploy_problem
+from flowdeploy.sandbox.clojars.paths import FilePath
 
 KEPT_SECONDS = 3 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class StagedUpload:
     """``version`` is None as long as nothing but metadata was sent; ``finished`` means
     published: what is sent then goes straight to the repository."""
 
@@ -23,7 +23,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedFile:
     """A file of an upload: its path in the repository, and its bytes by their digests."""
 
     path: str
@@ -36,7 +36,7 @@ class Staged:
         return self.path.rpartition("/")[2]
 
 
-def find(db: sqlite3.Connection, token: str, target: Target, now: float) -> Upload | None:
+def find(db: sqlite3.Connection, token: str, target: FilePath, now: float) -> StagedUpload | None:
     """The upload that a file belongs to: the newest of this token that does not contradict it.
 
     The metadata has no version, so for them it is the newest of the artifact, whichever
@@ -56,10 +56,12 @@ def find(db: sqlite3.Connection, token: str, target: Target, now: float) -> Uplo
             "stamp": target.stamp,
         },
     ).fetchone()
-    return Upload(row["id"], row["version"], bool(row["finished"])) if row else None
+    return StagedUpload(row["id"], row["version"], bool(row["finished"])) if row else None
 
 
-def open_for(db: sqlite3.Connection, token: str, target: Target, now: float) -> Upload:
+def find_or_create(
+    db: sqlite3.Connection, token: str, target: FilePath, now: float
+) -> StagedUpload:
     """The upload that a file belongs to, which from now on has the file's version."""
     found = find(db, token, target, now)
     if found is None:
@@ -68,23 +70,25 @@ def open_for(db: sqlite3.Connection, token: str, target: Target, now: float) -> 
             " VALUES (?, ?, ?, ?, ?)",
             [token, target.project, target.version, target.stamp, now],
         )
-        return Upload(cursor.lastrowid or 0, target.version, False)
+        return StagedUpload(cursor.lastrowid or 0, target.version, False)
     if found.version is None and target.version is not None:
         db.execute(
             "UPDATE clojars_uploads SET version = ?, stamp = ? WHERE id = ?",
             [target.version, target.stamp, found.id],
         )
-    return Upload(found.id, found.version or target.version, found.finished)
+    return StagedUpload(found.id, found.version or target.version, found.finished)
 
 
-def add(db: sqlite3.Connection, upload: Upload, target: Target, blob: Blob) -> None:
+def add(db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob) -> None:
     """Put a versioned file beside the others. Raises Problem where it is there already."""
     if not target.is_snapshot and _exists(db, upload, target.path):
-        raise redeploy()
+        raise redeploy_problem()
     _write(db, upload, target.path, blob)
 
 
-def add_metadata(db: sqlite3.Connection, upload: Upload, target: Target, blob: Blob) -> bool:
+def add_metadata(
+    db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob
+) -> bool:
     """Whether the bytes are others than those of before, if any were sent before."""
     before = db.execute(
         "SELECT blob FROM clojars_staged WHERE upload = ? AND path = ?", [upload.id, target.path]
@@ -93,27 +97,27 @@ def add_metadata(db: sqlite3.Connection, upload: Upload, target: Target, blob: B
     return before is None or before["blob"] != blob.key
 
 
-def files(db: sqlite3.Connection, upload: Upload) -> dict[str, Staged]:
+def list_files(db: sqlite3.Connection, upload: StagedUpload) -> dict[str, StagedFile]:
     """By path."""
     rows = db.execute(
         "SELECT path, blob, sha1, md5 FROM clojars_staged WHERE upload = ? ORDER BY path",
         [upload.id],
     )
-    return {row["path"]: Staged(*row) for row in rows}
+    return {row["path"]: StagedFile(*row) for row in rows}
 
 
-def finish(db: sqlite3.Connection, upload: Upload) -> None:
+def finish(db: sqlite3.Connection, upload: StagedUpload) -> None:
     db.execute("UPDATE clojars_uploads SET finished = 1 WHERE id = ?", [upload.id])
 
 
-def _exists(db: sqlite3.Connection, upload: Upload, path: str) -> bool:
+def _exists(db: sqlite3.Connection, upload: StagedUpload, path: str) -> bool:
     found = db.execute(
         "SELECT 1 FROM clojars_staged WHERE upload = ? AND path = ?", [upload.id, path]
     )
     return found.fetchone() is not None
 
 
-def _write(db: sqlite3.Connection, upload: Upload, path: str, blob: Blob) -> None:
+def _write(db: sqlite3.Connection, upload: StagedUpload, path: str, blob: Blob) -> None:
     db.execute(
         "INSERT OR REPLACE INTO clojars_staged VALUES (?, ?, ?, ?, ?)",
         [upload.id, path, blob.key, blob.sha1, blob.md5],

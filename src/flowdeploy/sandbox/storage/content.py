@@ -20,23 +20,23 @@ X = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BlobPart:
     """A blob and its length in bytes."""
 
     key: str
     size: int
 
 
-def pack(parts: Iterable[Part]) -> str:
+def format_parts(parts: Iterable[BlobPart]) -> str:
     return " ".join(f"{part.key}:{part.size}" for part in parts)
 
 
-def unpack(text: str) -> tuple[Part, ...]:
+def parse_parts(text: str) -> tuple[BlobPart, ...]:
     pairs = (item.split(":") for item in text.split())
-    return tuple(Part(key, int(size)) for key, size in pairs)
+    return tuple(BlobPart(key, int(size)) for key, size in pairs)
 
 
-def read(blobs: Blobs, parts: Iterable[Part], start: int, stop: int) -> Iterator[bytes]:
+def read_range(blobs: Blobs, parts: Iterable[BlobPart], start: int, stop: int) -> Iterator[bytes]:
     """The bytes from ``start`` up to, not including, ``stop``, a megabyte at a time."""
     for part in parts:
         begin, end = max(start, 0), min(stop, part.size)
@@ -48,9 +48,9 @@ def read(blobs: Blobs, parts: Iterable[Part], start: int, stop: int) -> Iterator
         stop -= part.size
 
 
-def sha1(blobs: Blobs, parts: tuple[Part, ...]) -> str:
+def compute_sha1(blobs: Blobs, parts: tuple[BlobPart, ...]) -> str:
     digest = hashlib.sha1(usedforsecurity=False)
-    for chunk in read(blobs, parts, 0, sum(part.size for part in parts)):
+    for chunk in read_range(blobs, parts, 0, sum(part.size for part in parts)):
         digest.update(chunk)
     return digest.hexdigest()
 
@@ -65,7 +65,7 @@ def _read_exactly(file: BinaryIO, count: int) -> Iterator[bytes]:
 class PartsFile(io.RawIOBase):
     """Parts as one file that can be read at any place, for those who open archives."""
 
-    def __init__(self, blobs: Blobs, parts: tuple[Part, ...]) -> None:
+    def __init__(self, blobs: Blobs, parts: tuple[BlobPart, ...]) -> None:
         self._blobs = blobs
         self._parts = parts
         self._size = sum(part.size for part in parts)
@@ -90,7 +90,7 @@ class PartsFile(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")
         stop = min(self._at + len(view), self._size)
-        data = b"".join(read(self._blobs, self._parts, self._at, stop))
+        data = b"".join(read_range(self._blobs, self._parts, self._at, stop))
         view[: len(data)] = data
         self._at += len(data)
         return len(data)

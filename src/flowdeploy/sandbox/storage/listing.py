@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flowdeploy.sandbox.paging import page
+from flowdeploy.sandbox.google_api.paging import take_page
 
-MOST_LISTED = 1000
+MAX_PAGE = 1000
 LAST = "\U0010ffff"
 
 
@@ -21,9 +21,9 @@ class Listing:
 
 def list_objects(db: sqlite3.Connection, bucket: str, query: Mapping[str, str]) -> Listing:
     """Objects in the order of their names. Raises ApiError for a bad page size or token."""
-    entries = _grouped(_rows(db, bucket, query), query)
+    entries = _group_by_prefix(_rows(db, bucket, query), query)
     names = sorted(entries)
-    chosen, token = page(names, query, str, most=MOST_LISTED)
+    chosen, token = take_page(names, query, str, most=MAX_PAGE)
     rows = tuple(row for name in chosen if (row := entries[name]) is not None)
     return Listing(rows, tuple(name for name in chosen if entries[name] is None), token)
 
@@ -38,7 +38,9 @@ def _rows(db: sqlite3.Connection, bucket: str, query: Mapping[str, str]) -> list
     ).fetchall()
 
 
-def _grouped(rows: list[sqlite3.Row], query: Mapping[str, str]) -> dict[str, sqlite3.Row | None]:
+def _group_by_prefix(
+    rows: list[sqlite3.Row], query: Mapping[str, str]
+) -> dict[str, sqlite3.Row | None]:
     """Name → row; a prefix, which stands for all below it, has no row."""
     delimiter, skip = query.get("delimiter", ""), len(query.get("prefix", ""))
     entries: dict[str, sqlite3.Row | None] = {}

@@ -10,25 +10,25 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from flowdeploy.sandbox.storage.refusals import StorageError, bad_request
+from flowdeploy.sandbox.storage.errors import StorageError, invalid_error
 
-LONGEST_HEAD = 1 << 20
+MAX_HEAD = 1 << 20
 
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"]+)"|'([^']+)'|([^;\s]+))""", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _CONTENT_TYPE = re.compile(rb"^content-type:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
-def boundary_of(content_type: str) -> bytes:
+def parse_boundary(content_type: str) -> bytes:
     """Raises StorageError 400 where a Content-Type header names none."""
     found = _BOUNDARY.search(content_type)
     if found is None:
-        raise bad_request("The multipart upload names no boundary.")
+        raise invalid_error("The multipart upload names no boundary.")
     return (found[1] or found[2] or found[3]).encode()
 
 
 @dataclass
-class Multipart:
+class MultipartBody:
     """``description`` and ``content_type`` are there once ``read_head`` has returned."""
 
     source: AsyncIterator[bytes]
@@ -60,7 +60,7 @@ class Multipart:
                 self._buffer = self._buffer[-kept:]
         found = closing.search(self._buffer)
         if found is None:
-            raise _malformed()
+            raise _malformed_error()
         yield self._buffer[: found.start()]
 
     async def _headers(self) -> bytes:
@@ -72,13 +72,13 @@ class Multipart:
         """What comes before the first match of ``end``, which is passed over."""
         while (found := end.search(self._buffer)) is None:
             chunk = await anext(self.source, b"")
-            if not chunk or len(self._buffer) > LONGEST_HEAD:
-                raise _malformed()
+            if not chunk or len(self._buffer) > MAX_HEAD:
+                raise _malformed_error()
             self._buffer += chunk
         self._delimited = found[0]
         before, self._buffer = self._buffer[: found.start()], self._buffer[found.end() :]
         return before
 
 
-def _malformed() -> StorageError:
+def _malformed_error() -> StorageError:
     return StorageError(400, "badContent", "Malformed multipart body.")

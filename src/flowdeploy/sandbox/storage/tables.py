@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from flowdeploy.sandbox.hosts import code_bucket, default_bucket
+from flowdeploy.sandbox.google_api.hostnames import code_bucket, default_bucket
 from flowdeploy.sandbox.state import App, State
 
 # `body` is what a client has set, in the API's JSON. An object keeps its latest generation

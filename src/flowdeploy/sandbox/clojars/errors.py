@@ -7,7 +7,7 @@ import json
 from aiohttp import web
 
 
-class Problem(Exception):
+class ClojarsProblem(Exception):
     """A refusal. ``title`` is what a client may decide on, ``detail`` is for its user."""
 
     def __init__(self, title: str, detail: str, *, status: int = 403) -> None:
@@ -30,13 +30,13 @@ class Problem(Exception):
         )
 
 
-class Unauthenticated(Exception):
+class UnauthenticatedError(Exception):
     """401 with an empty body: nobody, or a token that Clojars does not know."""
 
 
-def invalid_pom(detail: str) -> Problem:
-    return Problem("Invalid POM file", detail)
+def invalid_pom_problem(detail: str) -> ClojarsProblem:
+    return ClojarsProblem("Invalid POM file", detail)
 
 
-def redeploy() -> Problem:
-    return Problem("Non-SNAPSHOT redeploy", "redeploying non-snapshots is not allowed")
+def redeploy_problem() -> ClojarsProblem:
+    return ClojarsProblem("Non-SNAPSHOT redeploy", "redeploying non-snapshots is not allowed")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from flowdeploy.sandbox.scenario import load
+from flowdeploy.sandbox.scenario import parse_scenario
 from flowdeploy.sandbox.server import Sandbox
 
 PARENT = "/projects/akvoflow-1/locations/europe-west1"
@@ -109,12 +109,12 @@ def test_an_index_may_never_be_built(sandbox: Sandbox) -> None:
 def test_an_application_may_begin_without_an_api(tmp_path: Path) -> None:
     text = "apps: [{project: akvoflow-1, disabled_apis: [cloudtasks.googleapis.com]}]"
     services = "/v1/projects/akvoflow-1/services"
-    with Sandbox(tmp_path, load(text).apps) as sandbox:
+    with Sandbox(tmp_path, parse_scenario(text).apps) as sandbox:
         refusal = call(sandbox, "GET", QUEUES)
         assert refusal["status"] == "PERMISSION_DENIED"
         assert "SERVICE_DISABLED" in [each.get("reason") for each in refusal["details"]]
         call(sandbox, "POST", f"{services}/cloudtasks.googleapis.com:enable")
-    with Sandbox(tmp_path, load(text).apps) as sandbox:
+    with Sandbox(tmp_path, parse_scenario(text).apps) as sandbox:
         assert call(sandbox, "GET", QUEUES)["queues"]
 
 

@@ -7,12 +7,12 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from flowdeploy.sandbox.errors import invalid
+from flowdeploy.sandbox.google_api.errors import invalid_argument
 
 T = TypeVar("T")
 
 
-def page(
+def take_page(
     items: Sequence[T], query: Mapping[str, str], key: Callable[[T], str], *, most: int = 100
 ) -> tuple[Sequence[T], str | None]:
     """One page of items that are sorted by ``key``, and the token of the next.
@@ -20,26 +20,28 @@ def page(
     A page begins after the key that its token names, so what is added or removed
     meanwhile shifts nothing. Raises ApiError for a bad size or token.
     """
-    after = _key_of(query["pageToken"]) if query.get("pageToken") else None
+    after = _decode_token(query["pageToken"]) if query.get("pageToken") else None
     rest = items if after is None else [item for item in items if key(item) > after]
-    chosen = rest[: _size(query, most)]
+    chosen = rest[: _page_size(query, most)]
     more = len(chosen) < len(rest)
-    return chosen, _token_of(key(chosen[-1])) if more else None
+    return chosen, _encode_token(key(chosen[-1])) if more else None
 
 
-def _size(query: Mapping[str, str], most: int) -> int:
+def _page_size(query: Mapping[str, str], most: int) -> int:
     text = query.get("pageSize") or query.get("maxResults") or "0"
     if not text.isascii() or not text.isdigit():
-        raise invalid(f"Invalid value at 'page_size' (TYPE_INT32), \"{text}\"", "page_size")
+        raise invalid_argument(
+            f"Invalid value at 'page_size' (TYPE_INT32), \"{text}\"", "page_size"
+        )
     return min(int(text[:9]), most) or most
 
 
-def _token_of(key: str) -> str:
+def _encode_token(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode()
 
 
-def _key_of(token: str) -> str:
+def _decode_token(token: str) -> str:
     try:
         return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise invalid("The page token is not valid.", "page_token") from None
+        raise invalid_argument("The page token is not valid.", "page_token") from None

@@ -18,7 +18,7 @@ def look_up(db: sqlite3.Connection, path: str, now: float) -> str | None:
     cache = load(db, Cache, "front") or Cache()
     row = db.execute("SELECT blob, written FROM clojars_files WHERE path = ?", [path]).fetchone()
     visible = row is not None and row["written"] + cache.delay <= now
-    if cache.keeps_missing and (not visible or _was_missed(db, path, now)):
+    if cache.keeps_missing and (not visible or _has_cached_miss(db, path, now)):
         db.execute(
             "INSERT OR IGNORE INTO clojars_missed VALUES (?, ?)", [path, now + MISSING_SECONDS]
         )
@@ -26,6 +26,6 @@ def look_up(db: sqlite3.Connection, path: str, now: float) -> str | None:
     return row["blob"] if visible else None
 
 
-def _was_missed(db: sqlite3.Connection, path: str, now: float) -> bool:
+def _has_cached_miss(db: sqlite3.Connection, path: str, now: float) -> bool:
     found = db.execute("SELECT 1 FROM clojars_missed WHERE path = ? AND until > ?", [path, now])
     return found.fetchone() is not None

@@ -10,8 +10,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.sandbox.hosts import Address, candidates, hostname
-from flowdeploy.sandbox.rehearsal import REQUEST_KINDS, Kind, Occasion, Rehearsal
+from flowdeploy.sandbox.faults import REQUEST_KINDS, FaultInjector, FaultKind, Occasion
+from flowdeploy.sandbox.google_api.hostnames import AppAddress, hostname, parse_host
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import Settings
 
@@ -178,37 +178,37 @@ def test_the_pages_of_a_disabled_application_are_gone(client: Client) -> None:
 @given(st.floats(0, 1), st.integers(0, 9), st.text(max_size=5))
 def test_chance_depends_on_the_seed_and_on_nothing_beside(rate: float, seed: int, key: str) -> None:
     settings = Settings(fault_rate=rate, seed=seed)
-    alone, beside = Rehearsal(settings), Rehearsal(settings)
-    expected = [alone.chance(key) for _ in range(20)]
+    alone, beside = FaultInjector(settings), FaultInjector(settings)
+    expected = [alone.random_fault(key) for _ in range(20)]
     found = []
     for _ in range(20):
-        found.append(beside.chance(key))
-        beside.chance(key + "x")
+        found.append(beside.random_fault(key))
+        beside.random_fault(key + "x")
     assert found == expected
 
 
 def test_chance_strikes_as_often_as_it_is_said_to() -> None:
-    rehearsal = Rehearsal(Settings(fault_rate=0.1))
-    struck = [rehearsal.chance("x") for _ in range(10_000)]
+    rehearsal = FaultInjector(Settings(fault_rate=0.1))
+    struck = [rehearsal.random_fault("x") for _ in range(10_000)]
     assert 900 <= sum(kind is not None for kind in struck) <= 1100
     assert set(struck) - {None} == {
-        Kind.UNAVAILABLE,
-        Kind.QUOTA,
-        Kind.RESET,
-        Kind.RESET_AFTER,
+        FaultKind.UNAVAILABLE,
+        FaultKind.QUOTA,
+        FaultKind.RESET,
+        FaultKind.RESET_AFTER,
     }
 
 
 def test_nothing_strikes_where_nothing_is_armed() -> None:
     occasion = Occasion("p", "GET", "/x")
-    assert Rehearsal(Settings()).strike(REQUEST_KINDS, occasion) is None
+    assert FaultInjector(Settings()).take_fault(REQUEST_KINDS, occasion) is None
 
 
 def test_hostnames_are_read_back() -> None:
     tail = hostname("akvoflow-1", "europe-west")
-    assert candidates(tail) == (Address("akvoflow-1"),)
-    assert candidates(f"v2-dot-api-dot-{tail}:8080") == (Address("akvoflow-1", "api", "v2"),)
-    assert candidates(f"x-dot-{tail}") == (
-        Address("akvoflow-1", "x"),
-        Address("akvoflow-1", "default", "x"),
+    assert parse_host(tail) == (AppAddress("akvoflow-1"),)
+    assert parse_host(f"v2-dot-api-dot-{tail}:8080") == (AppAddress("akvoflow-1", "api", "v2"),)
+    assert parse_host(f"x-dot-{tail}") == (
+        AppAddress("akvoflow-1", "x"),
+        AppAddress("akvoflow-1", "default", "x"),
     )

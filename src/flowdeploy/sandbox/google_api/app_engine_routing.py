@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flowdeploy.sandbox.messages import STRING, Message
+from flowdeploy.sandbox.google_api.messages import STRING, MessageType
 
-ROUTING = Message(
+ROUTING = MessageType(
     "AppEngineRouting",
     {"host": STRING, "instance": STRING, "service": STRING, "version": STRING},
     output_only=frozenset({"host"}),
 )
 
 
-def with_host(routing: Mapping[str, str], hostname: str) -> dict[str, str]:
+def add_host(routing: Mapping[str, str], hostname: str) -> dict[str, str]:
     """The routing with its host, by which gcloud tells whether a target has changed.
 
     ``hostname`` is the application's. API references, AppEngineRouting.host.

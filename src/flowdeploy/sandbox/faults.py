@@ -12,11 +12,11 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.errors import invalid
+from flowdeploy.sandbox.google_api.errors import invalid_argument
 from flowdeploy.sandbox.state import Settings
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What goes wrong."""
 
     UNAVAILABLE = "unavailable"  # 503
@@ -34,17 +34,17 @@ class Kind(StrEnum):
 
 REQUEST_KINDS = frozenset(
     {
-        Kind.UNAVAILABLE,
-        Kind.INTERNAL,
-        Kind.QUOTA,
-        Kind.PERMISSION,
-        Kind.CONFLICT,
-        Kind.RESET,
-        Kind.RESET_AFTER,
+        FaultKind.UNAVAILABLE,
+        FaultKind.INTERNAL,
+        FaultKind.QUOTA,
+        FaultKind.PERMISSION,
+        FaultKind.CONFLICT,
+        FaultKind.RESET,
+        FaultKind.RESET_AFTER,
     }
 )
-OPERATION_KINDS = frozenset({Kind.OPERATION_STUCK, Kind.OPERATION_ERROR})
-BY_CHANCE = (Kind.UNAVAILABLE, Kind.QUOTA, Kind.RESET, Kind.RESET_AFTER)
+OPERATION_KINDS = frozenset({FaultKind.OPERATION_STUCK, FaultKind.OPERATION_ERROR})
+RANDOM_KINDS = (FaultKind.UNAVAILABLE, FaultKind.QUOTA, FaultKind.RESET, FaultKind.RESET_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Fault:
     the next ``times``, or for good.
     """
 
-    kind: Kind
+    kind: FaultKind
     project: str | None = None
     method: str | None = None
     target: str | None = None
@@ -72,7 +72,7 @@ class Fault:
             and (self.target is None or fnmatchcase(occasion.target, self.target))
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v not in (None, 0) or k == "times"}
 
 
@@ -85,7 +85,7 @@ class Occasion:
     target: str
 
 
-class Rehearsal:
+class FaultInjector:
     """The settings and the armed faults of a running stand-in."""
 
     def __init__(self, settings: Settings, faults: Iterable[Fault] = ()) -> None:
@@ -101,10 +101,10 @@ class Rehearsal:
     def arm(self, fault: Fault) -> None:
         self._faults.append(fault)
 
-    def disarm(self) -> None:
+    def disarm_all(self) -> None:
         self._faults.clear()
 
-    def strike(self, kinds: frozenset[Kind], occasion: Occasion) -> Kind | None:
+    def take_fault(self, kinds: frozenset[FaultKind], occasion: Occasion) -> FaultKind | None:
         """The first armed fault for this occasion, which is thereby used up once."""
         for index, fault in enumerate(self._faults):
             if fault.kind not in kinds or not fault.matches(occasion):
@@ -112,11 +112,11 @@ class Rehearsal:
             if fault.after:
                 self._faults[index] = replace(fault, after=fault.after - 1)
                 continue
-            self._use(index, fault)
+            self._count_down(index, fault)
             return fault.kind
         return None
 
-    def chance(self, key: str) -> Kind | None:
+    def random_fault(self, key: str) -> FaultKind | None:
         """A fault by chance.
 
         It depends on the seed, on ``key`` and on how often that was asked for, not on
@@ -129,9 +129,9 @@ class Rehearsal:
         number = int.from_bytes(hashlib.blake2b(draw.encode(), digest_size=8).digest())
         if number / 2**64 >= self.settings.fault_rate:
             return None
-        return BY_CHANCE[number % len(BY_CHANCE)]
+        return RANDOM_KINDS[number % len(RANDOM_KINDS)]
 
-    def _use(self, index: int, fault: Fault) -> None:
+    def _count_down(self, index: int, fault: Fault) -> None:
         if fault.times is None:
             return
         if fault.times == 1:
@@ -140,36 +140,36 @@ class Rehearsal:
             self._faults[index] = replace(fault, times=fault.times - 1)
 
 
-REHEARSAL = web.AppKey("rehearsal", Rehearsal)
+FAULTS = web.AppKey("rehearsal", FaultInjector)
 
 
 def parse_fault(data: object) -> Fault:
     """A fault from JSON or YAML. Raises ApiError that says what is wrong with it."""
     if not isinstance(data, Mapping):
-        raise invalid("a fault is an object with a `kind`")
+        raise invalid_argument("a fault is an object with a `kind`")
     _refuse_unknown(data, {f.name for f in fields(Fault)})
-    if data.get("kind") not in list(Kind):
-        raise invalid(f"`kind` is one of {', '.join(Kind)}", "kind")
+    if data.get("kind") not in list(FaultKind):
+        raise invalid_argument(f"`kind` is one of {', '.join(FaultKind)}", "kind")
     for name in ("project", "method", "target"):
         if not isinstance(data.get(name), str | None):
-            raise invalid(f"`{name}` is a text", name)
+            raise invalid_argument(f"`{name}` is a text", name)
     for name, least in (("times", 1), ("after", 0)):
         if not _is_count(data.get(name, least), least):
-            raise invalid(f"`{name}` is a whole number of at least {least}", name)
-    return Fault(**{**data, "kind": Kind(data["kind"])})
+            raise invalid_argument(f"`{name}` is a whole number of at least {least}", name)
+    return Fault(**{**data, "kind": FaultKind(data["kind"])})
 
 
 def change_settings(settings: Settings, changes: object) -> Settings:
     """The settings with some of them changed. Raises ApiError for unknown or impossible ones."""
     if not isinstance(changes, Mapping):
-        raise invalid("settings are an object")
+        raise invalid_argument("settings are an object")
     _refuse_unknown(changes, {f.name for f in fields(Settings)})
     for name, value in changes.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-            raise invalid(f"`{name}` is a number, at least 0", name)
+            raise invalid_argument(f"`{name}` is a number, at least 0", name)
     changed = replace(settings, **changes)
     if changed.fault_rate > 1:
-        raise invalid("`fault_rate` is a number from 0 to 1", "fault_rate")
+        raise invalid_argument("`fault_rate` is a number from 0 to 1", "fault_rate")
     return changed
 
 
@@ -180,4 +180,4 @@ def _is_count(value: object, least: int) -> bool:
 def _refuse_unknown(data: Mapping[Any, Any], known: set[str]) -> None:
     unknown = sorted(str(key) for key in data if key not in known)
     if unknown:
-        raise invalid(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        raise invalid_argument(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}")

@@ -7,9 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.errors import ApiError, invalid
-from flowdeploy.sandbox.messages import Message, with_numbers
-from flowdeploy.sandbox.partial import select
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
+from flowdeploy.sandbox.google_api.messages import MessageType, with_enum_numbers
+from flowdeploy.sandbox.google_api.partial_response import select_fields
 
 
 def json_response(
@@ -42,11 +42,11 @@ def parse_object(text: bytes) -> dict[str, Any]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        raise invalid(
+        raise invalid_argument(
             "Invalid JSON payload received. Parser terminated before end of string."
         ) from None
     if not isinstance(data, dict):
-        raise invalid("Invalid JSON payload received. Root element must be a message.")
+        raise invalid_argument("Invalid JSON payload received. Root element must be a message.")
     if b"\\u" in text:
         _require_unicode(data)
     return data
@@ -57,24 +57,34 @@ def _require_unicode(data: object) -> None:
     try:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise invalid("Invalid JSON payload received. Invalid escape sequence in string.") from None
+        raise invalid_argument(
+            "Invalid JSON payload received. Invalid escape sequence in string."
+        ) from None
 
 
-def reply(request: web.Request, body: Any) -> web.Response:
+def partial_json_response(request: web.Request, body: Any) -> web.Response:
     """The body, or as much of it as the request's ``fields`` names."""
-    return json_response(select(body, request.query.get("fields")))
+    return json_response(select_fields(body, request.query.get("fields")))
 
 
-def resource_response(request: web.Request, kind: Message, body: dict[str, Any]) -> web.Response:
-    return reply(request, with_numbers(kind, body) if _wants_numbers(request) else body)
+def resource_response(
+    request: web.Request, kind: MessageType, body: dict[str, Any]
+) -> web.Response:
+    return partial_json_response(
+        request, with_enum_numbers(kind, body) if _wants_numbers(request) else body
+    )
 
 
 def list_response(
-    request: web.Request, field: str, kind: Message, items: list[dict[str, Any]], token: str | None
+    request: web.Request,
+    field: str,
+    kind: MessageType,
+    items: list[dict[str, Any]],
+    token: str | None,
 ) -> web.Response:
     """``{field: items, "nextPageToken": token}``, without what is empty."""
     if _wants_numbers(request):
-        items = [with_numbers(kind, item) for item in items]
+        items = [with_enum_numbers(kind, item) for item in items]
     return page_response(request, field, items, token)
 
 
@@ -83,7 +93,7 @@ def page_response(
 ) -> web.Response:
     """As ``list_response``, for what has no enums."""
     body = {field: items, "nextPageToken": token}
-    return reply(request, {key: value for key, value in body.items() if value})
+    return partial_json_response(request, {key: value for key, value in body.items() if value})
 
 
 def _wants_numbers(request: web.Request) -> bool:

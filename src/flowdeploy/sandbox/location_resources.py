@@ -14,17 +14,22 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, list_response, read_json, resource_response
-from flowdeploy.sandbox.errors import ApiError, not_found
-from flowdeploy.sandbox.hosts import hostname, region
-from flowdeploy.sandbox.messages import Message, merge
-from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.serviceusage import location_of
+from flowdeploy.sandbox.google_api.errors import ApiError, not_found
+from flowdeploy.sandbox.google_api.hostnames import hostname, region
+from flowdeploy.sandbox.google_api.messages import MessageType, apply_mask
+from flowdeploy.sandbox.google_api.paging import take_page
+from flowdeploy.sandbox.google_api.responses import (
+    json_response,
+    list_response,
+    read_json,
+    resource_response,
+)
+from flowdeploy.sandbox.service_usage import find_location
 from flowdeploy.sandbox.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResourceRow:
     """What is kept of a resource: a name of its state enum, and what was set.
 
     ``updated`` are seconds since 1970.
@@ -37,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a request's resources are: ``name`` is ``projects/P/locations/L``."""
 
     project: str
@@ -45,14 +50,14 @@ class Place:
     hostname: str
 
 
-class Located(ABC):
+class LocationResources(ABC):
     """The resources of one API; a subclass keeps the rows, creates them and shows them."""
 
     api: ClassVar[str]
     plural: ClassVar[str]
-    message: ClassVar[Message]
-    running: ClassVar[str]
-    absent: ClassVar[str]  # the API's words, with ``{name}``
+    message: ClassVar[MessageType]
+    running_state: ClassVar[str]
+    not_found_text: ClassVar[str]  # the API's words, with ``{name}``
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -74,7 +79,7 @@ class Located(ABC):
         """One location: that of the application, from which gcloud takes its region."""
         project = request.match_info["project"]
         with self._state.read() as db:
-            name = region(location_of(db, project, self.api))
+            name = region(find_location(db, project, self.api))
         location = {
             "name": f"projects/{project}/locations/{name}",
             "locationId": name,
@@ -84,66 +89,66 @@ class Located(ABC):
 
     async def list_all(self, request: web.Request) -> web.Response:
         with self._state.read() as db:
-            place = self.place(db, request)
-            rows = sorted(self.rows(db, place.project).items())
-        listed = [(key, row) for key, row in rows if self.is_asked_for(request, row)]
-        chosen, token = page(listed, request.query, lambda item: item[0])
-        items = [self.resource(place, row) for _, row in chosen]
+            location = self.find_location(db, request)
+            rows = sorted(self.rows(db, location.project).items())
+        listed = [(key, row) for key, row in rows if self.is_requested(request, row)]
+        chosen, token = take_page(listed, request.query, lambda item: item[0])
+        items = [self.resource(location, row) for _, row in chosen]
         return list_response(request, self.plural, self.message, items, token)
 
     async def get(self, request: web.Request) -> web.Response:
         with self._state.read() as db:
-            place = self.place(db, request)
-            return self.reply(request, place, self.named(db, request, place))
+            location = self.find_location(db, request)
+            return self.reply(request, location, self.find(db, request, location))
 
     async def delete(self, request: web.Request) -> web.Response:
         with self._state.write() as db:
-            place = self.place(db, request)
-            row = self.named(db, request, place)
-            if not self.is_asked_for(request, row):
-                raise self.missing(request, place)
-            self.forget(db, place.project, row.id)
+            location = self.find_location(db, request)
+            row = self.find(db, request, location)
+            if not self.is_requested(request, row):
+                raise self.not_found_error(request, location)
+            self.remove(db, location.project, row.id)
         return json_response({})
 
     async def pause(self, request: web.Request) -> web.Response:
         return await self._set_state(request, "PAUSED")
 
     async def resume(self, request: web.Request) -> web.Response:
-        return await self._set_state(request, self.running)
+        return await self._set_state(request, self.running_state)
 
     async def _set_state(self, request: web.Request, state: str) -> web.Response:
         await read_json(request)
         with self._state.write() as db:
-            place = self.place(db, request)
-            row = self.named(db, request, place)
+            location = self.find_location(db, request)
+            row = self.find(db, request, location)
             changed = replace(row, state=state, updated=self._state.now())
-            self.save(db, place.project, changed)
-        return self.reply(request, place, changed)
+            self.save(db, location.project, changed)
+        return self.reply(request, location, changed)
 
-    def place(self, db: sqlite3.Connection, request: web.Request) -> Place:
+    def find_location(self, db: sqlite3.Connection, request: web.Request) -> Location:
         """Raises ApiError: NOT_FOUND for a location that is not the application's."""
         project, asked = request.match_info["project"], request.match_info["location"]
-        location = location_of(db, project, self.api)
+        location = find_location(db, project, self.api)
         name = f"projects/{project}/locations/{asked}"
         if asked != region(location):
             raise not_found(f"Location '{name}' not found.")
-        return Place(project, name, hostname(project, location))
+        return Location(project, name, hostname(project, location))
 
-    def named(self, db: sqlite3.Connection, request: web.Request, place: Place) -> Row:
+    def find(self, db: sqlite3.Connection, request: web.Request, location: Location) -> ResourceRow:
         """The row that the request's path names. Raises ApiError NOT_FOUND."""
-        row = self.rows(db, place.project).get(request.match_info["id"])
+        row = self.rows(db, location.project).get(request.match_info["id"])
         if row is None:
-            raise self.missing(request, place)
+            raise self.not_found_error(request, location)
         return row
 
-    def reply(self, request: web.Request, place: Place, row: Row) -> web.Response:
-        return resource_response(request, self.message, self.resource(place, row))
+    def reply(self, request: web.Request, location: Location, row: ResourceRow) -> web.Response:
+        return resource_response(request, self.message, self.resource(location, row))
 
-    def missing(self, request: web.Request, place: Place) -> ApiError:
-        name = f"{place.name}/{self.plural}/{request.match_info['id']}"
-        return not_found(self.absent.format(name=name))
+    def not_found_error(self, request: web.Request, location: Location) -> ApiError:
+        name = f"{location.name}/{self.plural}/{request.match_info['id']}"
+        return not_found(self.not_found_text.format(name=name))
 
-    def is_asked_for(self, _request: web.Request, _row: Row, /) -> bool:
+    def is_requested(self, _request: web.Request, _row: ResourceRow, /) -> bool:
         """Whether a request that lists or deletes means resources of this sort."""
         return True
 
@@ -154,22 +159,22 @@ class Located(ABC):
     async def patch(self, request: web.Request) -> web.Response: ...
 
     @abstractmethod
-    def rows(self, db: sqlite3.Connection, project: str) -> dict[str, Row]:
+    def rows(self, db: sqlite3.Connection, project: str) -> dict[str, ResourceRow]:
         """By id."""
 
     @abstractmethod
-    def save(self, db: sqlite3.Connection, project: str, row: Row) -> None: ...
+    def save(self, db: sqlite3.Connection, project: str, row: ResourceRow) -> None: ...
 
     @abstractmethod
-    def forget(self, db: sqlite3.Connection, project: str, name: str) -> None: ...
+    def remove(self, db: sqlite3.Connection, project: str, name: str) -> None: ...
 
     @abstractmethod
-    def resource(self, place: Place, row: Row) -> dict[str, Any]:
+    def resource(self, location: Location, row: ResourceRow) -> dict[str, Any]:
         """As the API shows it."""
 
 
-def patched(
+def apply_patch(
     request: web.Request, current: Mapping[str, Any], body: Mapping[str, Any]
 ) -> dict[str, Any]:
     """``current`` with the fields of the request's mask; without one, with all that were sent."""
-    return merge(current, body, request.query.get("updateMask") or ",".join(body))
+    return apply_mask(current, body, request.query.get("updateMask") or ",".join(body))

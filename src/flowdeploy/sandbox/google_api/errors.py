@@ -60,7 +60,7 @@ class ApiError(Exception):
         return {"code": CODES[self.status][0], "message": self.message}
 
 
-def invalid(message: str, field: str | None = None) -> ApiError:
+def invalid_argument(message: str, field: str | None = None) -> ApiError:
     """400 INVALID_ARGUMENT; ``field`` is named in a BadRequest detail, as the API does."""
     if field is None:
         return ApiError("INVALID_ARGUMENT", message)

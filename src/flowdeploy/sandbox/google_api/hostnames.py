@@ -36,7 +36,7 @@ REGIONS = {"europe-west": "europe-west1", "us-central": "us-central1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class AppAddress:
     """Whom a hostname asks for; what it does not name is None."""
 
     project: str
@@ -66,7 +66,7 @@ def project_of_bucket(bucket: str) -> str:
     return bucket.removeprefix("staging.").removesuffix(f".{DOMAIN}")
 
 
-def candidates(host: str) -> tuple[Address, ...]:
+def parse_host(host: str) -> tuple[AppAddress, ...]:
     """What ``[[VERSION-dot-]SERVICE-dot-]PROJECT[.REGION.r].appspot.com`` may mean.
 
     With two parts the first is a service, or else a version of the default service.
@@ -74,8 +74,8 @@ def candidates(host: str) -> tuple[Address, ...]:
     label = host.partition(":")[0].partition(".")[0]
     match label.rsplit("-dot-", 2):
         case [version, service, project]:
-            return (Address(project, service, version),)
+            return (AppAddress(project, service, version),)
         case [name, project]:
-            return (Address(project, name), Address(project, "default", name))
+            return (AppAddress(project, name), AppAddress(project, "default", name))
         case _:
-            return (Address(label),)
+            return (AppAddress(label),)

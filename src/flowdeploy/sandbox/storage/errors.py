@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowdeploy.sandbox.errors import ApiError
+from flowdeploy.sandbox.google_api.errors import ApiError
 
 STATUS = {
     304: "FAILED_PRECONDITION",
@@ -33,22 +33,22 @@ class StorageError(ApiError):
         return {"error": error}
 
 
-def bad_request(message: str) -> StorageError:
+def invalid_error(message: str) -> StorageError:
     return StorageError(400, "invalid", message)
 
 
-def no_bucket() -> StorageError:
+def bucket_not_found_error() -> StorageError:
     return StorageError(404, "notFound", "The specified bucket does not exist.")
 
 
-def no_object(bucket: str, name: str) -> StorageError:
+def object_not_found_error(bucket: str, name: str) -> StorageError:
     return StorageError(404, "notFound", f"No such object: {bucket}/{name}")
 
 
-def condition_not_met() -> StorageError:
+def precondition_error() -> StorageError:
     text = "At least one of the pre-conditions you specified did not hold."
     return StorageError(412, "conditionNotMet", text)
 
 
-def not_modified() -> StorageError:
+def not_modified_error() -> StorageError:
     return StorageError(304, "notModified", "Not Modified")

@@ -17,39 +17,39 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response
 from flowdeploy.sandbox.appengine import services
-from flowdeploy.sandbox.appengine.store import Store, View
-from flowdeploy.sandbox.errors import ApiError, not_found
-from flowdeploy.sandbox.hosts import DOMAIN, Address, candidates
-from flowdeploy.sandbox.rehearsal import REHEARSAL, Kind, Occasion
+from flowdeploy.sandbox.appengine.store import AppStore, AppView
+from flowdeploy.sandbox.faults import FAULTS, FaultKind, Occasion
+from flowdeploy.sandbox.google_api.errors import ApiError, not_found
+from flowdeploy.sandbox.google_api.hostnames import DOMAIN, AppAddress, parse_host
+from flowdeploy.sandbox.google_api.responses import json_response
 from flowdeploy.sandbox.state import State
 
 COOKIE = "GOOGAPPUID"
-BUCKETS = 1000
-UNHEALTHY = frozenset({Kind.UNHEALTHY})
+PLACES = 1000
+UNHEALTHY = frozenset({FaultKind.UNHEALTHY})
 
 
 def is_application(host: str) -> bool:
     return host.isascii() and host.partition(":")[0].endswith(f".{DOMAIN}")
 
 
-class Pages:
+class AppPages:
     def __init__(self, state: State) -> None:
-        self._store = Store(state)
+        self._store = AppStore(state)
 
     async def answer(self, request: web.Request) -> web.Response:
         """The page. 404 for what does not exist, 503 for what does not serve or is unhealthy."""
-        asked = candidates(request.host)
-        place = _place(request)
+        asked = parse_host(request.host)
+        place = _find_place(request)
         with self._store.read(asked[0].project) as view:
             if not view.is_enabled:
-                raise _nothing_here()
+                raise _no_page_error()
             service, version = _resolve(view, asked, request.path, place)
             _require_serving(view, service, version)
         target = f"apps/{view.id}/services/{service}/versions/{version}"
         occasion = Occasion(view.id, request.method, target)
-        if request.app[REHEARSAL].strike(UNHEALTHY, occasion):
+        if request.app[FAULTS].take_fault(UNHEALTHY, occasion):
             raise ApiError("UNAVAILABLE", f"{target} is unhealthy.")
         page = {"project": view.id, "service": service, "version": version, "path": request.path}
         response = json_response(page)
@@ -57,19 +57,21 @@ class Pages:
         return response
 
 
-def _resolve(view: View, asked: tuple[Address, ...], path: str, place: int) -> tuple[str, str]:
+def _resolve(
+    view: AppView, asked: tuple[AppAddress, ...], path: str, place: int
+) -> tuple[str, str]:
     """The service and version that a request reaches. Raises ApiError NOT_FOUND."""
     for address in asked:
-        named = address.service or _dispatched(view, path) or "default"
+        named = address.service or _find_dispatch_service(view, path) or "default"
         row = view.db.execute(
             "SELECT * FROM services WHERE app = ? AND id = ?", (view.id, named)
         ).fetchone()
         if row is not None:
-            return named, address.version or _live(row, place)
-    raise _nothing_here()
+            return named, address.version or _pick_live_version(row, place)
+    raise _no_page_error()
 
 
-def _dispatched(view: View, path: str) -> str | None:
+def _find_dispatch_service(view: AppView, path: str) -> str | None:
     """The service of the first dispatch rule that fits. Rules for other domains do not."""
     for rule in view.body.get("dispatchRules", []):
         of_any_domain = rule.get("domain", "*") == "*"
@@ -79,34 +81,34 @@ def _dispatched(view: View, path: str) -> str | None:
     return None
 
 
-def _live(row: sqlite3.Row, place: int) -> str:
+def _pick_live_version(row: sqlite3.Row, place: int) -> str:
     """The version whose share of the traffic covers this place."""
     portions = services.allocations(row)
     reached = 0.0
     for version, portion in sorted(portions.items()):
-        reached += portion * BUCKETS
+        reached += portion * PLACES
         if place < round(reached):
             return version
     return max(portions)
 
 
-def _require_serving(view: View, service: str, version: str) -> None:
+def _require_serving(view: AppView, service: str, version: str) -> None:
     row = view.db.execute(
         "SELECT body FROM versions WHERE app = ? AND service = ? AND id = ?",
         (view.id, service, version),
     ).fetchone()
     if row is None:
-        raise _nothing_here()
+        raise _no_page_error()
     body: Mapping[str, Any] = json.loads(row["body"])
     if body["servingStatus"] != "SERVING":
         raise ApiError("UNAVAILABLE", f"Version {version} is stopped.")
 
 
-def _nothing_here() -> ApiError:
+def _no_page_error() -> ApiError:
     return not_found("The requested URL was not found on this server.")
 
 
-def _place(request: web.Request) -> int:
+def _find_place(request: web.Request) -> int:
     """Where in the traffic, from 0 to 999, a visitor stands.
 
     A visitor keeps its place by the cookie that the first answer gave it. An address that
@@ -114,11 +116,11 @@ def _place(request: web.Request) -> int:
     """
     cookie = request.cookies.get(COOKIE, "")
     if cookie.isascii() and cookie.isdigit():
-        return int(cookie[:9]) % BUCKETS
+        return int(cookie[:9]) % PLACES
     forwarded = request.headers.get("X-Forwarded-For")
     if forwarded:
-        return zlib.crc32(forwarded.encode()) % BUCKETS
-    return secrets.randbelow(BUCKETS)
+        return zlib.crc32(forwarded.encode()) % PLACES
+    return secrets.randbelow(PLACES)
 
 
-PAGES = web.AppKey("pages", Pages)
+APP_PAGES = web.AppKey("pages", AppPages)
