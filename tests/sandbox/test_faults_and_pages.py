@@ -188,8 +188,8 @@ def test_chance_depends_on_the_seed_and_on_nothing_beside(rate: float, seed: int
 
 
 def test_chance_strikes_as_often_as_it_is_said_to() -> None:
-    rehearsal = FaultInjector(Settings(fault_rate=0.1))
-    struck = [rehearsal.random_fault("x") for _ in range(10_000)]
+    injector = FaultInjector(Settings(fault_rate=0.1))
+    struck = [injector.random_fault("x") for _ in range(10_000)]
     assert 900 <= sum(kind is not None for kind in struck) <= 1100
     assert set(struck) - {None} == {
         FaultKind.UNAVAILABLE,

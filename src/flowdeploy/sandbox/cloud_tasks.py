@@ -28,7 +28,7 @@ from flowdeploy.sandbox.google_api.messages import (
     define_enum,
     parse_message,
 )
-from flowdeploy.sandbox.google_api.responses import read_json
+from flowdeploy.sandbox.google_api.request_body import read_json
 from flowdeploy.sandbox.location_resources import (
     Location,
     LocationResources,

@@ -11,7 +11,7 @@
     POST   /_sandbox/clock             {"advance": seconds}: operations come to their end
     GET    /_sandbox/state             all that is remembered, table by table; ?table= narrows it
 
-Faults are described at ``rehearsal.Fault``. Settings and faults are the running process's;
+Faults are described at ``injector.Fault``. Settings and faults are the running process's;
 they are not part of the state.
 """
 
@@ -26,9 +26,10 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.faults import FAULTS, change_settings, parse_fault
+from flowdeploy.sandbox.faults import FAULTS, change_settings, is_amount, parse_fault
 from flowdeploy.sandbox.google_api.errors import invalid_argument
-from flowdeploy.sandbox.google_api.responses import json_response, read_json
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response
 from flowdeploy.sandbox.request_log import REQUEST_LOG, LogEntry
 from flowdeploy.sandbox.state import State
 
@@ -57,8 +58,8 @@ async def get_settings(request: web.Request) -> web.Response:
 
 
 async def patch_settings(request: web.Request) -> web.Response:
-    rehearsal = request.app[FAULTS]
-    rehearsal.settings = change_settings(rehearsal.settings, await read_json(request))
+    injector = request.app[FAULTS]
+    injector.settings = change_settings(injector.settings, await read_json(request))
     return await get_settings(request)
 
 
@@ -106,11 +107,7 @@ class Clock:
 
     async def advance(self, request: web.Request) -> web.Response:
         seconds = (await read_json(request)).get("advance")
-        if (
-            isinstance(seconds, bool)
-            or not isinstance(seconds, int | float)
-            or not 0 <= seconds < 1e9
-        ):
+        if not is_amount(seconds):
             raise invalid_argument("`advance` is a number of seconds, at least 0", "advance")
         self._state.clock_offset += seconds
         return self._answer()

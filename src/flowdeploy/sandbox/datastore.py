@@ -25,12 +25,8 @@ from flowdeploy.sandbox.google_api.messages import (
     parse_message,
 )
 from flowdeploy.sandbox.google_api.paging import take_page
-from flowdeploy.sandbox.google_api.responses import (
-    json_response,
-    list_response,
-    read_json,
-    resource_response,
-)
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response, list_response, resource_response
 from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 from flowdeploy.sandbox.service_usage import find_location
 from flowdeploy.sandbox.state import State
@@ -116,15 +112,15 @@ class Indexes:
         _check(body)
         project = request.match_info["project"]
         text = json.dumps(body, sort_keys=True)
-        rehearsal, now = request.app[FAULTS], self._state.now()
+        injector, now = request.app[FAULTS], self._state.now()
         with self._state.write() as db:
             find_location(db, project, API)
             known = "SELECT 1 FROM indexes WHERE project = ? AND body = ?"
             if db.execute(known, (project, text)).fetchone():
                 raise ApiError("ALREADY_EXISTS", "index already exists")
-            fate = rehearsal.take_fault(OPERATION_KINDS, _fault_occasion(project, body["kind"]))
+            fate = injector.take_fault(OPERATION_KINDS, _fault_occasion(project, body["kind"]))
             takes = (
-                FOR_EVER if fate is FaultKind.OPERATION_STUCK else rehearsal.settings.index_seconds
+                FOR_EVER if fate is FaultKind.OPERATION_STUCK else injector.settings.index_seconds
             )
             values = (project, uuid.uuid4().hex[:16], text, now, now + takes)
             db.execute("INSERT INTO indexes VALUES (?, ?, ?, ?, ?)", values)

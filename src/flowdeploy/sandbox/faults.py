@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeGuard
 
 from aiohttp import web
 
@@ -140,7 +140,7 @@ class FaultInjector:
             self._faults[index] = replace(fault, times=fault.times - 1)
 
 
-FAULTS = web.AppKey("rehearsal", FaultInjector)
+FAULTS = web.AppKey("faults", FaultInjector)
 
 
 def parse_fault(data: object) -> Fault:
@@ -165,12 +165,17 @@ def change_settings(settings: Settings, changes: object) -> Settings:
         raise invalid_argument("settings are an object")
     _refuse_unknown(changes, {f.name for f in fields(Settings)})
     for name, value in changes.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+        if not is_amount(value):
             raise invalid_argument(f"`{name}` is a number, at least 0", name)
     changed = replace(settings, **changes)
     if changed.fault_rate > 1:
         raise invalid_argument("`fault_rate` is a number from 0 to 1", "fault_rate")
     return changed
+
+
+def is_amount(value: object) -> TypeGuard[float]:
+    """Whether the value is a number of at least 0, and less than a billion."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
 def _is_count(value: object, least: int) -> bool:

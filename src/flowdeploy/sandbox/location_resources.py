@@ -18,12 +18,8 @@ from flowdeploy.sandbox.google_api.errors import ApiError, not_found
 from flowdeploy.sandbox.google_api.hostnames import hostname, region
 from flowdeploy.sandbox.google_api.messages import MessageType, apply_mask
 from flowdeploy.sandbox.google_api.paging import take_page
-from flowdeploy.sandbox.google_api.responses import (
-    json_response,
-    list_response,
-    read_json,
-    resource_response,
-)
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response, list_response, resource_response
 from flowdeploy.sandbox.service_usage import find_location
 from flowdeploy.sandbox.state import State
 

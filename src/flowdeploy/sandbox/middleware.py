@@ -10,8 +10,9 @@ from aiohttp import web
 
 from flowdeploy.sandbox import control
 from flowdeploy.sandbox.app_pages import APP_PAGES, is_application
+from flowdeploy.sandbox.appengine.operations import in_progress_error
 from flowdeploy.sandbox.faults import FAULTS, REQUEST_KINDS, FaultInjector, FaultKind, Occasion
-from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument, not_found
 from flowdeploy.sandbox.google_api.hostnames import parse_host, project_of_bucket
 from flowdeploy.sandbox.google_api.responses import error_response
 from flowdeploy.sandbox.request_log import REQUEST_LOG, LogEntry
@@ -32,10 +33,10 @@ async def handle_request(request: web.Request, handler: Handler) -> web.StreamRe
     if request.path.startswith(control.PREFIX):
         return await _convert_errors(request, handler)
     began = time.monotonic()
-    rehearsal = request.app[FAULTS]
-    if rehearsal.settings.latency:
-        await asyncio.sleep(rehearsal.settings.latency)
-    fault = _find_fault(rehearsal, request)
+    injector = request.app[FAULTS]
+    if injector.settings.latency:
+        await asyncio.sleep(injector.settings.latency)
+    fault = _find_fault(injector, request)
     response = await _respond(request, handler, fault)
     dropped = isinstance(response, ConnectionDropped)
     request.app[REQUEST_LOG].add(
@@ -89,7 +90,7 @@ async def _convert_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 def _unknown_path_error(request: web.Request) -> ApiError:
     # Google's front end answers 404 to a method that a path does not have, too.
-    return ApiError("NOT_FOUND", f"The requested URL {request.path} was not found.")
+    return not_found(f"The requested URL {request.path} was not found.")
 
 
 def _drop(request: web.Request) -> web.Response:
@@ -98,14 +99,14 @@ def _drop(request: web.Request) -> web.Response:
     return ConnectionDropped()
 
 
-def _find_fault(rehearsal: FaultInjector, request: web.Request) -> FaultKind | None:
+def _find_fault(injector: FaultInjector, request: web.Request) -> FaultKind | None:
     occasion = Occasion(_find_project(request), request.method, request.path)
-    named = rehearsal.take_fault(REQUEST_KINDS, occasion)
+    named = injector.take_fault(REQUEST_KINDS, occasion)
     if named is not None:
         return named
     resource = request.match_info.route.resource
     shape = resource.canonical if resource else request.path
-    return rehearsal.random_fault(f"{request.method} {shape} {occasion.project}")
+    return injector.random_fault(f"{request.method} {shape} {occasion.project}")
 
 
 def _find_project(request: web.Request) -> str | None:
@@ -132,10 +133,6 @@ def _fault_error(kind: FaultKind, request: web.Request) -> ApiError:
             return ApiError("PERMISSION_DENIED", "The caller does not have permission")
         case FaultKind.CONFLICT:
             target = request.path.removeprefix("/v1/")
-            return ApiError(
-                "ABORTED",
-                f"Cannot operate on {target} because an operation is already in progress for "
-                f"{target} by 00000000-0000-0000-0000-000000000000.",
-            )
+            return in_progress_error(target, target, "00000000-0000-0000-0000-000000000000")
         case _:
             return ApiError("INTERNAL", "Internal error encountered.")

@@ -10,7 +10,7 @@
       - {kind: operation-error, project: akvoflow-1, method: CreateVersion, times: 1}
 
 ``settings`` are those of ``state.Settings``, ``apps`` those of ``state.App`` and
-``faults`` those of ``rehearsal.Fault``. Every part may be left out. Those that come with
+``faults`` those of ``injector.Fault``. Every part may be left out. Those that come with
 the package are listed by ``names()``.
 """
 

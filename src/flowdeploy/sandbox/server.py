@@ -81,8 +81,8 @@ class Sandbox:
         except (OSError, sqlite3.Error) as error:
             self._socket.close()
             raise StateError(f"{state}: {error}") from error
-        rehearsal = FaultInjector(settings, faults)
-        self._application = _make_application(self.state, rehearsal, middlewares)
+        injector = FaultInjector(settings, faults)
+        self._application = _make_application(self.state, injector, middlewares)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
@@ -149,12 +149,12 @@ def _open_state(folder: Path, apps: Sequence[App]) -> State:
 
 
 def _make_application(
-    state: State, rehearsal: FaultInjector, middlewares: Sequence[Middleware]
+    state: State, injector: FaultInjector, middlewares: Sequence[Middleware]
 ) -> web.Application:
     application = web.Application(
         middlewares=[*middlewares, handle_request], client_max_size=JSON_BODY_LIMIT
     )
-    application[FAULTS] = rehearsal
+    application[FAULTS] = injector
     application[REQUEST_LOG] = RequestLog()
     application[APP_PAGES] = AppPages(state)
     application.add_routes(control.routes(state))

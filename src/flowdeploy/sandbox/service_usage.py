@@ -13,7 +13,8 @@ from typing import Any
 from aiohttp import web
 
 from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
-from flowdeploy.sandbox.google_api.responses import json_response, read_json
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response
 from flowdeploy.sandbox.state import App, State
 
 SCHEMA = """

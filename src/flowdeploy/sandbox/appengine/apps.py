@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.appengine import operations, services
+from flowdeploy.sandbox.appengine import operations, rules, services
 from flowdeploy.sandbox.appengine.operations import TYPES, Mutation
 from flowdeploy.sandbox.appengine.resources import APPLICATION
 from flowdeploy.sandbox.appengine.store import AppStore, AppView
@@ -22,14 +22,10 @@ from flowdeploy.sandbox.google_api.hostnames import (
     hostname,
     region,
 )
-from flowdeploy.sandbox.google_api.messages import apply_mask, mask_paths, parse_message
+from flowdeploy.sandbox.google_api.messages import apply_mask, parse_message
 from flowdeploy.sandbox.google_api.paging import take_page
-from flowdeploy.sandbox.google_api.responses import (
-    json_response,
-    page_response,
-    read_json,
-    resource_response,
-)
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response, page_response, resource_response
 from flowdeploy.sandbox.state import App, State
 from flowdeploy.sandbox.storage import tables as storage
 
@@ -88,18 +84,16 @@ class Apps:
                 text = f"The project '{app}' already contains an App Engine application."
                 raise ApiError("ALREADY_EXISTS", text)
             view = AppView(db, app, location, settings, self._state.now())
-            operation = operations.start(db, _create_mutation(view), request.app[FAULTS], view.now)
+            operation = view.start(_create_mutation(view), request.app[FAULTS])
         return json_response(operation)
 
     async def patch(self, request: web.Request) -> web.Response:
         body = parse_message(APPLICATION, await read_json(request), "application")
-        mask = _mask(request.query)
+        mask = rules.check_update_mask(request.query, UPDATABLE, "an application")
         with self._store.write(request.match_info["app"]) as view:
             changed = apply_mask(view.body, body, mask)
             _check_dispatch(view, changed.get("dispatchRules", []))
-            operation = operations.start(
-                view.db, _update_mutation(view, changed), request.app[FAULTS], view.now
-            )
+            operation = view.start(_update_mutation(view, changed), request.app[FAULTS])
         return json_response(operation)
 
     async def repair(self, request: web.Request) -> web.Response:
@@ -112,7 +106,7 @@ class Apps:
                 effect=_bucket_rows(view),
                 response={"@type": TYPES + "Application", **as_resource(view, view.body)},
             )
-            operation = operations.start(view.db, mutation, request.app[FAULTS], view.now)
+            operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
 
     async def list_operations(self, request: web.Request) -> web.Response:
@@ -181,23 +175,12 @@ def _location(app: str, name: str) -> dict[str, Any]:
     }
 
 
-def _mask(query: Mapping[str, str]) -> str:
-    mask = query.get("updateMask", "")
-    heads = {path[0] for path in mask_paths(mask)}
-    if not heads or heads - UPDATABLE:
-        raise invalid_argument(
-            f"The update mask of an application names some of {', '.join(sorted(UPDATABLE))}.",
-            "update_mask",
-        )
-    return mask
-
-
-def _check_dispatch(view: AppView, rules: list[dict[str, str]]) -> None:
+def _check_dispatch(view: AppView, dispatch_rules: list[dict[str, str]]) -> None:
     """API reference, Application.dispatchRules: up to 20, to services that exist."""
-    if len(rules) > MAX_DISPATCH_RULES:
+    if len(dispatch_rules) > MAX_DISPATCH_RULES:
         text = f"An application has at most {MAX_DISPATCH_RULES} dispatch rules."
         raise invalid_argument(text, "application.dispatch_rules")
-    for rule in rules:
+    for rule in dispatch_rules:
         if not rule.get("path", "").startswith("/"):
             raise invalid_argument(
                 "A dispatch rule's path begins with '/'.", "application.dispatch_rules"

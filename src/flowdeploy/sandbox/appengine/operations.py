@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.sandbox.faults import OPERATION_KINDS, FaultInjector, FaultKind, Occasion
-from flowdeploy.sandbox.google_api.errors import ApiError
+from flowdeploy.sandbox.google_api.errors import ApiError, not_found
 from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 
 TYPES = "type.googleapis.com/google.appengine.v1."
@@ -45,11 +45,11 @@ class Mutation:
 
 
 def start(
-    db: sqlite3.Connection, mutation: Mutation, rehearsal: FaultInjector, now: float
+    db: sqlite3.Connection, mutation: Mutation, injector: FaultInjector, now: float
 ) -> dict[str, Any]:
     """Start the operation. Raises ApiError ABORTED where another one is in its way."""
     _require_free(db, mutation)
-    due, error = _plan_end(mutation, rehearsal, now)
+    due, error = _plan_end(mutation, injector, now)
     number = str(uuid.uuid4())
     db.execute(
         "INSERT INTO operations (app, id, target, method, inserted, due, effect, error, response)"
@@ -90,7 +90,7 @@ def get(db: sqlite3.Connection, app: str, number: str) -> dict[str, Any]:
     """The operation as google.longrunning.Operation. Raises ApiError NOT_FOUND."""
     row = db.execute("SELECT * FROM operations WHERE app = ? AND id = ?", (app, number)).fetchone()
     if row is None:
-        raise ApiError("NOT_FOUND", f"Operation 'apps/{app}/operations/{number}' not found.")
+        raise not_found(f"Operation 'apps/{app}/operations/{number}' not found.")
     return as_resource(row)
 
 
@@ -153,12 +153,12 @@ def pending_targets(db: sqlite3.Connection, app: str, prefix: str) -> Iterable[s
 
 
 def _plan_end(
-    mutation: Mutation, rehearsal: FaultInjector, now: float
+    mutation: Mutation, injector: FaultInjector, now: float
 ) -> tuple[float | None, ApiError | None]:
     method = mutation.method.rpartition(".")[2]
     occasion = Occasion(mutation.app, method, mutation.target)
-    due = now + rehearsal.settings.operation_seconds
-    match rehearsal.take_fault(OPERATION_KINDS, occasion):
+    due = now + injector.settings.operation_seconds
+    match injector.take_fault(OPERATION_KINDS, occasion):
         case FaultKind.OPERATION_STUCK:
             return None, None
         case FaultKind.OPERATION_ERROR:

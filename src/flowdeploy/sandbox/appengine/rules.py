@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
+from flowdeploy.sandbox.google_api.messages import mask_paths
 
 MAX_VERSIONS = 210
 MAX_FILES = 10_000
@@ -15,6 +16,19 @@ MAX_FILE_BYTES = 33_554_432
 
 _ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _RESERVED = {"default", "latest"}
+
+
+def check_update_mask(query: Mapping[str, str], updatable: set[str], owner: str) -> str:
+    """The request's update mask. Raises ApiError INVALID_ARGUMENT for other fields, or none.
+
+    ``owner`` is what is updated, for the message: ``a version``.
+    """
+    mask = query.get("updateMask", "")
+    heads = {path[0] for path in mask_paths(mask)}
+    if not heads or heads - updatable:
+        names = ", ".join(sorted(updatable))
+        raise invalid_argument(f"The update mask of {owner} names some of {names}.", "update_mask")
+    return mask
 
 
 def check_service_id(service: str) -> None:

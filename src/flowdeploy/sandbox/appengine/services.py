@@ -18,12 +18,8 @@ from flowdeploy.sandbox.faults import FAULTS
 from flowdeploy.sandbox.google_api.errors import invalid_argument, not_found
 from flowdeploy.sandbox.google_api.messages import apply_mask, mask_paths, parse_message
 from flowdeploy.sandbox.google_api.paging import take_page
-from flowdeploy.sandbox.google_api.responses import (
-    json_response,
-    list_response,
-    read_json,
-    resource_response,
-)
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response, list_response, resource_response
 
 DECIMALS = {"IP": 2, "COOKIE": 3, "RANDOM": 3}
 UPDATABLE = {"split", "labels", "networkSettings"}
@@ -73,7 +69,7 @@ class Services:
                 _check_migration(view, service, split)
             versions = split.get("allocations", {}) if moves_traffic else {}
             mutation = _update_mutation(view, service, changed, tuple(versions))
-            operation = operations.start(view.db, mutation, request.app[FAULTS], view.now)
+            operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -93,7 +89,7 @@ class Services:
                 response=EMPTY,
                 held=tuple(busy),
             )
-            operation = operations.start(view.db, mutation, request.app[FAULTS], view.now)
+            operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.sandbox.appengine import operations
+from flowdeploy.sandbox.appengine.operations import Mutation
+from flowdeploy.sandbox.faults import FaultInjector
 from flowdeploy.sandbox.google_api.errors import ApiError, not_found
 from flowdeploy.sandbox.state import State
 
@@ -34,6 +36,10 @@ class AppView:
             status = self.body["servingStatus"]
             text = f"Cannot operate on apps/{self.id}: the application is disabled ({status})."
             raise ApiError("FAILED_PRECONDITION", text)
+
+    def start(self, mutation: Mutation, injector: FaultInjector) -> dict[str, Any]:
+        """Start the mutation's operation. Raises ApiError ABORTED if another one is pending."""
+        return operations.start(self.db, mutation, injector, self.now)
 
 
 class AppStore:

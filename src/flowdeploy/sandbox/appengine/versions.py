@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.appengine import operations, rules, services, sources
+from flowdeploy.sandbox.appengine import rules, services, sources
 from flowdeploy.sandbox.appengine.operations import EMPTY, TYPES, USER, Mutation
 from flowdeploy.sandbox.appengine.resources import FULL_ONLY, VERSION
 from flowdeploy.sandbox.appengine.store import AppStore, AppView
@@ -17,14 +17,10 @@ from flowdeploy.sandbox.blobs import Blobs
 from flowdeploy.sandbox.faults import FAULTS, FaultInjector, FaultKind, Occasion
 from flowdeploy.sandbox.google_api.errors import invalid_argument, not_found
 from flowdeploy.sandbox.google_api.hostnames import hostname
-from flowdeploy.sandbox.google_api.messages import apply_mask, mask_paths, parse_message
+from flowdeploy.sandbox.google_api.messages import apply_mask, parse_message
 from flowdeploy.sandbox.google_api.paging import take_page
-from flowdeploy.sandbox.google_api.responses import (
-    json_response,
-    list_response,
-    read_json,
-    resource_response,
-)
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response, list_response, resource_response
 from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 
 DEFAULTS = {"env": "standard", "servingStatus": "SERVING"}
@@ -79,28 +75,28 @@ class Versions:
     async def create(self, request: web.Request) -> web.Response:
         app, service = request.match_info["app"], request.match_info["service"]
         version = parse_message(VERSION, await read_json(request), "version")
-        rehearsal = request.app[FAULTS]
+        injector = request.app[FAULTS]
         rules.check_service_id(service)
         rules.check_version(version)
         with self._store.write(app) as view:
             view.require_enabled()
-            _check_version_limit(view, service, version["id"], rehearsal)
+            _check_version_limit(view, service, version["id"], injector)
             found = sources.check(view.db, self._blobs, version["deployment"])
             mutation = _create_mutation(view, service, version, found)
-            operation = operations.start(view.db, mutation, rehearsal, view.now)
+            operation = view.start(mutation, injector)
         return json_response(operation)
 
     async def patch(self, request: web.Request) -> web.Response:
         service, version = request.match_info["service"], request.match_info["version"]
         body = parse_message(VERSION, await read_json(request), "version")
-        mask = _mask(request.query)
+        mask = rules.check_update_mask(request.query, UPDATABLE, "a version")
         with self._store.write(request.match_info["app"]) as view:
             view.require_enabled()
             row = find(view, service, version)
             changed = apply_mask(json.loads(row["body"]), body, mask)
             _check_change(row, changed)
             mutation = _update_mutation(view, row, changed)
-            operation = operations.start(view.db, mutation, request.app[FAULTS], view.now)
+            operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -113,9 +109,7 @@ class Versions:
                     "Cannot delete a version with a non-zero traffic allocation. Please update "
                     "your traffic split to remove the allocation for this version and try again."
                 )
-            operation = operations.start(
-                view.db, _delete_mutation(view, row), request.app[FAULTS], view.now
-            )
+            operation = view.start(_delete_mutation(view, row), request.app[FAULTS])
         return json_response(operation)
 
 
@@ -157,22 +151,11 @@ def _is_full(query: Mapping[str, str]) -> bool:
     return VIEWS[view]
 
 
-def _mask(query: Mapping[str, str]) -> str:
-    mask = query.get("updateMask", "")
-    heads = {path[0] for path in mask_paths(mask)}
-    if not heads or heads - UPDATABLE:
-        raise invalid_argument(
-            f"The update mask of a version names some of {', '.join(sorted(UPDATABLE))}.",
-            "update_mask",
-        )
-    return mask
-
-
 def _check_version_limit(
-    view: AppView, service: str, version: str, rehearsal: FaultInjector
+    view: AppView, service: str, version: str, injector: FaultInjector
 ) -> None:
     occasion = Occasion(view.id, "CreateVersion", resource_name(view.id, service, version))
-    if rehearsal.take_fault(LIMIT_KINDS, occasion):
+    if injector.take_fault(LIMIT_KINDS, occasion):
         raise rules.version_limit_error()
     rows = view.db.execute("SELECT service, id FROM versions WHERE app = ?", [view.id])
     known = {(row["service"], row["id"]) for row in rows}

@@ -11,18 +11,8 @@ the checks of Gradle's ``.module`` files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from aiohttp import web
-
-from flowdeploy.sandbox.clojars import handlers, tables
+from flowdeploy.sandbox.clojars.handlers import routes
 from flowdeploy.sandbox.clojars.rules import DEMO_TOKEN, DEMO_USER
-from flowdeploy.sandbox.state import State
+from flowdeploy.sandbox.clojars.tables import SCHEMA
 
 __all__ = ["DEMO_TOKEN", "DEMO_USER", "SCHEMA", "routes"]
-
-SCHEMA = tables.SCHEMA
-
-
-def routes(state: State) -> Iterable[web.AbstractRouteDef]:
-    return handlers.routes(state)

@@ -15,7 +15,8 @@ from flowdeploy.sandbox.clojars.paths import OUTSIDE_REPO, FilePath, parse_path
 from flowdeploy.sandbox.clojars.publishing import Publisher
 from flowdeploy.sandbox.clojars.rules import Caller
 from flowdeploy.sandbox.google_api.errors import invalid_argument, not_found
-from flowdeploy.sandbox.google_api.responses import json_response, read_json
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response
 from flowdeploy.sandbox.state import State
 
 MAX_FILE_BYTES = 30 << 20  # of the front server: client_max_body_size 30m

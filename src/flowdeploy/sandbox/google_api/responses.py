@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
+from flowdeploy.sandbox.google_api.errors import ApiError
 from flowdeploy.sandbox.google_api.messages import MessageType, with_enum_numbers
 from flowdeploy.sandbox.google_api.partial_response import select_fields
 
@@ -27,39 +27,6 @@ def json_response(
 
 def error_response(error: ApiError) -> web.Response:
     return json_response(error.body(), status=error.http_status, headers=error.headers)
-
-
-async def read_json(request: web.Request) -> dict[str, Any]:
-    """The request's body, an object; an empty body is an empty object."""
-    text = await request.read()
-    return parse_object(text)
-
-
-def parse_object(text: bytes) -> dict[str, Any]:
-    """Raises ApiError, in the words of Google's front end, where it is no JSON object."""
-    if not text.strip():
-        return {}
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise invalid_argument(
-            "Invalid JSON payload received. Parser terminated before end of string."
-        ) from None
-    if not isinstance(data, dict):
-        raise invalid_argument("Invalid JSON payload received. Root element must be a message.")
-    if b"\\u" in text:
-        _require_unicode(data)
-    return data
-
-
-def _require_unicode(data: object) -> None:
-    """Half a surrogate pair can be written in JSON, but is no character."""
-    try:
-        json.dumps(data, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise invalid_argument(
-            "Invalid JSON payload received. Invalid escape sequence in string."
-        ) from None
 
 
 def partial_json_response(request: web.Request, body: Any) -> web.Response:

@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp import web
 
 from flowdeploy.sandbox.google_api.paging import take_page
-from flowdeploy.sandbox.google_api.responses import partial_json_response, read_json
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import partial_json_response
 from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage.errors import StorageError, bucket_not_found_error, invalid_error

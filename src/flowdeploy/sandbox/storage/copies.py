@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.google_api.responses import partial_json_response, read_json
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import partial_json_response
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage.content import combine_crc32c
 from flowdeploy.sandbox.storage.errors import invalid_error

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from aiohttp import web
 
 from flowdeploy.sandbox.blobs import Blob
-from flowdeploy.sandbox.google_api.responses import partial_json_response, read_json
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import partial_json_response
 from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage import buckets, content

@@ -7,7 +7,6 @@ is the length of its file, so it can go on after a restart from wherever it came
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
 import sqlite3
@@ -21,12 +20,8 @@ from weakref import WeakValueDictionary
 from aiohttp import web
 
 from flowdeploy.sandbox.blobs import CHUNK, Blob
-from flowdeploy.sandbox.google_api.responses import (
-    json_response,
-    parse_object,
-    partial_json_response,
-    read_json,
-)
+from flowdeploy.sandbox.google_api.request_body import parse_object, read_json
+from flowdeploy.sandbox.google_api.responses import json_response, partial_json_response
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage import buckets
 from flowdeploy.sandbox.storage.errors import StorageError, invalid_error
@@ -37,6 +32,7 @@ from flowdeploy.sandbox.storage.objects import (
     find_or_none,
     parse_settings,
     store,
+    to_base64,
 )
 from flowdeploy.sandbox.storage.preconditions import check_write
 
@@ -187,7 +183,7 @@ def _parse_hashes(described: Mapping[str, Any], headers: Mapping[str, str]) -> d
 def _check_hashes(hashes: Mapping[str, str], blob: Blob) -> None:
     for name, digest in (("md5", blob.md5), ("crc32c", blob.crc32c)):
         expected = hashes.get(name)
-        found = base64.b64encode(bytes.fromhex(digest)).decode()
+        found = to_base64(digest)
         if expected is not None and expected != found:
             raise invalid_error(
                 f'Provided {name.upper()} hash "{expected}" doesn\'t match calculated '
