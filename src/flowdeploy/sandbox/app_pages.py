@@ -1,8 +1,8 @@
-"""The applications themselves: what answers at their hostnames.
+"""The pages of the emulated applications, served by hostname.
 
-A request whose ``Host`` is an application's gets a page that names the project, the
-service and the version that it has reached. Without a version in the name that is what
-the dispatch rules and the traffic split say.
+A request whose ``Host`` header names an application gets a page with the project, service
+and version that served it. If the hostname names no service or version, the dispatch rules
+and the traffic split choose them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ class AppPages:
         self._store = AppStore(state)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """The page. 404 for what does not exist, 503 for what does not serve or is unhealthy."""
+        """Respond with the page.
+
+        Raises ApiError NOT_FOUND if the application, service or version does not exist or
+        is disabled, and UNAVAILABLE if the version is stopped or a fault makes it unhealthy.
+        """
         asked = parse_host(request.host)
         place = _find_place(request)
         with self._store.read(asked[0].project) as view:
@@ -60,7 +64,7 @@ class AppPages:
 def _resolve(
     view: AppView, asked: tuple[AppAddress, ...], path: str, place: int
 ) -> tuple[str, str]:
-    """The service and version that a request reaches. Raises ApiError NOT_FOUND."""
+    """Find the service and version that serve a request. Raises ApiError NOT_FOUND."""
     for address in asked:
         named = address.service or _find_dispatch_service(view, path) or "default"
         row = view.db.execute(
@@ -72,7 +76,7 @@ def _resolve(
 
 
 def _find_dispatch_service(view: AppView, path: str) -> str | None:
-    """The service of the first dispatch rule that fits. Rules for other domains do not."""
+    """The service of the first dispatch rule that matches. Rules for other domains never do."""
     for rule in view.body.get("dispatchRules", []):
         of_any_domain = rule.get("domain", "*") == "*"
         if of_any_domain and fnmatchcase(path, rule["path"]):
@@ -109,10 +113,10 @@ def _no_page_error() -> ApiError:
 
 
 def _find_place(request: web.Request) -> int:
-    """Where in the traffic, from 0 to 999, a visitor stands.
+    """The visitor's place in the traffic, from 0 to 999.
 
-    A visitor keeps its place by the cookie that the first answer gave it. An address that
-    a proxy names keeps one too; others are placed by chance.
+    It comes from the cookie that the first response set, or else from the address that a
+    proxy forwards. Other visitors get a random place.
     """
     cookie = request.cookies.get(COOKIE, "")
     if cookie.isascii() and cookie.isdigit():

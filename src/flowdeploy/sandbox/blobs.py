@@ -1,4 +1,4 @@
-"""Bytes on disk, stored once by their content."""
+"""Blobs on disk; equal content is stored once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What some bytes are: ``size`` in bytes, digests in lower-case hex.
+    """The size in bytes and the digests, in lower-case hex, of some content.
 
-    ``key`` is the SHA-256, the name under which they are stored.
+    ``key`` is the SHA-256, which is also the name of the stored file.
     """
 
     key: str
@@ -44,28 +44,28 @@ class Blobs:
         return self.path(key).open("rb")
 
     def incoming_path(self, name: str) -> Path:
-        """Where bytes that are still arriving lie, on the same file system."""
+        """The path for an unfinished upload, on the same file system as the blobs."""
         return self._incoming / name
 
     def writer(self) -> BlobWriter:
         return BlobWriter(self)
 
     def store(self, chunks: Iterable[bytes]) -> Blob:
-        """Store what the chunks hold together."""
+        """Store the concatenated chunks."""
         with self.writer() as writer:
             for chunk in chunks:
                 writer.write(chunk)
             return writer.finish()
 
     async def receive(self, chunks: AsyncIterable[bytes]) -> Blob:
-        """Store what arrives, in memory that does not grow with it."""
+        """Store the concatenated chunks as they arrive, in constant memory."""
         with self.writer() as writer:
             async for chunk in chunks:
                 writer.write(chunk)
             return writer.finish()
 
     def adopt(self, file: Path) -> Blob:
-        """Store a file by moving it here."""
+        """Store a file by moving it into the folder."""
         digests = _Digests()
         with file.open("rb") as source:
             while chunk := source.read(CHUNK):
@@ -81,9 +81,9 @@ class Blobs:
 
 
 class BlobWriter:
-    """Takes bytes in, hashes them on the way, and moves them into place at the end.
+    """Writes and hashes bytes, and moves them into place at the end.
 
-    Leaving it without ``finish`` throws the bytes away.
+    Leaving the context without ``finish`` discards the bytes.
     """
 
     def __init__(self, blobs: Blobs) -> None:

@@ -1,7 +1,7 @@
 """Cloud Scheduler, version 1beta1: jobs, which never run.
 
-Source: the API reference. Those of `cron.yaml` are marked `legacyAppEngineCron`, and are
-listed and deleted apart from the others.
+Source: the API reference. The cron jobs of `cron.yaml` are marked `legacyAppEngineCron`;
+requests to list or delete jobs apply either to them or to the others.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Jobs(LocationResources):
         return self.reply(request, location, row)
 
     def is_requested(self, request: web.Request, row: ResourceRow, /) -> bool:
-        """The jobs of cron.yaml, or else all others. API reference, ListJobs and DeleteJob."""
+        """By `legacyAppEngineCron`: API reference, ListJobs and DeleteJob."""
         legacy = request.query.get("legacyAppEngineCron", "").lower() in ("true", "1")
         return legacy == _is_legacy(row.body)
 
@@ -179,7 +179,7 @@ def _is_legacy(job: Mapping[str, Any]) -> bool:
 
 
 def _keep_immutable_fields(job: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """``changed``, with the immutable fields as the job has them."""
+    """``changed`` with the immutable fields of ``job``."""
     fixed = {key: job[key] for key in IMMUTABLE & job.keys()}
     return {key: value for key, value in changed.items() if key not in IMMUTABLE} | fixed
 
@@ -189,6 +189,6 @@ def _check(job: Mapping[str, Any]) -> None:
         raise invalid_argument("A job needs a `schedule`.", "job.schedule")
     targets = {"appEngineHttpTarget", "httpTarget"} & job.keys()
     if len(targets) != 1:
-        raise invalid_argument("A job has one target.", "job.target")
+        raise invalid_argument("A job must have one target.", "job.target")
     if _is_legacy(job) and "httpTarget" in targets:
-        raise invalid_argument("A job of cron.yaml has an App Engine target.", "job.target")
+        raise invalid_argument("A job of cron.yaml must have an App Engine target.", "job.target")

@@ -1,7 +1,7 @@
-"""Cloud Tasks, version 2beta3: queues, without the tasks in them.
+"""Cloud Tasks, version 2beta3: queues, but no tasks.
 
-Source: the API reference. An application has a queue `default` from the start. Updating a
-queue that does not exist creates it.
+Source: the API reference. Every application has a queue `default`. Updating a queue that
+does not exist creates it.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "maxDoublings": 16,
     },
 }
-# What App Engine gives the queue that every application has.
+# The settings that App Engine gives the queue `default`.
 DEFAULT_QUEUE: dict[str, Any] = {
     "rateLimits": {
         "maxDispatchesPerSecond": 5,
@@ -117,7 +117,7 @@ _ID = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
 
 def routes(state: State) -> Iterable[web.AbstractRouteDef]:
     queues = Queues(state)
-    # gcloud asks version 2 for the locations, and version 2beta3 for all else.
+    # gcloud uses version 2 for the locations, and version 2beta3 for everything else.
     yield web.get("/v2/projects/{project}/locations", queues.list_locations)
     yield from queues.routes("v2beta3")
 
@@ -143,7 +143,7 @@ class Queues(LocationResources):
         return self.reply(request, location, row)
 
     async def patch(self, request: web.Request) -> web.Response:
-        """A queue that is not there is created."""
+        """Update a queue, or create it."""
         body = parse_message(QUEUE, await read_json(request), "queue")
         name = request.match_info["id"]
         with self._state.write() as db:
@@ -158,11 +158,11 @@ class Queues(LocationResources):
 
     def rows(self, db: sqlite3.Connection, project: str) -> dict[str, ResourceRow]:
         found = db.execute("SELECT * FROM queues WHERE project = ?", [project])
-        kept = {
+        stored = {
             row["id"]: ResourceRow(row["id"], row["state"], json.loads(row["body"]))
             for row in found
         }
-        return {"default": ResourceRow("default", self.running_state, DEFAULT_QUEUE)} | kept
+        return {"default": ResourceRow("default", self.running_state, DEFAULT_QUEUE)} | stored
 
     def save(self, db: sqlite3.Connection, project: str, row: ResourceRow) -> None:
         values = (project, row.id, row.state, json.dumps(row.body))

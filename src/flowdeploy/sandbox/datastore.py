@@ -1,8 +1,8 @@
-"""The Datastore Admin API, version 1: composite indexes, which are built in a while.
+"""The Datastore Admin API, version 1: composite indexes, which take ``index_seconds`` to build.
 
-Source: the API reference. Indexes are never changed, and each exists once. The faults of
-operations strike here with the method ``CreateIndex`` and the target
-``projects/P/indexes/KIND``: an index is then built for ever, or comes to the state ERROR.
+Source: the API reference. Indexes are immutable, and there is only one for a definition.
+Operation faults apply with the method ``CreateIndex`` and the target
+``projects/P/indexes/KIND``: the index then stays CREATING, or ends in the state ERROR.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 from flowdeploy.sandbox.service_usage import find_location
 from flowdeploy.sandbox.state import State
 
-# `body` is canonical JSON, so that equal definitions are equal texts.
+# `body` is canonical JSON: equal definitions have equal bodies.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS indexes (
   project TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
@@ -148,7 +148,7 @@ class Indexes:
         return {**body, "projectId": row["project"], "indexId": row["id"], "state": state}
 
     def _operation(self, row: sqlite3.Row) -> dict[str, Any]:
-        """The operation that builds the index; it has the index's id."""
+        """The operation that builds the index. Its id is the index's id."""
         ended = "FAILED" if row["failed"] else "SUCCESSFUL"
         common = {
             "startTime": to_rfc3339(row["created"]),
@@ -180,7 +180,7 @@ def _fault_occasion(project: str, kind: str) -> Occasion:
 
 
 def _find(db: sqlite3.Connection, project: str, index: str) -> sqlite3.Row:
-    """Raises ApiError NOT_FOUND, and where the API is switched off."""
+    """Raises ApiError NOT_FOUND, and PERMISSION_DENIED if the API is disabled."""
     find_location(db, project, API)
     row: sqlite3.Row | None = db.execute(
         f"{SELECT} WHERE project = ? AND id = ?", (project, index)
@@ -196,10 +196,10 @@ def _find_requested(db: sqlite3.Connection, request: web.Request) -> sqlite3.Row
 
 def _check(index: dict[str, Any]) -> None:
     if not index.get("kind") or not index.get("properties"):
-        raise invalid_argument("An index has a kind and at least one property.", "index")
+        raise invalid_argument("An index must have a kind and at least one property.", "index")
     for item in index["properties"]:
         if not item.get("name") or "direction" not in item:
             raise invalid_argument(
-                "A property of an index has a name and a direction.", "index.properties"
+                "A property of an index must have a name and a direction.", "index.properties"
             )
     index.setdefault("ancestor", "NONE")

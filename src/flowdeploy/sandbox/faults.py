@@ -1,4 +1,4 @@
-"""Bad days, made to order: named faults that are armed one by one, and faults by chance."""
+"""Fault injection: faults that are armed one by one, and random faults."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from flowdeploy.sandbox.state import Settings
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """The kinds of faults."""
 
     UNAVAILABLE = "unavailable"  # 503
     INTERNAL = "internal"  # 500
     QUOTA = "quota"  # 429, with Retry-After
     PERMISSION = "permission"  # 403
-    CONFLICT = "conflict"  # 409 ABORTED, in the words of an operation in progress
-    RESET = "reset"  # the connection is closed, and nothing was done
-    RESET_AFTER = "reset-after"  # the connection is closed, and all was done
+    CONFLICT = "conflict"  # 409 ABORTED, as if an operation were in progress
+    RESET = "reset"  # the connection is closed before the request takes effect
+    RESET_AFTER = "reset-after"  # the connection is closed after the request took effect
     OPERATION_STUCK = "operation-stuck"  # an operation that never ends
     OPERATION_ERROR = "operation-error"  # an operation that ends with error 13
     VERSION_LIMIT = "version-limit"  # no version can be created
@@ -49,13 +49,14 @@ RANDOM_KINDS = (FaultKind.UNAVAILABLE, FaultKind.QUOTA, FaultKind.RESET, FaultKi
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault that is armed.
+    """An armed fault.
 
-    ``project`` and ``method`` narrow it: a project id; an HTTP method for requests, the
-    API's method (``CreateVersion``, ``UpdateService``, …) for operations. ``target`` is a
-    glob over the request's path, or over the resource (``apps/P/services/S/versions/V``)
-    for operations and pages. It passes over the first ``after`` occasions and strikes at
-    the next ``times``, or for good.
+    ``project``, ``method`` and ``target`` select the occasions; None selects all. For
+    requests, ``method`` is the HTTP method and ``target`` is a glob that matches the path.
+    For operations, ``method`` is the API's method (``CreateVersion``, ``UpdateService``, …)
+    and ``target`` is a glob that matches the resource (``apps/P/services/S/versions/V``);
+    for pages, ``target`` matches the version's resource. The fault skips the first
+    ``after`` occasions and strikes the next ``times``; if ``times`` is None, it never ends.
     """
 
     kind: FaultKind
@@ -78,7 +79,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Something that may go wrong: a request, an operation, a page."""
+    """A request, an operation or a page that a fault may strike."""
 
     project: str | None
     method: str
@@ -86,7 +87,7 @@ class Occasion:
 
 
 class FaultInjector:
-    """The settings and the armed faults of a running stand-in."""
+    """The settings and the armed faults of a running sandbox."""
 
     def __init__(self, settings: Settings, faults: Iterable[Fault] = ()) -> None:
         self.settings = settings
@@ -95,7 +96,7 @@ class FaultInjector:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What is still armed, in the order of arming."""
+        """The faults that are still armed, oldest first."""
         return tuple(self._faults)
 
     def arm(self, fault: Fault) -> None:
@@ -105,7 +106,7 @@ class FaultInjector:
         self._faults.clear()
 
     def take_fault(self, kinds: frozenset[FaultKind], occasion: Occasion) -> FaultKind | None:
-        """The first armed fault for this occasion, which is thereby used up once."""
+        """Find the first armed fault of these kinds that strikes here, and use it up once."""
         for index, fault in enumerate(self._faults):
             if fault.kind not in kinds or not fault.matches(occasion):
                 continue
@@ -117,10 +118,10 @@ class FaultInjector:
         return None
 
     def random_fault(self, key: str) -> FaultKind | None:
-        """A fault by chance.
+        """A fault with the probability ``fault_rate``, or None.
 
-        It depends on the seed, on ``key`` and on how often that was asked for, not on
-        what runs beside it: a test with several workers fails the same way each time.
+        The result depends only on the seed, ``key`` and the number of earlier calls with
+        ``key``. A test with several workers therefore fails in the same way each time.
         """
         if not self.settings.fault_rate:
             return None
@@ -144,32 +145,32 @@ FAULTS = web.AppKey("faults", FaultInjector)
 
 
 def parse_fault(data: object) -> Fault:
-    """A fault from JSON or YAML. Raises ApiError that says what is wrong with it."""
+    """Parse a fault from JSON or YAML data. Raises ApiError INVALID_ARGUMENT."""
     if not isinstance(data, Mapping):
-        raise invalid_argument("a fault is an object with a `kind`")
+        raise invalid_argument("a fault must be an object with a `kind`")
     _refuse_unknown(data, {f.name for f in fields(Fault)})
     if data.get("kind") not in list(FaultKind):
-        raise invalid_argument(f"`kind` is one of {', '.join(FaultKind)}", "kind")
+        raise invalid_argument(f"`kind` must be one of {', '.join(FaultKind)}", "kind")
     for name in ("project", "method", "target"):
         if not isinstance(data.get(name), str | None):
-            raise invalid_argument(f"`{name}` is a text", name)
+            raise invalid_argument(f"`{name}` must be a string", name)
     for name, least in (("times", 1), ("after", 0)):
         if not _is_count(data.get(name, least), least):
-            raise invalid_argument(f"`{name}` is a whole number of at least {least}", name)
+            raise invalid_argument(f"`{name}` must be an integer of at least {least}", name)
     return Fault(**{**data, "kind": FaultKind(data["kind"])})
 
 
 def change_settings(settings: Settings, changes: object) -> Settings:
-    """The settings with some of them changed. Raises ApiError for unknown or impossible ones."""
+    """A copy of the settings with changes from JSON or YAML data. Raises ApiError."""
     if not isinstance(changes, Mapping):
-        raise invalid_argument("settings are an object")
+        raise invalid_argument("settings must be an object")
     _refuse_unknown(changes, {f.name for f in fields(Settings)})
     for name, value in changes.items():
         if not is_amount(value):
-            raise invalid_argument(f"`{name}` is a number, at least 0", name)
+            raise invalid_argument(f"`{name}` must be a number of at least 0", name)
     changed = replace(settings, **changes)
     if changed.fault_rate > 1:
-        raise invalid_argument("`fault_rate` is a number from 0 to 1", "fault_rate")
+        raise invalid_argument("`fault_rate` must be a number from 0 to 1", "fault_rate")
     return changed
 
 
@@ -185,4 +186,6 @@ def _is_count(value: object, least: int) -> bool:
 def _refuse_unknown(data: Mapping[Any, Any], known: set[str]) -> None:
     unknown = sorted(str(key) for key in data if key not in known)
     if unknown:
-        raise invalid_argument(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        raise invalid_argument(
+            f"unknown keys: {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )

@@ -1,7 +1,7 @@
-"""What Cloud Tasks and Cloud Scheduler have in common: resources in a location of a project.
+"""Resources in a location of a project: what Cloud Tasks and Cloud Scheduler share.
 
-Queues and jobs are named ``projects/P/locations/L/queues/Q``, are listed, read, deleted,
-paused and resumed alike, and belong to the one location that the application is in.
+Queues and jobs have names like ``projects/P/locations/L/queues/Q``, are listed, read,
+deleted, paused and resumed in the same way, and exist in the application's location only.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from flowdeploy.sandbox.state import State
 
 @dataclass(frozen=True, slots=True)
 class ResourceRow:
-    """What is kept of a resource: a name of its state enum, and what was set.
+    """A stored resource: its state as an enum name, and the settings that were sent.
 
-    ``updated`` are seconds since 1970.
+    ``updated`` is in seconds since 1970.
     """
 
     id: str
@@ -47,13 +47,13 @@ class Location:
 
 
 class LocationResources(ABC):
-    """The resources of one API; a subclass keeps the rows, creates them and shows them."""
+    """The handlers of one API; a subclass stores, creates and describes its resources."""
 
     api: ClassVar[str]
     plural: ClassVar[str]
     message: ClassVar[MessageType]
     running_state: ClassVar[str]
-    not_found_text: ClassVar[str]  # the API's words, with ``{name}``
+    not_found_text: ClassVar[str]  # the API's error text, with ``{name}``
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -72,7 +72,7 @@ class LocationResources(ABC):
         yield web.delete(one, self.delete)
 
     async def list_locations(self, request: web.Request) -> web.Response:
-        """One location: that of the application, from which gcloud takes its region."""
+        """List one location, the application's; gcloud takes its region from it."""
         project = request.match_info["project"]
         with self._state.read() as db:
             name = region(find_location(db, project, self.api))
@@ -122,7 +122,7 @@ class LocationResources(ABC):
         return self.reply(request, location, changed)
 
     def find_location(self, db: sqlite3.Connection, request: web.Request) -> Location:
-        """Raises ApiError: NOT_FOUND for a location that is not the application's."""
+        """The request's location. Raises ApiError NOT_FOUND if it is not the application's."""
         project, asked = request.match_info["project"], request.match_info["location"]
         location = find_location(db, project, self.api)
         name = f"projects/{project}/locations/{asked}"
@@ -131,7 +131,7 @@ class LocationResources(ABC):
         return Location(project, name, hostname(project, location))
 
     def find(self, db: sqlite3.Connection, request: web.Request, location: Location) -> ResourceRow:
-        """The row that the request's path names. Raises ApiError NOT_FOUND."""
+        """Find the resource in the request's path. Raises ApiError NOT_FOUND."""
         row = self.rows(db, location.project).get(request.match_info["id"])
         if row is None:
             raise self.not_found_error(request, location)
@@ -145,7 +145,7 @@ class LocationResources(ABC):
         return not_found(self.not_found_text.format(name=name))
 
     def is_requested(self, _request: web.Request, _row: ResourceRow, /) -> bool:
-        """Whether a request that lists or deletes means resources of this sort."""
+        """Whether a request to list or delete applies to this resource."""
         return True
 
     @abstractmethod
@@ -156,7 +156,7 @@ class LocationResources(ABC):
 
     @abstractmethod
     def rows(self, db: sqlite3.Connection, project: str) -> dict[str, ResourceRow]:
-        """By id."""
+        """All resources of a project, by id."""
 
     @abstractmethod
     def save(self, db: sqlite3.Connection, project: str, row: ResourceRow) -> None: ...
@@ -166,11 +166,11 @@ class LocationResources(ABC):
 
     @abstractmethod
     def resource(self, location: Location, row: ResourceRow) -> dict[str, Any]:
-        """As the API shows it."""
+        """The resource in the API's format."""
 
 
 def apply_patch(
     request: web.Request, current: Mapping[str, Any], body: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """``current`` with the fields of the request's mask; without one, with all that were sent."""
+    """``current`` with the fields in the request's mask; without a mask, with all sent fields."""
     return apply_mask(current, body, request.query.get("updateMask") or ",".join(body))

@@ -1,4 +1,4 @@
-"""What every request goes through: the log, the latency, the faults, the form of errors."""
+"""The processing of every request: log, latency, faults and the format of errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ConnectionDropped(web.Response):
-    """Stands for an answer that is never sent: the connection is closed already."""
+    """Stands in for a response that cannot be sent because the connection is closed."""
 
     def __init__(self) -> None:
         super().__init__(status=500)
@@ -29,7 +29,7 @@ class ConnectionDropped(web.Response):
 
 @web.middleware
 async def handle_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The outermost: latency, then the answer, then its line in the log."""
+    """Wait for the latency, handle the request or inject a fault, and log the result."""
     if request.path.startswith(control.PREFIX):
         return await _convert_errors(request, handler)
     began = time.monotonic()
@@ -69,7 +69,7 @@ async def _respond(
 
 
 async def _convert_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors as JSON, whichever service has raised them; an unknown path is one of them."""
+    """Handle the request; convert errors and unknown paths to JSON error responses."""
     try:
         if is_application(request.host):
             return await request.app[APP_PAGES].answer(request)
@@ -78,10 +78,10 @@ async def _convert_errors(request: web.Request, handler: Handler) -> web.StreamR
         return error_response(error)
     except web.RequestPayloadError:
         return error_response(
-            invalid_argument("The request's body does not have its Content-Encoding.")
+            invalid_argument("The request body does not match its Content-Encoding.")
         )
     except ConnectionResetError:
-        return ConnectionDropped()  # whoever sent the request has died over it
+        return ConnectionDropped()  # the client has closed the connection
     except web.HTTPException:
         if request.match_info.http_exception is None:
             raise
@@ -89,7 +89,7 @@ async def _convert_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 
 def _unknown_path_error(request: web.Request) -> ApiError:
-    # Google's front end answers 404 to a method that a path does not have, too.
+    # Google's front end also answers 404 if the path exists but the method does not.
     return not_found(f"The requested URL {request.path} was not found.")
 
 

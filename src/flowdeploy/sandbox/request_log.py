@@ -1,4 +1,4 @@
-"""What was asked and how it was answered, kept in memory to be read back."""
+"""The log of recent requests, kept in memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ MAX_ENTRIES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One request. ``at`` is in seconds since 1970, ``seconds`` the time that it took,
-    ``received`` the length of its body, ``status`` the HTTP status or 0 where the
-    connection was closed instead, ``fault`` what was made to go wrong.
+    """One request.
+
+    ``at`` is in seconds since 1970, ``seconds`` is the duration, and ``received`` is the
+    length of the body in bytes. ``status`` is the HTTP status, or 0 if the connection was
+    closed instead. ``fault`` is the fault that was injected, if any.
     """
 
     at: float

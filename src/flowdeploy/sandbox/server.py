@@ -1,4 +1,4 @@
-"""The stand-in as a server: the services put together behind one address."""
+"""The sandbox's server: all emulated services behind one address."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from flowdeploy.sandbox.state import App, Settings, State, StateError
 
 
 class ServiceModule(Protocol):
-    """A module that emulates one service: its tables, and the paths that it answers."""
+    """A package or module that emulates one service: its tables and its routes."""
 
     SCHEMA: str
 
@@ -56,12 +56,12 @@ JSON_BODY_LIMIT = 32 << 20
 
 
 class Sandbox:
-    """A stand-in that listens on an address, in a thread of its own.
+    """A sandbox that listens on an address, in a thread of its own.
 
-    ``state`` is the folder that it remembers in; ``port`` 0 takes a free one. ``apps``
-    exist from the start, ``faults`` are armed. ``middlewares`` are aiohttp's, and see every
-    request before the stand-in does. Raises OSError where the address cannot be had, and
-    StateError where the folder holds something else or cannot be written to.
+    ``state`` is the folder of its state; port 0 selects a free port. ``apps`` are created
+    if they do not exist, ``faults`` are armed at the start. ``middlewares`` are aiohttp
+    middlewares that see every request first. Raises OSError if it cannot listen on the
+    address, and StateError if the folder holds something else or is not writable.
     """
 
     def __init__(
@@ -94,13 +94,13 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Answer what is under way, briefly, and end."""
+        """Stop: give running requests a moment to finish, then close the state."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self.state.close()
 
     def serve_forever(self) -> None:
-        """Serve until SIGINT or SIGTERM, which end it cleanly. For the main thread."""
+        """Serve until SIGINT or SIGTERM, then stop cleanly. Call it in the main thread."""
         ended = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
@@ -165,7 +165,7 @@ def _make_application(
 
 
 def _date_header(state: State) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Answers are of the time that the state is of."""
+    """A signal handler that sets the Date header by the sandbox's clock."""
 
     async def date(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["Date"] = formatdate(state.now(), usegmt=True)

@@ -1,6 +1,6 @@
-"""Service Usage, version 1: which of Google's APIs a project has switched on.
+"""Service Usage, version 1: the APIs that are enabled in a project.
 
-At first all are, but those that an application of a scenario lists in ``disabled_apis``.
+At first all APIs are enabled except those in the application's ``disabled_apis``.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
 
 
 def find_location(db: sqlite3.Connection, project: str, service: str) -> str:
-    """App Engine's location of the project's application, for a call to one of its APIs.
+    """The App Engine location of the project's application, for a call to an API.
 
-    Raises ApiError PERMISSION_DENIED where there is no such project, or where the API
-    (``cloudtasks.googleapis.com``) is switched off.
+    Raises ApiError PERMISSION_DENIED if the project does not exist or has not enabled the
+    API (``cloudtasks.googleapis.com``).
     """
     row = db.execute("SELECT location FROM apps WHERE id = ?", [project]).fetchone()
     if row is None:
@@ -63,7 +63,7 @@ def find_location(db: sqlite3.Connection, project: str, service: str) -> str:
 
 
 def disable_apis(db: sqlite3.Connection, apps: Iterable[App]) -> None:
-    """Switch off what new applications begin without."""
+    """Disable the ``disabled_apis`` of new applications."""
     rows = [(app.project, service) for app in apps for service in app.disabled_apis]
     db.executemany("INSERT OR IGNORE INTO services_off VALUES (?, ?)", rows)
 
@@ -80,7 +80,7 @@ class ServiceUsage:
     async def batch_get(self, request: web.Request) -> web.Response:
         project, names = request.match_info["project"], request.query.getall("names", [])
         if not 0 < len(names) <= MAX_BATCH:
-            raise invalid_argument(f"A batch names from 1 to {MAX_BATCH} services.", "names")
+            raise invalid_argument(f"A batch must name 1 to {MAX_BATCH} services.", "names")
         services = [_parse_service_name(project, name) for name in names]
         with self._state.read() as db:
             found = [_resource(db, project, service) for service in services]
@@ -111,7 +111,7 @@ def _parse_path(request: web.Request) -> tuple[str, str]:
 
 
 def _parse_service_name(project: str, name: str) -> str:
-    """``projects/P/services/S`` → ``S``, of the project that is asked."""
+    """``projects/P/services/S`` → ``S``. Raises ApiError for another project."""
     prefix = f"projects/{project}/services/"
     service = name.removeprefix(prefix)
     if not name.startswith(prefix) or not _SERVICE.fullmatch(service):
@@ -136,7 +136,7 @@ def _is_off(db: sqlite3.Connection, project: str, service: str) -> bool:
 
 
 def _disabled_api_error(project: str, service: str) -> ApiError:
-    """In the form of Google's front end: the words, a link, and the reason for programs."""
+    """The error of Google's front end: the text, a link, and the reason for programs."""
     title = TITLES.get(service, service)
     url = f"https://console.developers.google.com/apis/api/{service}/overview?project={project}"
     link = {"description": "Google developers console API activation", "url": url}

@@ -1,4 +1,8 @@
-"""The App Engine Admin API, version 1."""
+"""The App Engine Admin API, version 1.
+
+Handlers: ``apps``, ``services``, ``versions`` and ``instances``. State: ``tables``, ``store``
+and ``operations``. Formats: ``resources`` and ``enums``. Checks: ``rules`` and ``sources``.
+"""
 
 from __future__ import annotations
 

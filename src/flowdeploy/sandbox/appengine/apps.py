@@ -1,4 +1,4 @@
-"""Applications: apps of the App Engine Admin API, with their locations and operations."""
+"""Applications (``apps`` in the API), with their locations and operations."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Apps:
 
     async def get_operation(self, request: web.Request) -> web.Response:
         app, number = request.match_info["app"], request.match_info["operation"]
-        # An application that is being created has an operation before it exists.
+        # The operation that creates an application exists before the application.
         with self._store.read_tables(app) as db:
             return json_response(operations.get(db, app, number))
 
@@ -154,7 +154,7 @@ def as_resource(view: AppView, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_done_filter(text: str) -> bool | None:
-    """The filters `done:false` and `done:true`; none is all. Raises ApiError for others."""
+    """Parse the filters `done:false` and `done:true`. Raises ApiError for other filters."""
     match re.sub(r"\s", "", text).lower().replace("=", ":"):
         case "":
             return None
@@ -176,7 +176,7 @@ def _location(app: str, name: str) -> dict[str, Any]:
 
 
 def _check_dispatch(view: AppView, dispatch_rules: list[dict[str, str]]) -> None:
-    """API reference, Application.dispatchRules: up to 20, to services that exist."""
+    """API reference, Application.dispatchRules: at most 20 rules, for existing services."""
     if len(dispatch_rules) > MAX_DISPATCH_RULES:
         text = f"An application has at most {MAX_DISPATCH_RULES} dispatch rules."
         raise invalid_argument(text, "application.dispatch_rules")

@@ -1,7 +1,7 @@
 """The enums of the App Engine Admin API, version 1.
 
-The numbers are those of google.appengine.v1 (googleapis/googleapis), which count from 0
-but for the exceptions that are spelled out. A test compares them.
+The numbers are those of google.appengine.v1 (googleapis/googleapis). They count from 0
+unless given here. A test compares them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Instances: apps.services.versions.instances of the App Engine Admin API.
+"""Instances (``apps.services.versions.instances`` in the API).
 
-Every version that serves with manual scaling has the instances that it asks for; the
-others have one while they have traffic.
+A serving version with manual scaling has the number of instances in its settings. Other
+serving versions have one instance while they have traffic.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Operations: what a mutation returns, and when it takes effect.
+"""Long-running operations: a mutation returns one, and takes effect when it ends.
 
-How an operation will end is decided when it begins: its row holds the statements that it
-will have run, or the error that it will have. They are run by the first request on the
-application that comes when they are due, so a restart changes nothing.
+The result of an operation is decided when it starts: its row holds the statements to run,
+or the error. The first request for the application after the operation's end runs the
+statements, so a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Statement = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A change that was accepted.
+    """An accepted change.
 
-    ``method`` is the API's, ``Versions.CreateVersion``; ``target`` the resource's name.
-    ``effect`` are the statements that make the change, ``response`` what the operation
-    then returns; with an ``error`` it returns that, and nothing is changed. ``held`` are
-    further resources that must have no operation under way.
+    ``method`` is the API's method, such as ``Versions.CreateVersion``; ``target`` is the
+    resource's name. When the operation ends, the ``effect`` statements run and the
+    operation has the ``response``; with an ``error`` it ends with that, and nothing
+    changes. ``conflicts`` are further resources that must have no pending operation.
     """
 
     app: str
@@ -41,13 +41,13 @@ class Mutation:
     effect: tuple[Statement, ...]
     response: dict[str, Any]
     error: ApiError | None = None
-    held: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
 
 
 def start(
     db: sqlite3.Connection, mutation: Mutation, injector: FaultInjector, now: float
 ) -> dict[str, Any]:
-    """Start the operation. Raises ApiError ABORTED where another one is in its way."""
+    """Start an operation. Raises ApiError ABORTED if another one is pending."""
     _require_free(db, mutation)
     due, error = _plan_end(mutation, injector, now)
     number = str(uuid.uuid4())
@@ -71,12 +71,12 @@ def start(
 
 
 def has_due(db: sqlite3.Connection, app: str, now: float) -> bool:
-    """Whether operations of this application have ended but not yet taken effect."""
+    """Whether the application has operations that ended but did not take effect yet."""
     return bool(_due_rows(db, app, now))
 
 
 def apply_due(db: sqlite3.Connection, app: str, now: float) -> None:
-    """Let the operations that have ended take effect, in the order of their ends."""
+    """Apply the effects of operations that have ended, in the order of their ends."""
     for row in _due_rows(db, app, now):
         for statement, values in json.loads(row["effect"]):
             db.execute(statement, values)
@@ -95,7 +95,7 @@ def get(db: sqlite3.Connection, app: str, number: str) -> dict[str, Any]:
 
 
 def list_all(db: sqlite3.Connection, app: str, done: bool | None) -> list[sqlite3.Row]:
-    """The application's operations that are done or not, or all of them; sorted by id."""
+    """The application's operations, sorted by id; ``done`` selects finished or pending ones."""
     return db.execute(
         "SELECT * FROM operations WHERE app = ? AND coalesce(applied = ?, 1) ORDER BY id",
         (app, done),
@@ -133,7 +133,7 @@ def _require_free(db: sqlite3.Connection, mutation: Mutation) -> None:
             "SELECT target, id FROM operations WHERE app = ? AND NOT applied", [mutation.app]
         )
     }
-    for name in (mutation.target, *mutation.held):
+    for name in (mutation.target, *mutation.conflicts):
         if name in under_way:
             raise in_progress_error(mutation.target, name, under_way[name])
 
@@ -147,7 +147,7 @@ def in_progress_error(target: str, busy: str, number: str) -> ApiError:
 
 
 def pending_targets(db: sqlite3.Connection, app: str, prefix: str) -> Iterable[str]:
-    """The targets that begin with ``prefix`` and have an operation under way."""
+    """The targets that begin with ``prefix`` and have a pending operation."""
     rows = db.execute("SELECT target FROM operations WHERE app = ? AND NOT applied", [app])
     return [row["target"] for row in rows if row["target"].startswith(prefix)]
 

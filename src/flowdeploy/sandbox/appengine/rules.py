@@ -1,4 +1,4 @@
-"""What App Engine asks of a version before it creates it."""
+"""The rules that App Engine checks in requests to create and change resources."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ _RESERVED = {"default", "latest"}
 
 
 def check_update_mask(query: Mapping[str, str], updatable: set[str], owner: str) -> str:
-    """The request's update mask. Raises ApiError INVALID_ARGUMENT for other fields, or none.
+    """The request's update mask. Raises ApiError INVALID_ARGUMENT for other fields or none.
 
-    ``owner`` is what is updated, for the message: ``a version``.
+    ``owner`` names the updated resource in the message: ``a version``.
     """
     mask = query.get("updateMask", "")
     heads = {path[0] for path in mask_paths(mask)}
     if not heads or heads - updatable:
         names = ", ".join(sorted(updatable))
-        raise invalid_argument(f"The update mask of {owner} names some of {names}.", "update_mask")
+        raise invalid_argument(
+            f"The update mask of {owner} must name some of {names}.", "update_mask"
+        )
     return mask
 
 
@@ -37,7 +39,7 @@ def check_service_id(service: str) -> None:
 
 
 def check_version(version: Mapping[str, Any]) -> None:
-    """Raises ApiError INVALID_ARGUMENT for the first rule that the version breaks."""
+    """Check a new version. Raises ApiError INVALID_ARGUMENT for the first broken rule."""
     _check_id(version.get("id", ""))
     if not version.get("runtime"):
         raise invalid_argument("A version needs a `runtime`.", "version.runtime")

@@ -1,4 +1,4 @@
-"""Services: apps.services of the App Engine Admin API."""
+"""Services (``apps.services`` in the API), with their traffic splits."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Services:
                 method="Services.DeleteService",
                 effect=(("DELETE FROM services WHERE app = ? AND id = ?", (app, service)),),
                 response=EMPTY,
-                held=tuple(busy),
+                conflicts=tuple(busy),
             )
             operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
@@ -98,7 +98,7 @@ def resource_name(app: str, service: str) -> str:
 
 
 def find(view: AppView, service: str) -> sqlite3.Row:
-    """The service's row. Raises ApiError NOT_FOUND."""
+    """Find the service's row. Raises ApiError NOT_FOUND."""
     row: sqlite3.Row | None = view.db.execute(
         "SELECT * FROM services WHERE app = ? AND id = ?", (view.id, service)
     ).fetchone()
@@ -117,7 +117,7 @@ def as_resource(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def allocations(row: sqlite3.Row) -> dict[str, float]:
-    """Version id → portion of the traffic."""
+    """The portion of the traffic by version id."""
     split: dict[str, float] = json.loads(row["split"]).get("allocations", {})
     return split
 
@@ -175,7 +175,7 @@ def _check_precision(shard_by: str, portions: Mapping[str, float]) -> None:
 
 
 def _check_migration(view: AppView, service: str, split: Mapping[str, Any]) -> None:
-    """API reference, apps.services.patch, `migrateTraffic`: what a gradual switch needs."""
+    """API reference, apps.services.patch, `migrateTraffic`: conditions for traffic migration."""
     targets = list(split.get("allocations", {}))
     if len(targets) != 1 or split.get("shardBy") not in ("IP", "COOKIE"):
         raise invalid_argument(
@@ -208,5 +208,5 @@ def _update_mutation(
         method="Services.UpdateService",
         effect=(("UPDATE services SET split = ?, body = ? WHERE app = ? AND id = ?", values),),
         response={"@type": TYPES + "Service", **changed},
-        held=tuple(f"{name}/versions/{version}" for version in versions),
+        conflicts=tuple(f"{name}/versions/{version}" for version in versions),
     )

@@ -1,4 +1,4 @@
-"""The files of a version: they must be in Cloud Storage, whole, before it can be built."""
+"""The source files of a version: they must be in Cloud Storage, complete and undamaged."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _URL = re.compile(r"https?://(?:storage\.googleapis\.com|storage\.cloud\.google\
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a deployment's files come to: bytes in all, or why they cannot be had."""
+    """The total size of a deployment's files in bytes, and the error if some are unusable."""
 
     size: int
     error: ApiError | None = None
 
 
 def check(db: sqlite3.Connection, blobs: Blobs, deployment: Mapping[str, Any]) -> Sources:
-    """Look up every file, or open the zip. A failure is how the operation ends."""
+    """Look up every file, or open the zip. The operation ends with the error, if any."""
     if "zip" in deployment:
         return _check_zip(db, blobs, deployment["zip"])
     return _check_files(db, blobs, deployment.get("files", {}))
@@ -40,9 +40,9 @@ def check(db: sqlite3.Connection, blobs: Blobs, deployment: Mapping[str, Any]) -
 
 @dataclass(frozen=True, slots=True)
 class _SourceObject:
-    """An object that a URL names; ``sha1`` is None where it was composed.
+    """An object in Cloud Storage; ``sha1`` is None if the object was composed.
 
-    ``packed`` are its parts, unread: most are never opened.
+    ``packed`` holds its parts as text, which is parsed only when needed.
     """
 
     size: int
@@ -78,7 +78,7 @@ def _file_problem(found: _SourceObject, expected: str | None, blobs: Blobs) -> s
     if expected is None:
         return None
     sha1 = found.sha1 or content.compute_sha1(blobs, found.parts)
-    # API clients of the first hour write the digest in groups: a_b_c_d_e.
+    # Early API clients write the digest in groups: a_b_c_d_e.
     if expected.replace("_", "").lower() != sha1:
         return f"SHA1 mismatch (expected {expected}, found {sha1})."
     return None
@@ -111,9 +111,10 @@ def _check_zip(db: sqlite3.Connection, blobs: Blobs, info: Mapping[str, Any]) ->
 
 
 def _zip_problem(file: PartsFile, announced: int | None) -> str | None:
-    """API reference, ZipInfo: `filesCount` is at least the number of files.
+    """The problem of a zip archive, or None.
 
-    The central directory and every local header are read; the content is not unpacked.
+    `filesCount` must be at least the number of files (API reference, ZipInfo). The central
+    directory and every local header are read, but the content is not unpacked.
     """
     try:
         with zipfile.ZipFile(io.BufferedReader(file)) as archive:

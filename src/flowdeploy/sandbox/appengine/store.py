@@ -1,4 +1,4 @@
-"""Reading and changing one application: operations that are due come first."""
+"""Transactions on one application, in which ended operations have taken effect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flowdeploy.sandbox.state import State
 
 @dataclass(frozen=True, slots=True)
 class AppView:
-    """An application in a transaction. ``body`` is its resource without what is derived."""
+    """An application in a transaction. ``body`` is its resource without derived fields."""
 
     db: sqlite3.Connection
     id: str
@@ -31,7 +31,7 @@ class AppView:
         return bool(self.body.get("servingStatus", "SERVING") == "SERVING")
 
     def require_enabled(self) -> None:
-        """Raises ApiError FAILED_PRECONDITION for an application that is switched off."""
+        """Raises ApiError FAILED_PRECONDITION if the application is disabled."""
         if not self.is_enabled:
             status = self.body["servingStatus"]
             text = f"Cannot operate on apps/{self.id}: the application is disabled ({status})."
@@ -43,20 +43,20 @@ class AppView:
 
 
 class AppStore:
-    """Lends applications for one transaction each."""
+    """Lends applications, each for one transaction."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     @contextmanager
     def read(self, app: str) -> Iterator[AppView]:
-        """Raises ApiError NOT_FOUND."""
+        """Lend the application for reading. Raises ApiError NOT_FOUND."""
         with self.read_tables(app) as db:
             yield self._view(db, app)
 
     @contextmanager
     def read_tables(self, app: str) -> Iterator[sqlite3.Connection]:
-        """The tables after what is due, whether or not the application exists."""
+        """Lend the tables for reading, whether or not the application exists."""
         with self._state.read() as db:
             due = operations.has_due(db, app, self._state.now())
         if due:
@@ -67,7 +67,7 @@ class AppStore:
 
     @contextmanager
     def write(self, app: str) -> Iterator[AppView]:
-        """Raises ApiError NOT_FOUND."""
+        """Lend the application for changes. Raises ApiError NOT_FOUND."""
         with self._state.write() as db:
             operations.apply_due(db, app, self._state.now())
             yield self._view(db, app)

@@ -1,4 +1,4 @@
-"""Versions: apps.services.versions of the App Engine Admin API."""
+"""Versions (``apps.services.versions`` in the API)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VersionRow = sqlite3.Row | Mapping[str, Any]
 
 UPDATABLE = {"servingStatus", "instanceClass", "automaticScaling", "manualScaling"}
 VIEWS = {"": False, "BASIC": False, "0": False, "FULL": True, "1": True}
-# The versions of a service, without their details and with them: views BASIC and FULL.
+# Queries for the views BASIC (without details) and FULL.
 OF_SERVICE = {
     False: "SELECT *, '{}' AS details FROM versions WHERE app = ? AND service = ?",
     True: "SELECT app, service, id, created, body, coalesce(details, '{}') AS details"
@@ -118,7 +118,7 @@ def resource_name(app: str, service: str, version: str) -> str:
 
 
 def find(view: AppView, service: str, version: str, *, full: bool = False) -> sqlite3.Row:
-    """The version's row. Raises ApiError NOT_FOUND, also for its service."""
+    """Find the version's row. Raises ApiError NOT_FOUND, also if the service does not exist."""
     services.find(view, service)
     row: sqlite3.Row | None = view.db.execute(
         OF_SERVICE[full] + " AND id = ?", (view.id, service, version)
@@ -178,7 +178,7 @@ def _create_mutation(
         target=target,
         method="Versions.CreateVersion",
         effect=(
-            # A service comes into being by its first version, which has all the traffic.
+            # The first version creates its service, and has all the traffic.
             ("INSERT OR IGNORE INTO services VALUES (?, ?, ?, '{}')", (view.id, service, first)),
             ("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?)", row),
             ("INSERT INTO version_details VALUES (?, ?, ?, ?)", (*key, json.dumps(details))),
@@ -216,7 +216,7 @@ def _delete_mutation(view: AppView, row: sqlite3.Row) -> Mutation:
         method="Versions.DeleteVersion",
         effect=(("DELETE FROM versions WHERE app = ? AND service = ? AND id = ?", key),),
         response=EMPTY,
-        held=(services.resource_name(view.id, row["service"]),),
+        conflicts=(services.resource_name(view.id, row["service"]),),
     )
 
 

@@ -1,12 +1,15 @@
-"""Clojars: a Maven repository that stages, checks and publishes what is deployed to it.
+"""Clojars: a Maven repository that stages, checks and publishes the deployed files.
 
-    PUT  /repo/…                        as Maven and Leiningen deploy
-    GET  /repo/…                        what is published; HEAD too
-    GET  /api/artifacts/GROUP/ARTIFACT  what is known of an artifact
-    PUT  /_sandbox/clojars/KIND/NAME    who may do what: see ``rules``
+    PUT  /repo/…                        deploy a file, as Maven and Leiningen do
+    GET  /repo/…                        a published file; also HEAD
+    GET  /api/artifacts/GROUP/ARTIFACT  the versions of an artifact
+    PUT  /_sandbox/clojars/KIND/NAME    set a token, group, user, …: see ``rules``
 
-Source of the rules: the deploy routes of clojars-web as of August 2026. Left out are
-the checks of Gradle's ``.module`` files.
+Source of the rules: the deploy routes of clojars-web as of August 2026. The checks of
+Gradle's ``.module`` files are missing.
+
+Handlers: ``handlers``, with ``paths``. State: ``tables``, ``uploads`` and ``published_files``.
+Checks: ``rules``, ``pom`` and ``publishing``. Errors: ``errors``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The refusals of Clojars, as ``application/problem+json`` (RFC 9457)."""
+"""Errors of Clojars, as ``application/problem+json`` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 
 class ClojarsProblem(Exception):
-    """A refusal. ``title`` is what a client may decide on, ``detail`` is for its user."""
+    """An error response: ``title`` is for programs, ``detail`` is for people."""
 
     def __init__(self, title: str, detail: str, *, status: int = 403) -> None:
         super().__init__(detail)
@@ -31,7 +31,7 @@ class ClojarsProblem(Exception):
 
 
 class UnauthenticatedError(Exception):
-    """401 with an empty body: nobody, or a token that Clojars does not know."""
+    """401 with an empty body: no credentials, or an invalid token."""
 
 
 def invalid_pom_problem(detail: str) -> ClojarsProblem:

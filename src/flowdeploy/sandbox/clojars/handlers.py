@@ -1,4 +1,4 @@
-"""The paths of Clojars, answered."""
+"""The routes and handlers of Clojars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flowdeploy.sandbox.google_api.request_body import read_json
 from flowdeploy.sandbox.google_api.responses import json_response
 from flowdeploy.sandbox.state import State
 
-MAX_FILE_BYTES = 30 << 20  # of the front server: client_max_body_size 30m
+MAX_FILE_BYTES = 30 << 20  # the front server's client_max_body_size 30m
 
 METADATA = "maven-metadata.xml"
 _TYPES = {"jar": "application/java-archive", "pom": "text/xml", "xml": "text/xml"}
@@ -40,7 +40,7 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
 
 
 def with_problem_responses(handler: Handler) -> Handler:
-    """Refusals in the form that Clojars gives them."""
+    """A handler that converts errors to the format of Clojars."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -54,12 +54,12 @@ def with_problem_responses(handler: Handler) -> Handler:
 
 
 async def refuse_outside_repo(_: web.Request) -> web.Response:
-    """A PUT of a repository's file outside of the repository."""
+    """Refuse a PUT of a repository file outside of ``/repo``."""
     return web.Response(status=405, text="Did you mean to use /repo?")
 
 
 class Clojars:
-    """The repository and its API over one state."""
+    """The handlers of the repository and its API."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -121,7 +121,7 @@ class Clojars:
         return json_response(asdict(rule))
 
     def _store_file(self, caller: Caller, target: FilePath, blob: Blob) -> None:
-        """Stage a versioned file; what comes after the release is published as it is."""
+        """Stage a versioned file, or publish it directly if its upload is published already."""
         now = self._state.now()
         with self._state.write() as db:
             rules.check_project(db, caller.token.user, target.group, target.artifact)
@@ -134,8 +134,10 @@ class Clojars:
                 published_files.write(db, target.path, blob.key, now)
 
     def _store_metadata(self, caller: Caller, target: FilePath, blob: Blob) -> None:
-        """Stage the metadata and, where that changes them, publish: in two transactions,
-        for what is staged stays so when the release is refused."""
+        """Stage the metadata and, if they changed, publish the upload.
+
+        These are two transactions, because the files stay staged if the release is refused.
+        """
         now = self._state.now()
         with self._state.write() as db:
             rules.check_project(db, caller.token.user, target.group, target.artifact)
@@ -147,7 +149,7 @@ class Clojars:
 
 
 async def _limit_size(request: web.Request) -> AsyncIterator[bytes]:
-    """The body, up to what the front server lets pass."""
+    """The body, up to the front server's limit. Raises HTTPRequestEntityTooLarge."""
     received = request.content_length or 0
     async for chunk in request.content.iter_chunked(CHUNK):
         received = max(received, request.content.total_bytes)
@@ -157,7 +159,7 @@ async def _limit_size(request: web.Request) -> AsyncIterator[bytes]:
 
 
 def _versions(db: sqlite3.Connection, project: str) -> list[str]:
-    """The newest first."""
+    """The published versions of a project, newest first."""
     rows = db.execute(
         "SELECT version FROM clojars_versions WHERE project = ? ORDER BY id DESC", [project]
     )

@@ -1,4 +1,4 @@
-"""What Clojars reads in a pom."""
+"""The POM: the parts that Clojars reads, and their checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PomSummary:
 
 
 def read(data: bytes) -> PomSummary:
-    """What stands in it, or in its parent; nothing is interpolated. Raises Problem."""
+    """Parse a POM. Coordinates may come from its parent. Raises ClojarsProblem."""
     root = _root(data, "project")
     if root is None:
         raise invalid_pom_problem("failed to parse the POM file")
@@ -44,7 +44,7 @@ def is_metadata(data: bytes) -> bool:
 def find_problems(
     pom: PomSummary, group: str, artifact: str, version: str
 ) -> Iterator[ClojarsProblem]:
-    """In the order in which Clojars comes upon them."""
+    """The problems of a POM, in the order in which Clojars checks for them."""
     names = {"group": group, "name": artifact, "version": version}
     for (name, expected), found in zip(
         names.items(), (pom.group, pom.artifact, pom.version), strict=True

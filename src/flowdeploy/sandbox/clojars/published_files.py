@@ -1,4 +1,4 @@
-"""The published files, as the cache in front of them shows them."""
+"""The published files, behind the cache in front of the repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def write(db: sqlite3.Connection, path: str, blob: str, now: float) -> None:
 
 
 def look_up(db: sqlite3.Connection, path: str, now: float) -> str | None:
-    """The blob of a file, or None where none is to be seen."""
+    """The blob of a file, or None if the cache shows no such file."""
     cache = load(db, Cache, "front") or Cache()
     row = db.execute("SELECT blob, written FROM clojars_files WHERE path = ?", [path]).fetchone()
     visible = row is not None and row["written"] + cache.delay <= now

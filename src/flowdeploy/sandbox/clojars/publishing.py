@@ -1,4 +1,4 @@
-"""What the PUT of an artifact's maven-metadata.xml sets off: checks, in order, and the release."""
+"""The release, which the PUT of maven-metadata.xml starts: checks, then publishing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIGNATURES = {".asc": "GPG", ".sig": "SSH"}
 
 
 class Publisher:
-    """The release of an upload. ``now`` is in seconds since 1970."""
+    """Publishes uploads. ``now`` is in seconds since 1970."""
 
     def __init__(self, db: sqlite3.Connection, blobs: Blobs, now: float) -> None:
         self._db = db
@@ -27,15 +27,15 @@ class Publisher:
         self._now = now
 
     def publish(self, upload: StagedUpload, target: FilePath, caller: Caller) -> None:
-        """Raises Problem for the first rule that does not hold; all stays staged then."""
+        """Check and publish an upload. Raises ClojarsProblem for the first broken rule."""
         staged = uploads.list_files(self._db, upload)
         self._check(upload.version, target, staged)
         for file in staged.values():
             published_files.write(self._db, file.path, file.blob, self._now)
-        # Those that a client sends come after the metadata, too late to be published.
+        # Clients send these checksums after the metadata, too late to be published.
         for suffix, digest in _digests(staged[target.path]):
-            made = self._blobs.store([digest.encode()])
-            published_files.write(self._db, f"{target.path}.{suffix}", made.key, self._now)
+            blob = self._blobs.store([digest.encode()])
+            published_files.write(self._db, f"{target.path}.{suffix}", blob.key, self._now)
         self._db.execute(
             "INSERT OR IGNORE INTO clojars_versions (project, version, user) VALUES (?, ?, ?)",
             [target.project, upload.version, caller.token.user],
@@ -114,7 +114,7 @@ def _check_names(artifact: str, version: str) -> None:
 def _find_signature_problems(
     artifacts: Iterable[StagedFile], staged: Mapping[str, StagedFile]
 ) -> Iterator[ClojarsProblem]:
-    """If one file is signed, all must be, in the same way."""
+    """If one file is signed, all must have the same kind of signature."""
     plain = [file for file in artifacts if not file.name.endswith(tuple(_SIGNATURES))]
     for suffix, kind in _SIGNATURES.items():
         if not any(path.endswith(suffix) for path in staged):

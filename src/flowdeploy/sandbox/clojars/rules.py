@@ -1,4 +1,4 @@
-"""Who may deploy what, and the state of the world around: all of it can be set.
+"""Rules that tests can set: tokens, groups, users, Maven Central and the cache.
 
 ``PUT /_sandbox/clojars/KIND/NAME`` with the fields of the class as a JSON object:
 
@@ -8,7 +8,7 @@
     central/GROUP:NAME    {"taken": true}, {"reachable": false}
     caches/front          {"keeps_missing": true}, {"delay": 5}
 
-A group of which nothing is set is verified and has one member, the user ``sandbox``.
+A group that is not set is verified, and its only member is the user ``sandbox``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Without members it does not exist."""
+    """A group. Without members it does not exist."""
 
     members: tuple[str, ...] = ()
     verified: bool = True
@@ -61,7 +61,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Central:
-    """What Maven Central says of a name, if it can be asked."""
+    """The answer of Maven Central for a name: whether it is taken, and whether it answers."""
 
     taken: bool = False
     reachable: bool = True
@@ -69,8 +69,11 @@ class Central:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The cache in front of the repository: ``delay`` in seconds until it shows a new
-    file; whether it keeps for a day that a file was missing."""
+    """The cache in front of the repository.
+
+    ``delay`` is the time in seconds until it shows a new file. ``keeps_missing`` says
+    whether it caches for a day that a file is missing.
+    """
 
     delay: float = 0.0
     keeps_missing: bool = False
@@ -89,7 +92,7 @@ R = TypeVar("R", Token, Group, User, Central, Cache)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who has deployed: a token, by name, and what it is good for."""
+    """The caller: the name and the properties of the token."""
 
     name: str
     token: Token
@@ -110,7 +113,10 @@ def store(db: sqlite3.Connection, name: str, rule: Rule) -> None:
 
 
 def authenticate(db: sqlite3.Connection, authorization: str, now: float) -> Caller:
-    """Whom a header names. Raises Unauthenticated, or Problem for what is no token at all."""
+    """Parse and check an Authorization header.
+
+    Raises ClojarsProblem if the password is not a token, and UnauthenticatedError otherwise.
+    """
     user, password = _parse_credentials(authorization)
     if not _TOKEN.fullmatch(password):
         raise ClojarsProblem(
@@ -124,7 +130,7 @@ def authenticate(db: sqlite3.Connection, authorization: str, now: float) -> Call
 
 
 def check_project(db: sqlite3.Connection, user: str, group: str, artifact: str) -> None:
-    """Raises Problem where the user may not deploy this artifact to this group."""
+    """Raises ClojarsProblem if the user may not deploy this artifact to this group."""
     known = load(db, Group, group) or (Group((DEMO_USER,)) if user == DEMO_USER else Group())
     if known.members and user not in known.members:
         raise ClojarsProblem(
@@ -142,8 +148,10 @@ def check_project(db: sqlite3.Connection, user: str, group: str, artifact: str) 
 
 
 def check_token(token: Token, target: FilePath, *, is_new: bool) -> None:
-    """Raises Problem where this token may not deploy there. A single-use token that was
-    used may complete what it has begun, but begin nothing: ``is_new``."""
+    """Raises ClojarsProblem if the token may not deploy this file.
+
+    A used single-use token may complete an upload, but not start one (``is_new``).
+    """
     if not token.allows(target.group, target.artifact):
         raise ClojarsProblem(
             "Deploy token scope mismatch", "The token's scope does not hold this artifact"
@@ -173,13 +181,13 @@ def check_central(db: sqlite3.Connection, project: str) -> None:
 
 
 def spend(db: sqlite3.Connection, caller: Caller) -> None:
-    """A single-use token is used up by a release."""
+    """Mark a single-use token as used."""
     if caller.token.single_use:
         store(db, caller.name, replace(caller.token, used=True))
 
 
 def _parse_credentials(authorization: str) -> tuple[str, str]:
-    """Of basic authentication. Raises Unauthenticated where there are none."""
+    """The user and password of basic authentication. Raises UnauthenticatedError."""
     scheme, _, encoded = authorization.strip().partition(" ")
     if scheme != "Basic":
         raise UnauthenticatedError

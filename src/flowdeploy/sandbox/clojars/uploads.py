@@ -1,4 +1,4 @@
-"""What was sent and is not published yet: uploads, and the files in them."""
+"""Staged uploads: files that were sent and are not published yet."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ KEPT_SECONDS = 3 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class StagedUpload:
-    """``version`` is None as long as nothing but metadata was sent; ``finished`` means
-    published: what is sent then goes straight to the repository."""
+    """An upload.
+
+    ``version`` is None as long as only metadata were sent. ``finished`` means published:
+    further files go directly to the repository.
+    """
 
     id: int
     version: str | None
@@ -24,7 +27,7 @@ class StagedUpload:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A file of an upload: its path in the repository, and its bytes by their digests."""
+    """A file of an upload: its path in the repository, its blob and its digests."""
 
     path: str
     blob: str
@@ -37,10 +40,10 @@ class StagedFile:
 
 
 def find(db: sqlite3.Connection, token: str, target: FilePath, now: float) -> StagedUpload | None:
-    """The upload that a file belongs to: the newest of this token that does not contradict it.
+    """The upload that a file belongs to: the token's newest one without another version.
 
-    The metadata has no version, so for them it is the newest of the artifact, whichever
-    version that has. That is a trap, and Clojars' own.
+    The metadata have no version, so they go to the artifact's newest upload, whatever its
+    version. This is a pitfall of the real Clojars.
     """
     row = db.execute(
         "SELECT id, version, finished FROM clojars_uploads"
@@ -62,7 +65,7 @@ def find(db: sqlite3.Connection, token: str, target: FilePath, now: float) -> St
 def find_or_create(
     db: sqlite3.Connection, token: str, target: FilePath, now: float
 ) -> StagedUpload:
-    """The upload that a file belongs to, which from now on has the file's version."""
+    """The upload that a file belongs to, or a new one; it takes the file's version."""
     found = find(db, token, target, now)
     if found is None:
         cursor = db.execute(
@@ -80,7 +83,7 @@ def find_or_create(
 
 
 def add(db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob) -> None:
-    """Put a versioned file beside the others. Raises Problem where it is there already."""
+    """Add a versioned file. Raises ClojarsProblem if the upload already has it."""
     if not target.is_snapshot and _exists(db, upload, target.path):
         raise redeploy_problem()
     _write(db, upload, target.path, blob)
@@ -89,7 +92,7 @@ def add(db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Bl
 def add_metadata(
     db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob
 ) -> bool:
-    """Whether the bytes are others than those of before, if any were sent before."""
+    """Add or replace the metadata; whether they are new or have changed."""
     before = db.execute(
         "SELECT blob FROM clojars_staged WHERE upload = ? AND path = ?", [upload.id, target.path]
     ).fetchone()
@@ -98,7 +101,7 @@ def add_metadata(
 
 
 def list_files(db: sqlite3.Connection, upload: StagedUpload) -> dict[str, StagedFile]:
-    """By path."""
+    """The files of an upload, by path."""
     rows = db.execute(
         "SELECT path, blob, sha1, md5 FROM clojars_staged WHERE upload = ? ORDER BY path",
         [upload.id],

@@ -1,4 +1,4 @@
-"""Where in an application a queue's tasks, or a job's requests, go."""
+"""The App Engine target of a queue's tasks or a job's requests: AppEngineRouting."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ROUTING = MessageType(
 
 
 def add_host(routing: Mapping[str, str], hostname: str) -> dict[str, str]:
-    """The routing with its host, by which gcloud tells whether a target has changed.
+    """The routing with its host. gcloud compares hosts to detect a changed target.
 
-    ``hostname`` is the application's. API references, AppEngineRouting.host.
+    ``hostname`` is the application's. Source: the API references, AppEngineRouting.host.
     """
     names = [routing.get(part) for part in ("instance", "version", "service")]
     return {**routing, "host": ".".join([*filter(None, names), hostname])}

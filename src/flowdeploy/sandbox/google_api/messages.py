@@ -1,9 +1,9 @@
-"""Messages of Google's APIs in JSON: read strictly, written in the form that was asked for.
+"""Messages of Google's APIs: definitions of their fields, and strict parsing from JSON.
 
-Source: the JSON mapping of protocol buffers (protobuf.dev, "ProtoJSON Format"). Names may
-come in lowerCamel or snake_case, enums as names or numbers, numbers as texts; what is not
-a field is refused in the words of Google's front end. Fields at their default are left
-out, as the services leave them out.
+Source: the JSON mapping of protocol buffers (protobuf.dev, "ProtoJSON Format"). Field names
+may be lowerCamel or snake_case, enums may be names or numbers, and numbers may be strings.
+Unknown fields are refused with the error text of Google's front end. Fields with their
+default value are omitted, as the services do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PACKAGE = "type.googleapis.com/google."
 
 @dataclass(frozen=True, slots=True)
 class ScalarType:
-    """A plain value. ``convert`` raises ValueError for what is none."""
+    """A scalar type. ``convert`` raises ValueError for other values."""
 
     name: str
     convert: Callable[[Any], Any]
@@ -30,7 +30,7 @@ class ScalarType:
 
 @dataclass(frozen=True, slots=True)
 class EnumType:
-    """A set of names with numbers; the first of several names with one number counts."""
+    """An enum: names with their numbers. If a number has several names, the first one counts."""
 
     name: str
     numbers: Mapping[str, int]
@@ -41,19 +41,21 @@ class EnumType:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
+    """A list of values of one type (``repeated``)."""
+
     of: FieldType
 
 
 @dataclass(frozen=True, slots=True)
 class MapOf:
-    """Texts to values."""
+    """A map from strings to values of one type."""
 
     of: FieldType
 
 
 @dataclass(frozen=True, slots=True)
 class MessageType:
-    """Named fields. ``output_only`` ones are accepted and passed over."""
+    """A message: named fields. Input for ``output_only`` fields is ignored."""
 
     name: str
     fields: Mapping[str, FieldType]
@@ -64,22 +66,22 @@ FieldType = ScalarType | EnumType | ListOf | MapOf | MessageType
 
 
 def define_enum(name: str, names: str, numbers: Iterable[int] | None = None) -> EnumType:
-    """An enum from its names, separated by spaces; numbered from 0 unless told otherwise."""
+    """An enum with these names, separated by spaces; the default numbers count from 0."""
     split = names.split()
     return EnumType(name, dict(zip(split, numbers or range(len(split)), strict=True)))
 
 
 def parse_message(kind: MessageType, data: object, at: str) -> dict[str, Any]:
-    """The message in lowerCamel, with names for enums, without defaults.
+    """Parse a message: lowerCamel field names, enums as names, no fields with defaults.
 
-    ``at`` is what the message is called in errors. Raises ApiError INVALID_ARGUMENT.
+    ``at`` is the name of the message in errors. Raises ApiError INVALID_ARGUMENT.
     """
     result: dict[str, Any] = _parse(kind, data, at)
     return result
 
 
 def with_enum_numbers(kind: FieldType, value: Any) -> Any:
-    """The same value with numbers for enums: ``$alt=json;enum-encoding=int``."""
+    """The value with numbers for enums, as ``$alt=json;enum-encoding=int`` asks for."""
     match kind:
         case EnumType():
             return kind.numbers.get(value, value)
@@ -112,9 +114,9 @@ def mask_paths(mask: str) -> list[list[str]]:
 
 
 def apply_mask(current: Mapping[str, Any], patch: Mapping[str, Any], mask: str) -> dict[str, Any]:
-    """``current`` with the fields of ``mask`` as ``patch`` has them, gone where it has none.
+    """``current`` with the fields in ``mask`` replaced by those of ``patch``, or removed.
 
-    Raises ApiError INVALID_ARGUMENT for a mask that leads below a plain value.
+    Raises ApiError INVALID_ARGUMENT for a mask with a path below a scalar.
     """
     result = dict(current)
     for path in mask_paths(mask):
@@ -244,7 +246,7 @@ _to_plain_duration = _pattern(r"-?\d{1,12}(\.\d{1,9})?s")
 
 
 def _to_duration(value: Any) -> str:
-    """With no, three, six or nine decimals, as few as it takes: ``10.0s`` is ``10s``."""
+    """Normalize to 0, 3, 6 or 9 decimals, as few as needed: ``10.0s`` becomes ``10s``."""
     whole, _, decimals = _to_plain_duration(value)[:-1].partition(".")
     decimals = decimals.rstrip("0")
     width = -(-len(decimals) // 3) * 3

@@ -1,4 +1,4 @@
-"""Pages of a list, by Google's convention (AIP-158): ``pageSize`` in, ``nextPageToken`` out."""
+"""Paging of lists by AIP-158: ``pageSize`` and ``pageToken`` in, ``nextPageToken`` out."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 def take_page(
     items: Sequence[T], query: Mapping[str, str], key: Callable[[T], str], *, most: int = 100
 ) -> tuple[Sequence[T], str | None]:
-    """One page of items that are sorted by ``key``, and the token of the next.
+    """One page of items that are sorted by ``key``, and the token of the next page.
 
-    A page begins after the key that its token names, so what is added or removed
-    meanwhile shifts nothing. Raises ApiError for a bad size or token.
+    A token holds the last key of the page before, so items that are added or removed
+    meanwhile shift nothing. Raises ApiError INVALID_ARGUMENT for a bad size or token.
     """
     after = _decode_token(query["pageToken"]) if query.get("pageToken") else None
     rest = items if after is None else [item for item in items if key(item) > after]

@@ -1,7 +1,7 @@
 """Partial responses: ``fields=items(name,size),nextPageToken``.
 
-Source: "Partial response" in the guides of Google's JSON APIs: commas between fields,
-slashes or parentheses for what lies below, ``*`` for every field.
+Source: "Partial response" in the guides of Google's JSON APIs. Commas separate fields,
+slashes or parentheses select nested fields, and ``*`` selects every field.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEEPEST = 20
 
 
 def select_fields(body: Any, mask: str | None) -> Any:
-    """What the mask names of a body in JSON. Raises ApiError for a mask that is none."""
+    """The fields of a JSON body that the mask selects. Raises ApiError for a malformed mask."""
     if not mask:
         return body
     return _pick(body, _MaskParser(mask).parse())

@@ -11,13 +11,12 @@ from flowdeploy.sandbox.google_api.errors import invalid_argument
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
-    """The request's body, an object; an empty body is an empty object."""
-    text = await request.read()
-    return parse_object(text)
+    """Read the body, a JSON object; an empty body is an empty object. Raises ApiError."""
+    return parse_object(await request.read())
 
 
 def parse_object(text: bytes) -> dict[str, Any]:
-    """Raises ApiError, in the words of Google's front end, where it is no JSON object."""
+    """Parse a JSON object. Raises ApiError with the text of Google's front end for others."""
     if not text.strip():
         return {}
     try:
@@ -34,7 +33,7 @@ def parse_object(text: bytes) -> dict[str, Any]:
 
 
 def _require_unicode(data: object) -> None:
-    """Half a surrogate pair can be written in JSON, but is no character."""
+    """Refuse half of a surrogate pair: JSON can escape it, but it is not a character."""
     try:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:

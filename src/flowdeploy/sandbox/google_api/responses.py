@@ -1,4 +1,4 @@
-"""Requests and answers in JSON."""
+"""Responses in JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def error_response(error: ApiError) -> web.Response:
 
 
 def partial_json_response(request: web.Request, body: Any) -> web.Response:
-    """The body, or as much of it as the request's ``fields`` names."""
+    """A response with the fields that the request's ``fields`` parameter selects, or all."""
     return json_response(select_fields(body, request.query.get("fields")))
 
 
@@ -49,7 +49,7 @@ def list_response(
     items: list[dict[str, Any]],
     token: str | None,
 ) -> web.Response:
-    """``{field: items, "nextPageToken": token}``, without what is empty."""
+    """``{field: items, "nextPageToken": token}`` without empty fields."""
     if _wants_numbers(request):
         items = [with_enum_numbers(kind, item) for item in items]
     return page_response(request, field, items, token)
@@ -58,7 +58,7 @@ def list_response(
 def page_response(
     request: web.Request, field: str, items: list[dict[str, Any]], token: str | None
 ) -> web.Response:
-    """As ``list_response``, for what has no enums."""
+    """Like ``list_response``, for resources without enums."""
     body = {field: items, "nextPageToken": token}
     return partial_json_response(request, {key: value for key, value in body.items() if value})
 

@@ -1,4 +1,4 @@
-"""Times as Google's APIs write them."""
+"""Timestamps in the format of Google's APIs."""
 
 from __future__ import annotations
 

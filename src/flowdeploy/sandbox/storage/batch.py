@@ -1,8 +1,7 @@
-"""Many calls in one request.
+"""Batch requests: several calls in one request.
 
-Source: "Sending batch requests" in the guides of the Cloud Storage JSON API. Each call
-takes the way of a request of its own, through latency, faults and log, at the same time
-as the others.
+Source: "Sending batch requests" in the guides of the Cloud Storage JSON API. The calls run
+concurrently, and each is processed like a separate request, with latency, faults and log.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ async def handle_batch(request: web.Request) -> web.Response:
     boundary = parse_boundary(request.headers.get("Content-Type", ""))
     parts = tuple(_split_parts(await request.read(), boundary))
     if not 1 <= len(parts) <= MAX_CALLS:
-        raise invalid_error(f"A batch takes 1 to {MAX_CALLS} calls.")
+        raise invalid_error(f"A batch must have 1 to {MAX_CALLS} calls.")
     calls = [_parse_call(request, text) for _, text in parts]
     answers = await asyncio.gather(*(_run_call(request.app, call) for call in calls))
     body = b"".join(
@@ -49,7 +48,7 @@ async def handle_batch(request: web.Request) -> web.Response:
 
 
 def _split_parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The Content-ID and the text of each call, which is an HTTP request of its own."""
+    """The Content-ID and the text of each call. The text is a complete HTTP request."""
     _, *parts = (b"\n" + body).split(b"\n--" + boundary)
     for part in parts:
         if part.startswith(b"--"):
@@ -61,9 +60,9 @@ def _split_parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _parse_call(request: web.Request, text: bytes) -> web.Request:
-    """The call as if it had come by itself. Raises StorageError 400 where it is none.
+    """Parse a call into a request. Raises StorageError 400 if it is malformed.
 
-    Google's clients end its lines with a bare line feed, and name no host or the whole URL.
+    Google's clients end lines with a bare line feed, and send no host or the whole URL.
     """
     head, body = _split_head(text.lstrip())
     head = b"\r\n".join(head.splitlines())
@@ -90,13 +89,13 @@ def _parse_call(request: web.Request, text: bytes) -> web.Request:
         scheme=request.scheme,
     )
     if not call.path.startswith("/storage/v1/") or call.query.get("alt", "json") != "json":
-        raise invalid_error("A batch takes calls of the JSON API that move no bytes of an object.")
+        raise invalid_error("A batch may only have calls of the JSON API, no uploads or downloads.")
     return call
 
 
 async def _run_call(app: web.Application, call: web.Request) -> bytes:
-    """The answer as text."""
-    # aiohttp has no public way to answer a request that came by another than its socket.
+    """Handle a call; the HTTP response as bytes."""
+    # aiohttp has no public way to handle a request that did not come from its socket.
     response = await app._handle(call)
     assert isinstance(response, web.Response)  # noqa: S101  (only downloads are streamed)
     body = response.body if isinstance(response.body, bytes) else b""
@@ -106,7 +105,7 @@ async def _run_call(app: web.Application, call: web.Request) -> bytes:
 
 
 def _split_head(text: bytes) -> tuple[bytes, bytes]:
-    """What is before and after the first blank line."""
+    """The text before and after the first blank line."""
     head, *rest = _BLANK_LINE.split(text, maxsplit=1)
     return head, rest[0] if rest else b""
 

@@ -74,14 +74,14 @@ class Buckets:
         return partial_json_response(request, as_resource(row, request))
 
     async def change(self, request: web.Request) -> web.Response:
-        """PATCH changes what it names; PUT clears the rest, too, but where the bucket is."""
+        """PATCH changes the given fields; PUT also clears all others but the location."""
         name = request.match_info["bucket"]
         changes = _parse_settings(await read_json(request))
         with self._state.write() as db:
-            kept = json.loads(find(db, name)["body"])
+            current = json.loads(find(db, name)["body"])
             if request.method == "PUT":
-                kept = {"location": kept["location"]}
-            body = kept | changes
+                current = {"location": current["location"]}
+            body = current | changes
             body = {key: value for key, value in body.items() if value is not None}
             db.execute("UPDATE buckets SET body = ? WHERE name = ?", (json.dumps(body), name))
             row = find(db, name)
@@ -98,7 +98,7 @@ class Buckets:
 
 
 def find(db: sqlite3.Connection, name: str) -> sqlite3.Row:
-    """The bucket's row. Raises StorageError 404."""
+    """Find the bucket's row. Raises StorageError 404."""
     row: sqlite3.Row | None = db.execute("SELECT * FROM buckets WHERE name = ?", [name]).fetchone()
     if row is None:
         raise bucket_not_found_error()

@@ -1,4 +1,4 @@
-"""The bytes of an object: one blob, or several after a compose, one after the other."""
+"""The bytes of an object: one blob, or after a compose several concatenated blobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowdeploy.sandbox.blobs import CHUNK, Blobs
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# Castagnoli's polynomial, bits reversed: the highest bit is the coefficient of x^0.
+# Castagnoli's polynomial with reversed bits: the highest bit is the coefficient of x^0.
 POLYNOMIAL = 0x82F63B78
 ONE = 1 << 31
 X = 1 << 30
@@ -37,7 +37,7 @@ def parse_parts(text: str) -> tuple[BlobPart, ...]:
 
 
 def read_range(blobs: Blobs, parts: Iterable[BlobPart], start: int, stop: int) -> Iterator[bytes]:
-    """The bytes from ``start`` up to, not including, ``stop``, a megabyte at a time."""
+    """The bytes from ``start`` up to, not including, ``stop``, in chunks of a megabyte."""
     for part in parts:
         begin, end = max(start, 0), min(stop, part.size)
         if begin < end:
@@ -63,7 +63,7 @@ def _read_exactly(file: BinaryIO, count: int) -> Iterator[bytes]:
 
 
 class PartsFile(io.RawIOBase):
-    """Parts as one file that can be read at any place, for those who open archives."""
+    """The concatenated parts as a seekable file, such as zipfile needs."""
 
     def __init__(self, blobs: Blobs, parts: tuple[BlobPart, ...]) -> None:
         self._blobs = blobs
@@ -97,10 +97,10 @@ class PartsFile(io.RawIOBase):
 
 
 def combine_crc32c(first: int, second: int, second_size: int) -> int:
-    """The checksum of two texts after each other, from theirs and the second's length.
+    """The checksum of two concatenated texts, from their checksums and the second's size.
 
-    A checksum is a remainder modulo the polynomial; what follows the first text shifts it
-    by that many bits, which is a multiplication by a power of x.
+    A checksum is a remainder modulo the polynomial. Appending the second text shifts the
+    first by that many bits, which multiplies it by a power of x.
     """
     return _multiply(_power_of_x(8 * second_size), first) ^ second
 

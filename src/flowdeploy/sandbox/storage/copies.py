@@ -1,4 +1,4 @@
-"""Copies that move no bytes: rewrite and copy from one bucket to another, and compose."""
+"""Rewrite, copy and compose. They copy no bytes, because objects refer to blobs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Copies:
         )
 
     async def rewrite(self, request: web.Request) -> web.Response:
-        """In one step, however large: a real rewrite may ask to be called again."""
+        """Copy an object in one call; the real service may need several."""
         row = await self._copy_object(request)
         body = {
             "kind": "storage#rewriteResponse",
@@ -89,16 +89,16 @@ def _source_query(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def _parse_sources(given: object) -> list[tuple[str, dict[str, str]]]:
-    """Name and query of each source. Raises StorageError 400."""
+    """Parse the name and query of each source. Raises StorageError 400."""
     if not isinstance(given, list) or not 1 <= len(given) <= MAX_SOURCES:
-        raise invalid_error(f"A compose takes 1 to {MAX_SOURCES} source objects.")
+        raise invalid_error(f"A compose must have 1 to {MAX_SOURCES} source objects.")
     return [_parse_source(item) for item in given]
 
 
 def _parse_source(item: Any) -> tuple[str, dict[str, str]]:
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(name, str):
-        raise invalid_error("A source object has a `name`.")
+        raise invalid_error("A source object must have a `name`.")
     conditions = item.get("objectPreconditions") or {}
     wanted = conditions.get("ifGenerationMatch") if isinstance(conditions, dict) else None
     generation = item.get("generation") or wanted
@@ -106,7 +106,7 @@ def _parse_source(item: Any) -> tuple[str, dict[str, str]]:
 
 
 def _concatenate(contents: list[ObjectContent]) -> ObjectContent:
-    """What the contents are, one after the other. Nobody has computed an MD5 or SHA-1 of it."""
+    """The concatenated contents, without MD5 and SHA-1, which would need their bytes."""
     checksum = 0
     for data in contents:
         checksum = combine_crc32c(checksum, int(data.crc32c, 16), data.size)

@@ -1,4 +1,4 @@
-"""Errors in the form that Cloud Storage sends them, which is older than Google's common one.
+"""Errors in the format of Cloud Storage, which is older than that of Google's other APIs.
 
 Source: Cloud Storage JSON API, "HTTP status and error codes for JSON".
 """
@@ -21,7 +21,7 @@ STATUS = {
 
 
 class StorageError(ApiError):
-    """``reason`` is one word for the program, as in ``errors[].reason``."""
+    """An error response; ``reason`` is the machine-readable ``errors[].reason``."""
 
     def __init__(self, http_status: int, reason: str, message: str) -> None:
         super().__init__(STATUS[http_status], message, http_status=http_status)

@@ -1,4 +1,4 @@
-"""What a bucket holds: a page of objects, and of prefixes where a delimiter is given."""
+"""Lists of objects, grouped by prefixes if the request has a delimiter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Listing:
 
 
 def list_objects(db: sqlite3.Connection, bucket: str, query: Mapping[str, str]) -> Listing:
-    """Objects in the order of their names. Raises ApiError for a bad page size or token."""
+    """One page of objects, sorted by name. Raises ApiError for a bad page size or token."""
     entries = _group_by_prefix(_rows(db, bucket, query), query)
     names = sorted(entries)
     chosen, token = take_page(names, query, str, most=MAX_PAGE)
@@ -41,7 +41,7 @@ def _rows(db: sqlite3.Connection, bucket: str, query: Mapping[str, str]) -> list
 def _group_by_prefix(
     rows: list[sqlite3.Row], query: Mapping[str, str]
 ) -> dict[str, sqlite3.Row | None]:
-    """Name → row; a prefix, which stands for all below it, has no row."""
+    """Rows by name, or None by prefix for all objects below the prefix."""
     delimiter, skip = query.get("delimiter", ""), len(query.get("prefix", ""))
     entries: dict[str, sqlite3.Row | None] = {}
     for row in rows:

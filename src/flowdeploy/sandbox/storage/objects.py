@@ -1,4 +1,4 @@
-"""Objects: read, listed, described, deleted; and how one is put in its place."""
+"""Objects: get, list, download, change, delete and store."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ MAX_NAME = 1024
 
 @dataclass(frozen=True, slots=True)
 class ObjectContent:
-    """The bytes of an object that is about to be put in its place; digests in hex.
+    """The content of a new object; digests are in hex.
 
-    ``components`` counts what it was composed of, and is None for what was uploaded.
+    ``components`` is the number of parts of a composed object, and None for an upload.
     """
 
     parts: tuple[BlobPart, ...]
@@ -107,14 +107,14 @@ class Objects:
         return response
 
     async def change(self, request: web.Request) -> web.Response:
-        """PATCH changes what it names; PUT clears the rest, too."""
+        """PATCH changes the given fields; PUT also clears all others."""
         changes = parse_settings(await read_json(request))
         key = (request.match_info["bucket"], request.match_info["object"])
         with self._state.write() as db:
             row = find(db, *key, request.query)
             check_write(request.query, row)
-            kept = json.loads(row["body"]) if request.method == "PATCH" else {}
-            body = kept | changes
+            current = json.loads(row["body"]) if request.method == "PATCH" else {}
+            body = current | changes
             body = {name: value for name, value in body.items() if value is not None}
             db.execute(
                 "UPDATE objects SET body = ?, metageneration = metageneration + 1, updated = ?"
@@ -140,7 +140,7 @@ class Objects:
 
 
 def find_or_none(db: sqlite3.Connection, bucket: str, name: str) -> sqlite3.Row | None:
-    """The object's row, None where there is no such object. Raises StorageError 404."""
+    """The object's row, or None. Raises StorageError 404 if there is no such bucket."""
     buckets.find(db, bucket)
     row: sqlite3.Row | None = db.execute(
         "SELECT * FROM objects WHERE bucket = ? AND name = ?", (bucket, name)
@@ -149,7 +149,7 @@ def find_or_none(db: sqlite3.Connection, bucket: str, name: str) -> sqlite3.Row 
 
 
 def find(db: sqlite3.Connection, bucket: str, name: str, query: Mapping[str, str]) -> sqlite3.Row:
-    """The object's row, of the generation that is asked for. Raises StorageError 404."""
+    """The object's row, of the requested generation if any. Raises StorageError 404."""
     row = find_or_none(db, bucket, name)
     wanted = query.get("generation")
     if row is None or (wanted and parse_number(wanted, "generation") != row["generation"]):
@@ -164,7 +164,7 @@ def store(
     body: Mapping[str, Any],
     now: float,
 ) -> sqlite3.Row:
-    """Put an object in its place, whatever was there; the row that it then has."""
+    """Store an object and replace a previous one; the new row. Raises StorageError."""
     if not 0 < len(key[1].encode()) <= MAX_NAME or set(key[1]) & {"\r", "\n"}:
         raise invalid_error("The specified object name is not valid.")
     previous = find_or_none(db, *key)
@@ -189,7 +189,7 @@ def store(
 
 
 def parse_settings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a client may set of an object. Raises StorageError 400 for other types."""
+    """The fields that a client may set. Raises StorageError 400 for values of other types."""
     found: dict[str, Any] = {}
     for name, value in body.items():
         if name in TEXT_FIELDS and not _is_plain_text(value):
@@ -234,7 +234,7 @@ def to_base64(digest: str) -> str:
 
 
 def _is_plain_text(value: object) -> bool:
-    # It may become a header of an answer, where control characters have no place.
+    # The text may become a response header, which must not have control characters.
     return value is None or (isinstance(value, str) and value.isprintable())
 
 
@@ -267,7 +267,7 @@ def _media_headers(row: sqlite3.Row) -> dict[str, str]:
 
 
 def _range(request: web.Request, size: int) -> tuple[int, int]:
-    """The bytes that a Range header asks for. Raises StorageError 416."""
+    """The requested range, as start and stop. Raises StorageError 416."""
     try:
         wanted = request.http_range
     except ValueError:

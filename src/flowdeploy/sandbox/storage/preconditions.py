@@ -1,4 +1,4 @@
-"""Preconditions: ``ifGenerationMatch`` and its kin. A generation of 0 means "is not there"."""
+"""Preconditions such as ``ifGenerationMatch``. Generation 0 means that there is no object."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from flowdeploy.sandbox.storage.errors import invalid_error, not_modified_error,
 
 
 def check_write(query: Mapping[str, str], row: sqlite3.Row | None, prefix: str = "if") -> None:
-    """Raises StorageError 412 where the object is not as the request expects it.
+    """Raises StorageError 412 if the object does not meet the request's preconditions.
 
-    ``prefix`` is ``ifSource`` for the object that is copied from.
+    ``prefix`` is ``ifSource`` for the source of a copy.
     """
     if not all(_evaluate(query, row, prefix, expected=True)):
         raise precondition_error()
@@ -20,7 +20,7 @@ def check_write(query: Mapping[str, str], row: sqlite3.Row | None, prefix: str =
 
 
 def check_read(query: Mapping[str, str], row: sqlite3.Row) -> None:
-    """As for a write, but what is still the same is 304."""
+    """Like ``check_write``, but raises StorageError 304 if the object has not changed."""
     if not all(_evaluate(query, row, "if", expected=True)):
         raise precondition_error()
     if any(_evaluate(query, row, "if", expected=False)):

@@ -1,7 +1,7 @@
 """Uploads: media, multipart and resumable.
 
-Source: "Uploads" in the guides of the Cloud Storage JSON API. A resumable upload's state
-is the length of its file, so it can go on after a restart from wherever it came to.
+Source: "Uploads" in the guides of the Cloud Storage JSON API. The progress of a resumable
+upload is the size of its file, so the upload can be resumed after a restart.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCI
 
 @dataclass(frozen=True, slots=True)
 class UploadIntent:
-    """What an upload is to become; ``hashes`` are the base64 ones that its bytes must have."""
+    """The object that an upload will create; ``hashes`` are the expected digests in base64."""
 
     name: str
     body: dict[str, Any] = field(default_factory=dict)
@@ -80,9 +80,9 @@ class Uploads:
                 raise invalid_error(f"Invalid upload type: {other}")
 
     async def resume(self, request: web.Request) -> web.Response:
-        """The bytes of a resumable upload, in one piece or several."""
+        """Receive the bytes of a resumable upload, in one or several requests."""
         number = request.query.get("upload_id", "")
-        # A client that has lost patience may send again while the first call is at work.
+        # After a timeout a client may send again while the first request still runs.
         async with self._locks.setdefault(number, asyncio.Lock()):
             return await self._resume(request, number)
 
@@ -95,7 +95,7 @@ class Uploads:
             return json_response(json.loads(row["finished"]))
         file = self._state.blobs.incoming_path(number)
         if not file.exists():
-            raise StorageError(410, "gone", "The upload was cut off at its end; begin it again.")
+            raise StorageError(410, "gone", "The upload was interrupted as it ended; start again.")
         total = await _append(request, file)
         size = file.stat().st_size
         if total is None or size < total:
@@ -172,7 +172,7 @@ def _parse_intent(request: web.Request, described: dict[str, Any]) -> UploadInte
 
 
 def _parse_hashes(described: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
-    """The digests that the client announces, by the names ``md5`` and ``crc32c``."""
+    """The digests that the client expects, by the names ``md5`` and ``crc32c``."""
     found = {"md5": described.get("md5Hash"), "crc32c": described.get("crc32c")}
     for item in headers.get("X-Goog-Hash", "").split(","):
         name, _, digest = item.strip().partition("=")
@@ -192,9 +192,9 @@ def _check_hashes(hashes: Mapping[str, str], blob: Blob) -> None:
 
 
 async def _append(request: web.Request, file: Path) -> int | None:
-    """Add the request's bytes to the file; the announced length of the whole, if any.
+    """Write the request's bytes to the file; the total size of the upload, if known.
 
-    Bytes that are there already are passed over. Raises StorageError 400 for a gap.
+    Bytes that are already there are overwritten. Raises StorageError 400 for a gap.
     """
     header = request.headers.get("Content-Range")
     found = _RANGE.fullmatch(header) if header else None
@@ -214,6 +214,6 @@ async def _append(request: web.Request, file: Path) -> int | None:
 
 
 def _incomplete_response(size: int) -> web.Response:
-    """308 says how far it has come."""
+    """308 with the range that has been received."""
     headers = {"Range": f"bytes=0-{size - 1}"} if size else {}
     return web.Response(status=308, headers=headers)
