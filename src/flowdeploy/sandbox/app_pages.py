@@ -31,14 +31,17 @@ UNHEALTHY = frozenset({FaultKind.UNHEALTHY})
 
 
 def is_application(host: str) -> bool:
+    """Whether the host is an application's."""
     return host.isascii() and host.partition(":")[0].endswith(f".{DOMAIN}")
 
 
 class AppPages:
+    """The handler of requests to hostnames of applications."""
+
     def __init__(self, state: State) -> None:
         self._store = AppStore(state)
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def respond(self, request: web.Request) -> web.Response:
         """Respond with the page.
 
         Raises ApiError NOT_FOUND if the application, service or version does not exist or

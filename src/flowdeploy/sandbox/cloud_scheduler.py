@@ -107,6 +107,8 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
 
 
 class Jobs(LocationResources):
+    """The handlers of ``/v1beta1/…/jobs``."""
+
     api = "cloudscheduler.googleapis.com"
     plural = "jobs"
     message = JOB

@@ -123,6 +123,8 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
 
 
 class Queues(LocationResources):
+    """The handlers of ``/v2beta3/…/queues``."""
+
     api = "cloudtasks.googleapis.com"
     plural = "queues"
     message = QUEUE

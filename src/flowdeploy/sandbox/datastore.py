@@ -91,6 +91,8 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
 
 
 class Indexes:
+    """The handlers of ``/v1/projects/…/indexes``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 
@@ -167,7 +169,7 @@ class Indexes:
 
     def _outcome(self, row: sqlite3.Row) -> dict[str, Any]:
         if row["failed"]:
-            return {"done": True, "error": FAILURE.as_operation_error()}
+            return {"done": True, "error": FAILURE.to_operation_error()}
         response = {"@type": TYPES + "Index", **self._resource(row)}
         return {"done": True, "response": response}
 

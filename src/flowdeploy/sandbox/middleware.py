@@ -72,7 +72,7 @@ async def _convert_errors(request: web.Request, handler: Handler) -> web.StreamR
     """Handle the request; convert errors and unknown paths to JSON error responses."""
     try:
         if is_application(request.host):
-            return await request.app[APP_PAGES].answer(request)
+            return await request.app[APP_PAGES].respond(request)
         return await handler(request)
     except ApiError as error:
         return error_response(error)

@@ -40,6 +40,8 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
+    """Settings, applications and faults to start a sandbox with."""
+
     settings: Settings = Settings()  # noqa: RUF009 (frozen)
     apps: tuple[App, ...] = ()
     faults: tuple[Fault, ...] = ()

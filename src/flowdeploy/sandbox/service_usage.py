@@ -69,6 +69,8 @@ def disable_apis(db: sqlite3.Connection, apps: Iterable[App]) -> None:
 
 
 class ServiceUsage:
+    """The handlers of ``/v1/projects/…/services``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 

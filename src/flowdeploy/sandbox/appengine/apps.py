@@ -51,6 +51,8 @@ _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
 
 
 class Apps:
+    """The handlers of ``/v1/apps``."""
+
     def __init__(self, state: State, store: AppStore) -> None:
         self._state = state
         self._store = store
@@ -69,7 +71,7 @@ class Apps:
 
     async def get(self, request: web.Request) -> web.Response:
         with self._store.read(request.match_info["app"]) as view:
-            return resource_response(request, APPLICATION, as_resource(view, view.body))
+            return resource_response(request, APPLICATION, to_resource(view, view.body))
 
     async def create(self, request: web.Request) -> web.Response:
         body = parse_message(APPLICATION, await read_json(request), "application")
@@ -104,7 +106,7 @@ class Apps:
                 target=f"apps/{view.id}",
                 method="Applications.RepairApplication",
                 effect=_bucket_rows(view),
-                response={"@type": TYPES + "Application", **as_resource(view, view.body)},
+                response={"@type": TYPES + "Application", **to_resource(view, view.body)},
             )
             operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
@@ -114,7 +116,7 @@ class Apps:
         with self._store.read(request.match_info["app"]) as view:
             rows = operations.list_all(view.db, view.id, done)
         chosen, token = take_page(rows, request.query, lambda row: row["id"])
-        items = [operations.as_resource(row) for row in chosen]
+        items = [operations.to_resource(row) for row in chosen]
         return page_response(request, "operations", items, token)
 
     async def get_operation(self, request: web.Request) -> web.Response:
@@ -138,7 +140,8 @@ class Apps:
         return json_response(_location(view.id, name))
 
 
-def as_resource(view: AppView, body: Mapping[str, Any]) -> dict[str, Any]:
+def to_resource(view: AppView, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The application in the API's format."""
     return {
         "name": f"apps/{view.id}",
         "id": view.id,
@@ -195,7 +198,7 @@ def _create_mutation(view: AppView) -> Mutation:
         target=f"apps/{view.id}",
         method="Applications.CreateApplication",
         effect=(app, *_bucket_rows(view)),
-        response={"@type": TYPES + "Application", **as_resource(view, view.body)},
+        response={"@type": TYPES + "Application", **to_resource(view, view.body)},
     )
 
 
@@ -206,7 +209,7 @@ def _update_mutation(view: AppView, changed: Mapping[str, Any]) -> Mutation:
         target=f"apps/{view.id}",
         method="Applications.UpdateApplication",
         effect=((statement, (json.dumps(changed), view.id)),),
-        response={"@type": TYPES + "Application", **as_resource(view, changed)},
+        response={"@type": TYPES + "Application", **to_resource(view, changed)},
     )
 
 

@@ -24,6 +24,8 @@ MAX_INSTANCES = 100
 
 
 class Instances:
+    """The handlers of ``/v1/apps/…/instances``."""
+
     def __init__(self, store: AppStore) -> None:
         self._store = store
 

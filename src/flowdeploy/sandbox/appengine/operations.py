@@ -62,7 +62,7 @@ def start(
             now,
             due,
             json.dumps(() if error else mutation.effect),
-            json.dumps(error.as_operation_error()) if error else None,
+            json.dumps(error.to_operation_error()) if error else None,
             json.dumps(mutation.response),
         ),
     )
@@ -91,7 +91,7 @@ def get(db: sqlite3.Connection, app: str, number: str) -> dict[str, Any]:
     row = db.execute("SELECT * FROM operations WHERE app = ? AND id = ?", (app, number)).fetchone()
     if row is None:
         raise not_found(f"Operation 'apps/{app}/operations/{number}' not found.")
-    return as_resource(row)
+    return to_resource(row)
 
 
 def list_all(db: sqlite3.Connection, app: str, done: bool | None) -> list[sqlite3.Row]:
@@ -102,7 +102,8 @@ def list_all(db: sqlite3.Connection, app: str, done: bool | None) -> list[sqlite
     ).fetchall()
 
 
-def as_resource(row: sqlite3.Row) -> dict[str, Any]:
+def to_resource(row: sqlite3.Row) -> dict[str, Any]:
+    """The operation as google.longrunning.Operation."""
     metadata: dict[str, Any] = {
         "@type": TYPES + "OperationMetadataV1",
         "method": f"google.appengine.v1.{row['method']}",
@@ -139,6 +140,7 @@ def _require_free(db: sqlite3.Connection, mutation: Mutation) -> None:
 
 
 def in_progress_error(target: str, busy: str, number: str) -> ApiError:
+    """409 ABORTED: the operation ``number`` on ``busy`` is pending."""
     return ApiError(
         "ABORTED",
         f"Cannot operate on {target} because an operation is already in progress for {busy} "

@@ -34,6 +34,7 @@ def check_update_mask(query: Mapping[str, str], updatable: set[str], owner: str)
 
 
 def check_service_id(service: str) -> None:
+    """Raises ApiError INVALID_ARGUMENT for an invalid id."""
     if not _ID.fullmatch(service):
         raise invalid_argument(f"Invalid service id '{service}'.", "service.id")
 
@@ -54,6 +55,7 @@ def check_version(version: Mapping[str, Any]) -> None:
 
 
 def version_limit_error() -> ApiError:
+    """400 INVALID_ARGUMENT: the application has too many versions."""
     return invalid_argument(
         f"Your app may not have more than {MAX_VERSIONS} versions. Please delete one of the "
         "existing versions before trying to create a new version."

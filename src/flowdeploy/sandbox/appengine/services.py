@@ -26,6 +26,8 @@ UPDATABLE = {"split", "labels", "networkSettings"}
 
 
 class Services:
+    """The handlers of ``/v1/apps/…/services``."""
+
     def __init__(self, store: AppStore) -> None:
         self._store = store
 
@@ -45,13 +47,13 @@ class Services:
                 "SELECT * FROM services WHERE app = ? ORDER BY id", [app]
             ).fetchall()
         chosen, token = take_page(rows, request.query, lambda row: row["id"])
-        items = [as_resource(row) for row in chosen]
+        items = [to_resource(row) for row in chosen]
         return list_response(request, "services", SERVICE, items, token)
 
     async def get(self, request: web.Request) -> web.Response:
         with self._store.read(request.match_info["app"]) as view:
             row = find(view, request.match_info["service"])
-        return resource_response(request, SERVICE, as_resource(row))
+        return resource_response(request, SERVICE, to_resource(row))
 
     async def patch(self, request: web.Request) -> web.Response:
         app, service = request.match_info["app"], request.match_info["service"]
@@ -59,7 +61,7 @@ class Services:
         mask = _mask(request.query)
         with self._store.write(app) as view:
             view.require_enabled()
-            current = as_resource(find(view, service))
+            current = to_resource(find(view, service))
             changed = apply_mask(current, body, mask)
             split = changed.get("split", {})
             moves_traffic = any(path[0] == "split" for path in mask_paths(mask))
@@ -107,7 +109,8 @@ def find(view: AppView, service: str) -> sqlite3.Row:
     return row
 
 
-def as_resource(row: sqlite3.Row) -> dict[str, Any]:
+def to_resource(row: sqlite3.Row) -> dict[str, Any]:
+    """The service in the API's format."""
     return {
         "name": resource_name(row["app"], row["id"]),
         "id": row["id"],

@@ -39,6 +39,8 @@ LIMIT_KINDS = frozenset({FaultKind.VERSION_LIMIT})
 
 
 class Versions:
+    """The handlers of ``/v1/apps/…/versions``."""
+
     def __init__(self, store: AppStore, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
@@ -61,7 +63,7 @@ class Versions:
             key = (view.id, request.match_info["service"])
             rows = view.db.execute(OF_SERVICE[full] + " ORDER BY id", key).fetchall()
         chosen, token = take_page(rows, request.query, lambda row: row["id"])
-        items = [as_resource(row, view.location) for row in chosen]
+        items = [to_resource(row, view.location) for row in chosen]
         return list_response(request, "versions", VERSION, items, token)
 
     async def get(self, request: web.Request) -> web.Response:
@@ -69,7 +71,7 @@ class Versions:
         with self._store.read(request.match_info["app"]) as view:
             service, version = request.match_info["service"], request.match_info["version"]
             row = find(view, service, version, full=full)
-        resource = as_resource(row, view.location)
+        resource = to_resource(row, view.location)
         return resource_response(request, VERSION, resource)
 
     async def create(self, request: web.Request) -> web.Response:
@@ -130,7 +132,8 @@ def find(view: AppView, service: str, version: str, *, full: bool = False) -> sq
     return row
 
 
-def as_resource(row: VersionRow, location: str) -> dict[str, Any]:
+def to_resource(row: VersionRow, location: str) -> dict[str, Any]:
+    """The version in the API's format."""
     app, service, version = row["app"], row["service"], row["id"]
     of_service = "" if service == "default" else f"{service}-dot-"
     return {
@@ -223,4 +226,4 @@ def _delete_mutation(view: AppView, row: sqlite3.Row) -> Mutation:
 def _version_response(row: tuple[Any, ...], view: AppView) -> dict[str, Any]:
     columns = ("app", "service", "id", "created", "body", "details")
     named = dict(zip(columns, (*row, "{}"), strict=True))
-    return {"@type": TYPES + "Version", **as_resource(named, view.location)}
+    return {"@type": TYPES + "Version", **to_resource(named, view.location)}

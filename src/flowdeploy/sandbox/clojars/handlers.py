@@ -32,8 +32,8 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
     return (
         web.put("/repo/{path:.*}", with_problem_responses(clojars.put)),
         web.get("/repo/{path:.*}", clojars.get),
-        web.get("/api/artifacts/{group}/{artifact}", clojars.artifact),
-        web.get("/api/artifacts/{artifact}", clojars.artifact),
+        web.get("/api/artifacts/{group}/{artifact}", clojars.get_artifact),
+        web.get("/api/artifacts/{artifact}", clojars.get_artifact),
         web.put("/_sandbox/clojars/{kind}/{name}", clojars.set_rule),
         web.put(f"/{{path:{OUTSIDE_REPO}}}", refuse_outside_repo),
     )
@@ -89,7 +89,7 @@ class Clojars:
         kind = _TYPES.get(path.rpartition(".")[2], "text/plain")
         return web.FileResponse(self._state.blobs.path(blob), headers={"Content-Type": kind})
 
-    async def artifact(self, request: web.Request) -> web.Response:
+    async def get_artifact(self, request: web.Request) -> web.Response:
         artifact = request.match_info["artifact"]
         group = request.match_info.get("group", artifact)
         with self._state.read() as db:

@@ -14,6 +14,8 @@ from flowdeploy.sandbox.clojars.errors import ClojarsProblem, invalid_pom_proble
 
 @dataclass(frozen=True, slots=True)
 class PomSummary:
+    """The parts of a POM that Clojars checks."""
+
     group: str
     artifact: str
     version: str
@@ -21,7 +23,7 @@ class PomSummary:
     dependencies: tuple[str, ...]
 
 
-def read(data: bytes) -> PomSummary:
+def parse_pom(data: bytes) -> PomSummary:
     """Parse a POM. Coordinates may come from its parent. Raises ClojarsProblem."""
     root = _root(data, "project")
     if root is None:
@@ -38,6 +40,7 @@ def read(data: bytes) -> PomSummary:
 
 
 def is_metadata(data: bytes) -> bool:
+    """Whether the data are a well-formed maven-metadata.xml."""
     return _root(data, "metadata") is not None
 
 

@@ -10,6 +10,7 @@ MISSING_SECONDS = 86400.0
 
 
 def write(db: sqlite3.Connection, path: str, blob: str, now: float) -> None:
+    """Publish a file, or replace it."""
     db.execute("INSERT OR REPLACE INTO clojars_files VALUES (?, ?, ?)", [path, blob, now])
 
 

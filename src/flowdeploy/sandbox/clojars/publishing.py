@@ -49,13 +49,13 @@ class Publisher:
         found = next((f for f in staged.values() if f.name.endswith(".pom")), None)
         if found is None or version is None:
             raise ClojarsProblem("Missing POM file", "No POM file was uploaded")
-        read = pom.read(self._read(found))
+        summary = pom.parse_pom(self._read(found))
         if not pom.is_metadata(self._read(staged[target.path])):
             raise ClojarsProblem(
                 "Invalid maven-metadata.xml file", "failed to parse maven-metadata.xml"
             )
         _check_names(target.artifact, version)
-        for problem in pom.find_problems(read, target.group, target.artifact, version):
+        for problem in pom.find_problems(summary, target.group, target.artifact, version):
             raise problem
         self._check_new(target.project, version)
         rules.check_central(self._db, target.project)

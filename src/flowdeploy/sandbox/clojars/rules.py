@@ -56,6 +56,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A user; ``mfa`` says whether two-factor authentication is on."""
+
     mfa: bool = False
 
 
@@ -99,6 +101,7 @@ class Caller:
 
 
 def load(db: sqlite3.Connection, rule: type[R], name: str) -> R | None:
+    """The rule of this kind and name, or None."""
     row = db.execute(
         "SELECT body FROM clojars_rules WHERE kind = ? AND name = ?", [rule.__name__, name]
     ).fetchone()
@@ -106,6 +109,7 @@ def load(db: sqlite3.Connection, rule: type[R], name: str) -> R | None:
 
 
 def store(db: sqlite3.Connection, name: str, rule: Rule) -> None:
+    """Set a rule."""
     db.execute(
         "INSERT OR REPLACE INTO clojars_rules VALUES (?, ?, ?)",
         [type(rule).__name__, name, json.dumps(asdict(rule))],
@@ -161,6 +165,7 @@ def check_token(token: Token, target: FilePath, *, is_new: bool) -> None:
 
 
 def check_mfa(db: sqlite3.Connection, user: str, group: str) -> None:
+    """Raises ClojarsProblem if the group requires MFA and the user has none."""
     known, account = load(db, Group, group), load(db, User, user)
     if known and known.requires_mfa and not (account and account.mfa):
         raise ClojarsProblem(
@@ -169,6 +174,7 @@ def check_mfa(db: sqlite3.Connection, user: str, group: str) -> None:
 
 
 def check_central(db: sqlite3.Connection, project: str) -> None:
+    """Raises ClojarsProblem if Maven Central has the name, or does not answer."""
     central = load(db, Central, project) or Central()
     if not central.reachable:
         raise ClojarsProblem(

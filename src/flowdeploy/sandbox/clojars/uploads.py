@@ -110,6 +110,7 @@ def list_files(db: sqlite3.Connection, upload: StagedUpload) -> dict[str, Staged
 
 
 def finish(db: sqlite3.Connection, upload: StagedUpload) -> None:
+    """Mark an upload as published."""
     db.execute("UPDATE clojars_uploads SET finished = 1 WHERE id = ?", [upload.id])
 
 

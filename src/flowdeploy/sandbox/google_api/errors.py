@@ -55,7 +55,7 @@ class ApiError(Exception):
             error["details"] = list(self.details)
         return {"error": error}
 
-    def as_operation_error(self) -> dict[str, Any]:
+    def to_operation_error(self) -> dict[str, Any]:
         """The error as ``google.rpc.Status``, as in the result of an operation."""
         return {"code": CODES[self.status][0], "message": self.message}
 

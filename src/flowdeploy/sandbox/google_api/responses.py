@@ -15,6 +15,7 @@ from flowdeploy.sandbox.google_api.partial_response import select_fields
 def json_response(
     body: object, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
+    """A response with a JSON body."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return web.Response(
         body=text.encode(errors="backslashreplace"),
@@ -26,6 +27,7 @@ def json_response(
 
 
 def error_response(error: ApiError) -> web.Response:
+    """The error in its service's format."""
     return json_response(error.body(), status=error.http_status, headers=error.headers)
 
 
@@ -37,6 +39,7 @@ def partial_json_response(request: web.Request, body: Any) -> web.Response:
 def resource_response(
     request: web.Request, kind: MessageType, body: dict[str, Any]
 ) -> web.Response:
+    """A response with a resource; enums are numbers if the request asks for it."""
     return partial_json_response(
         request, with_enum_numbers(kind, body) if _wants_numbers(request) else body
     )

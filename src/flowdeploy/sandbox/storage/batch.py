@@ -32,6 +32,7 @@ def routes() -> Iterable[web.AbstractRouteDef]:
 
 
 async def handle_batch(request: web.Request) -> web.Response:
+    """Handle the calls of a batch. Raises StorageError 400 for a malformed batch."""
     boundary = parse_boundary(request.headers.get("Content-Type", ""))
     parts = tuple(_split_parts(await request.read(), boundary))
     if not 1 <= len(parts) <= MAX_CALLS:

@@ -25,6 +25,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 
 
 class Buckets:
+    """The handlers of ``/storage/v1/b``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 
@@ -50,7 +52,7 @@ class Buckets:
             ).fetchall()
         rows = [row for row in rows if row["name"].startswith(prefix)]
         chosen, token = take_page(rows, request.query, lambda row: row["name"], most=MAX_PAGE)
-        body = {"kind": "storage#buckets", "items": [as_resource(row, request) for row in chosen]}
+        body = {"kind": "storage#buckets", "items": [to_resource(row, request) for row in chosen]}
         return partial_json_response(request, body | ({"nextPageToken": token} if token else {}))
 
     async def create(self, request: web.Request) -> web.Response:
@@ -66,12 +68,12 @@ class Buckets:
             values = (name, project, self._state.now(), json.dumps(settings))
             db.execute(INSERT_BUCKET, values)
             row = find(db, name)
-        return partial_json_response(request, as_resource(row, request))
+        return partial_json_response(request, to_resource(row, request))
 
     async def get(self, request: web.Request) -> web.Response:
         with self._state.read() as db:
             row = find(db, request.match_info["bucket"])
-        return partial_json_response(request, as_resource(row, request))
+        return partial_json_response(request, to_resource(row, request))
 
     async def change(self, request: web.Request) -> web.Response:
         """PATCH changes the given fields; PUT also clears all others but the location."""
@@ -85,7 +87,7 @@ class Buckets:
             body = {key: value for key, value in body.items() if value is not None}
             db.execute("UPDATE buckets SET body = ? WHERE name = ?", (json.dumps(body), name))
             row = find(db, name)
-        return partial_json_response(request, as_resource(row, request))
+        return partial_json_response(request, to_resource(row, request))
 
     async def delete(self, request: web.Request) -> web.Response:
         name = request.match_info["bucket"]
@@ -105,7 +107,8 @@ def find(db: sqlite3.Connection, name: str) -> sqlite3.Row:
     return row
 
 
-def as_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
+def to_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
+    """The bucket in the API's format."""
     name = row["name"]
     return {
         "kind": "storage#bucket",

@@ -28,10 +28,12 @@ class BlobPart:
 
 
 def format_parts(parts: Iterable[BlobPart]) -> str:
+    """The parts as text, for the database."""
     return " ".join(f"{part.key}:{part.size}" for part in parts)
 
 
 def parse_parts(text: str) -> tuple[BlobPart, ...]:
+    """Parse the text of ``format_parts``."""
     pairs = (item.split(":") for item in text.split())
     return tuple(BlobPart(key, int(size)) for key, size in pairs)
 

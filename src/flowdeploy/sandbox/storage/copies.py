@@ -16,11 +16,11 @@ from flowdeploy.sandbox.storage.content import combine_crc32c
 from flowdeploy.sandbox.storage.errors import invalid_error
 from flowdeploy.sandbox.storage.objects import (
     ObjectContent,
-    as_resource,
     find,
     find_or_none,
     parse_settings,
     store,
+    to_resource,
 )
 from flowdeploy.sandbox.storage.preconditions import check_write
 
@@ -28,6 +28,8 @@ MAX_SOURCES = 32
 
 
 class Copies:
+    """The handlers of rewriteTo, copyTo and compose."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 
@@ -48,13 +50,13 @@ class Copies:
             "totalBytesRewritten": str(row["size"]),
             "objectSize": str(row["size"]),
             "done": True,
-            "resource": as_resource(row, request),
+            "resource": to_resource(row, request),
         }
         return partial_json_response(request, body)
 
     async def copy(self, request: web.Request) -> web.Response:
         return partial_json_response(
-            request, as_resource(await self._copy_object(request), request)
+            request, to_resource(await self._copy_object(request), request)
         )
 
     async def compose(self, request: web.Request) -> web.Response:
@@ -69,7 +71,7 @@ class Copies:
             check_write(request.query, find_or_none(db, *key))
             data = _concatenate([ObjectContent.of_row(row) for row in rows])
             row = store(db, key, data, parse_settings(described), self._state.now())
-        return partial_json_response(request, as_resource(row, request))
+        return partial_json_response(request, to_resource(row, request))
 
     async def _copy_object(self, request: web.Request) -> sqlite3.Row:
         match, changes = request.match_info, parse_settings(await read_json(request))

@@ -34,21 +34,26 @@ class StorageError(ApiError):
 
 
 def invalid_error(message: str) -> StorageError:
+    """400 for an invalid parameter or body."""
     return StorageError(400, "invalid", message)
 
 
 def bucket_not_found_error() -> StorageError:
+    """404 for a bucket."""
     return StorageError(404, "notFound", "The specified bucket does not exist.")
 
 
 def object_not_found_error(bucket: str, name: str) -> StorageError:
+    """404 for an object."""
     return StorageError(404, "notFound", f"No such object: {bucket}/{name}")
 
 
 def precondition_error() -> StorageError:
+    """412 for a precondition that does not hold."""
     text = "At least one of the pre-conditions you specified did not hold."
     return StorageError(412, "conditionNotMet", text)
 
 
 def not_modified_error() -> StorageError:
+    """304 for an object that has not changed."""
     return StorageError(304, "notModified", "Not Modified")

@@ -14,6 +14,8 @@ LAST = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
+    """One page of a list: rows of objects, prefixes, and the token of the next page."""
+
     rows: tuple[sqlite3.Row, ...]
     prefixes: tuple[str, ...]
     token: str | None

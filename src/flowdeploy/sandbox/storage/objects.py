@@ -56,6 +56,8 @@ class ObjectContent:
 
 
 class Objects:
+    """The handlers of ``/storage/v1/b/…/o``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 
@@ -79,7 +81,7 @@ class Objects:
         if found.prefixes:
             body["prefixes"] = list(found.prefixes)
         if found.rows:
-            body["items"] = [as_resource(row, request) for row in found.rows]
+            body["items"] = [to_resource(row, request) for row in found.rows]
         if found.token:
             body["nextPageToken"] = found.token
         return partial_json_response(request, body)
@@ -87,7 +89,7 @@ class Objects:
     async def get(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("alt") == "media":
             return await self.download(request)
-        return partial_json_response(request, as_resource(self._row(request), request))
+        return partial_json_response(request, to_resource(self._row(request), request))
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         row = self._row(request)
@@ -122,7 +124,7 @@ class Objects:
                 (json.dumps(body), self._state.now(), *key),
             )
             row = find(db, *key, request.query)
-        return partial_json_response(request, as_resource(row, request))
+        return partial_json_response(request, to_resource(row, request))
 
     async def delete(self, request: web.Request) -> web.Response:
         key = (request.match_info["bucket"], request.match_info["object"])
@@ -201,7 +203,8 @@ def parse_settings(body: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def as_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
+def to_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
+    """The object in the API's format."""
     bucket, name, generation = row["bucket"], row["name"], row["generation"]
     path = f"storage/v1/b/{bucket}/o/{quote(name, safe='')}"
     base = f"{request.scheme}://{request.host}"
@@ -230,6 +233,7 @@ def as_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
 
 
 def to_base64(digest: str) -> str:
+    """A hex digest in base64."""
     return base64.b64encode(bytes.fromhex(digest)).decode()
 
 

@@ -40,6 +40,7 @@ def _evaluate(
 
 
 def parse_number(text: str, name: str) -> int:
+    """Parse a generation or metageneration. Raises StorageError 400."""
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise invalid_error(f"Invalid value for {name}: {text}")
     return int(text)

@@ -28,11 +28,11 @@ from flowdeploy.sandbox.storage.errors import StorageError, invalid_error
 from flowdeploy.sandbox.storage.multipart import MultipartBody, parse_boundary
 from flowdeploy.sandbox.storage.objects import (
     ObjectContent,
-    as_resource,
     find_or_none,
     parse_settings,
     store,
     to_base64,
+    to_resource,
 )
 from flowdeploy.sandbox.storage.preconditions import check_write
 
@@ -55,6 +55,8 @@ class UploadIntent:
 
 
 class Uploads:
+    """The handlers of ``/upload`` and ``/resumable/upload``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -106,7 +108,7 @@ class Uploads:
     def _finish(self, request: web.Request, row: sqlite3.Row, blob: Blob) -> web.Response:
         intent = UploadIntent(**json.loads(row["intent"]))
         with self._state.write() as db:
-            resource = as_resource(self._write_object(db, row["bucket"], intent, blob), request)
+            resource = to_resource(self._write_object(db, row["bucket"], intent, blob), request)
             db.execute(
                 "UPDATE uploads SET finished = ? WHERE id = ?", (json.dumps(resource), row["id"])
             )
@@ -150,7 +152,7 @@ class Uploads:
     ) -> web.Response:
         with self._state.write() as db:
             row = self._write_object(db, bucket, intent, blob)
-        return partial_json_response(request, as_resource(row, request))
+        return partial_json_response(request, to_resource(row, request))
 
     def _write_object(
         self, db: sqlite3.Connection, bucket: str, intent: UploadIntent, blob: Blob
