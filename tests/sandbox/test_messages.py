@@ -1,4 +1,4 @@
-"""The stand-in's tables of fields against Google's: the discovery documents and the enums."""
+"""Message definitions compared with Google's discovery documents and enums; parsing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PLAIN = {
     "TIMESTAMP": ("string", "google-datetime"),
     "UINT32": ("integer", "uint32"),
 }
-# Fields that the stand-in does not have: they belong to tasks and jobs of other kinds.
+# Fields that the sandbox does not have: they belong to other kinds of tasks and jobs.
 LEFT_OUT = {
     *("Queue.httpTarget", "Job.pubsubTarget", "Job.satisfiesPzs", "Job.status"),
     *("HttpTarget.oauthToken", "HttpTarget.oidcToken"),
@@ -86,7 +86,7 @@ def differences(kind: FieldType, schema: Any, known: Any) -> Any:
 
 
 def _map_differences(kind: MapOf, schema: Any, known: Any) -> Any:
-    # What only the service writes is passed over, whatever its values are.
+    # Skip the values of maps that only the service writes.
     if schema.get("additionalProperties", {}).get("type") != "any" and "id" not in schema:
         yield from differences(kind.of, schema["additionalProperties"], known)
 
@@ -124,7 +124,9 @@ def _field_differences(kind: MessageType, schema: Any, known: Any) -> Any:
     ],
     ids=lambda value: value.name if isinstance(value, EnumType) else "",
 )
-def test_enums_have_googles_numbers(ours: EnumType, theirs: type[enum.IntEnum]) -> None:
+def test_enums_have_the_numbers_of_googles_libraries(
+    ours: EnumType, theirs: type[enum.IntEnum]
+) -> None:
     assert ours.numbers == {name: item.value for name, item in theirs.__members__.items()}
 
 
@@ -141,14 +143,14 @@ def test_enums_have_googles_numbers(ours: EnumType, theirs: type[enum.IntEnum]) 
         ({"defaultExpiration": "3 s"}, "(TYPE_DURATION)"),
     ],
 )
-def test_what_is_no_version_is_refused_in_googles_words(given_version: Any, words: str) -> None:
+def test_an_invalid_version_is_refused_with_googles_error(given_version: Any, words: str) -> None:
     with pytest.raises(ApiError) as refusal:
         messages.parse_message(resources.VERSION, given_version, "version")
     assert words in refusal.value.message
 
 
-def test_messages_come_in_several_spellings_and_are_kept_in_one() -> None:
-    spoken = {
+def test_parsing_normalizes_the_spellings_of_a_message() -> None:
+    message = {
         "app_engine_apis": True,
         "threadsafe": False,
         "manual_scaling": {"instances": "3"},
@@ -158,7 +160,7 @@ def test_messages_come_in_several_spellings_and_are_kept_in_one() -> None:
         "env": None,
         "entrypoint": {"shell": ""},
     }
-    assert messages.parse_message(resources.VERSION, spoken, "version") == {
+    assert messages.parse_message(resources.VERSION, message, "version") == {
         "appEngineApis": True,
         "manualScaling": {"instances": 3},
         "servingStatus": "SERVING",
@@ -169,7 +171,7 @@ def test_messages_come_in_several_spellings_and_are_kept_in_one() -> None:
 
 
 @given(st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z][a-z0-9]{0,5}){0,3}", fullmatch=True))
-def test_names_in_snake_case_come_back(name: str) -> None:
+def test_snake_case_survives_a_round_trip(name: str) -> None:
     assert to_snake(to_camel(name)) == name
 
 
@@ -184,12 +186,12 @@ def test_names_in_snake_case_come_back(name: str) -> None:
         ("nothing", {}),
     ],
 )
-def test_a_mask_selects(mask: str | None, expected: Any) -> None:
+def test_a_field_mask_selects_fields(mask: str | None, expected: Any) -> None:
     body = {"a": {"b": 1, "c": 2}, "d": [{"b": 3, "c": 4}], "e": 5}
     assert select_fields(body, mask) == expected
 
 
 @pytest.mark.parametrize("mask", ["a(", "a)", "a,,b", "a//b", "a(b))", "ä", ",", "a b"])
-def test_a_mask_that_is_none_is_refused(mask: str) -> None:
+def test_a_malformed_field_mask_is_refused(mask: str) -> None:
     with pytest.raises(ApiError, match="Invalid field selection"):
         select_fields({}, mask)

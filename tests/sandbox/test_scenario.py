@@ -24,7 +24,7 @@ faults:
 """
 
 
-def test_a_scenario_says_what_exists_how_it_behaves_and_what_goes_wrong() -> None:
+def test_a_scenario_has_settings_applications_and_faults() -> None:
     assert parse_scenario(FULL) == Scenario(
         Settings(latency=0.05, operation_seconds=2, fault_rate=0.1, seed=7),
         (
@@ -54,18 +54,18 @@ def test_a_scenario_says_what_exists_how_it_behaves_and_what_goes_wrong() -> Non
         ("faults: {kind: reset}", "must be a list"),
     ],
 )
-def test_what_is_no_scenario_is_refused_with_the_reason(text: str, words: str) -> None:
+def test_an_invalid_scenario_is_refused_with_the_reason(text: str, words: str) -> None:
     with pytest.raises(ScenarioError, match=words):
         parse_scenario(text)
 
 
 @pytest.mark.parametrize("name", builtin_names())
-def test_the_scenarios_that_come_along_can_be_loaded(name: str) -> None:
+def test_builtin_scenarios_can_be_parsed(name: str) -> None:
     assert parse_scenario(read_builtin(name)) != Scenario()
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_scenario_or_is_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     assert outcome(text)
 
 
