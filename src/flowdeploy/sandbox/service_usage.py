@@ -57,7 +57,7 @@ def find_location(db: sqlite3.Connection, project: str, service: str) -> str:
         text = f"Permission denied on resource project {project}."
         raise ApiError("PERMISSION_DENIED", text)
     if _is_off(db, project, service):
-        raise _disabled_api_error(project, service)
+        raise _api_disabled_error(project, service)
     location: str = row["location"]
     return location
 
@@ -137,7 +137,7 @@ def _is_off(db: sqlite3.Connection, project: str, service: str) -> bool:
     return found.fetchone() is not None
 
 
-def _disabled_api_error(project: str, service: str) -> ApiError:
+def _api_disabled_error(project: str, service: str) -> ApiError:
     """The error of Google's front end: the text, a link, and the reason for programs."""
     title = TITLES.get(service, service)
     url = f"https://console.developers.google.com/apis/api/{service}/overview?project={project}"

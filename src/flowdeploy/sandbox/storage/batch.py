@@ -61,23 +61,11 @@ def _split_parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _parse_call(request: web.Request, text: bytes) -> web.Request:
-    """Parse a call into a request. Raises StorageError 400 if it is malformed.
-
-    Google's clients end lines with a bare line feed, and send no host or the whole URL.
-    """
-    head, body = _split_head(text.lstrip())
-    head = b"\r\n".join(head.splitlines())
-    if length := _LENGTH.search(head):
-        body = body[: int(length[1])]
-    else:
-        body = body.rstrip(b"\r\n")
-        head += b"\r\nContent-Length: %d" % len(body)
-    if not _HOST.search(head):
-        head += b"\r\nHost: %b" % request.host.encode()
+    """Parse a call into a request. Raises StorageError 400 if it is malformed."""
     loop = asyncio.get_running_loop()
     try:
         parser = HttpRequestParser(request.protocol, loop, MAX_LINE)
-        ((message, payload),) = parser.feed_data(head + b"\r\n\r\n" + body)[0]
+        ((message, payload),) = parser.feed_data(_complete_call(text, request.host))[0]
     except (BadHttpMessage, ValueError) as error:
         raise _parse_error() from error
     call = web.Request(
@@ -92,6 +80,23 @@ def _parse_call(request: web.Request, text: bytes) -> web.Request:
     if not call.path.startswith("/storage/v1/") or call.query.get("alt", "json") != "json":
         raise invalid_error("A batch may only have calls of the JSON API, no uploads or downloads.")
     return call
+
+
+def _complete_call(text: bytes, host: str) -> bytes:
+    """The call as HTTP requires it.
+
+    Google's clients end lines with a bare line feed, and send no host or the whole URL.
+    """
+    head, body = _split_head(text.lstrip())
+    head = b"\r\n".join(head.splitlines())
+    if length := _LENGTH.search(head):
+        body = body[: int(length[1])]
+    else:
+        body = body.rstrip(b"\r\n")
+        head += b"\r\nContent-Length: %d" % len(body)
+    if not _HOST.search(head):
+        head += b"\r\nHost: %b" % host.encode()
+    return head + b"\r\n\r\n" + body
 
 
 async def _run_call(app: web.Application, call: web.Request) -> bytes:

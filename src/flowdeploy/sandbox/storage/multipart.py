@@ -61,7 +61,7 @@ class MultipartBody:
                 self._buffer = self._buffer[-tail:]
         found = closing.search(self._buffer)
         if found is None:
-            raise _malformed_error()
+            raise _body_error()
         yield self._buffer[: found.start()]
 
     async def _headers(self) -> bytes:
@@ -74,12 +74,12 @@ class MultipartBody:
         while (found := end.search(self._buffer)) is None:
             chunk = await anext(self.source, b"")
             if not chunk or len(self._buffer) > MAX_HEAD:
-                raise _malformed_error()
+                raise _body_error()
             self._buffer += chunk
         self._delimited = found[0]
         before, self._buffer = self._buffer[: found.start()], self._buffer[found.end() :]
         return before
 
 
-def _malformed_error() -> StorageError:
+def _body_error() -> StorageError:
     return StorageError(400, "badContent", "Malformed multipart body.")
