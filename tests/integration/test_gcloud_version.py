@@ -119,6 +119,9 @@ def test_the_cases_are_the_recorded_ones() -> None:
     assert {name: strangers(RECORDED[name]["body"]) for name in STRICTER} == {
         "stricter-builtins": [],
         "stricter-custom-metrics": [],
+        "stricter-flexible-blocks": [],
+        "stricter-flexible-endpoints": [],
+        "stricter-flexible-scaling": [],
         "stricter-float-instances": [],
         "stricter-inbound-service-rest": [],
         "stricter-instance-ip-mode": ["network.instanceIpMode"],

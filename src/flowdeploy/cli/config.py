@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,7 +36,7 @@ def command() -> None:
 @common_options()
 def check() -> None:
     """Report every problem of the configuration at once, each with what to write instead."""
-    from flowdeploy.config import problems
+    from flowdeploy.config import describe, problems
 
     session = current_session()
     found = problems(session.config_path)
@@ -46,7 +46,7 @@ def check() -> None:
     if found:
         raise ConfigError(
             f"{session.config_path} has {len(found)} problem{'s' if len(found) > 1 else ''}",
-            details=[str(problem) for problem in found],
+            details=[describe(session.config_path, problem) for problem in found],
             hint="`flowdeploy config schema` describes the file to your editor.",
         )
     _confirm(session.config)
@@ -65,10 +65,20 @@ def _print_json(session: Session, found: Sequence[Problem]) -> None:
     document = {
         "schema": 1,
         "config": str(session.config_path),
-        "problems": [asdict(problem) for problem in found],
+        "problems": [_to_json(session.config_path, problem) for problem in found],
         "warnings": [] if found else _warnings(session.config),
     }
     click.echo(json.dumps(document, indent=2))
+
+
+def _to_json(path: Path, problem: Problem) -> dict[str, str | int]:
+    return {
+        "file": str(path),
+        "line": problem.position.line,
+        "column": problem.position.column,
+        "message": problem.message,
+        "advice": problem.advice,
+    }
 
 
 def _confirm(config: Config) -> None:

@@ -4,9 +4,9 @@
 to editors. Models (pydantic) stay inside: what leaves are the values below.
 """
 
-from flowdeploy.config.document import Problem
+from flowdeploy.appengine.forms.problems import Problem
 from flowdeploy.config.json_schema import schema
-from flowdeploy.config.loading import find, load, problems
+from flowdeploy.config.loading import describe, find, load, problems
 from flowdeploy.config.values import (
     BucketRecords,
     BuildConfig,
@@ -29,6 +29,7 @@ __all__ = [
     "Problem",
     "RolloutConfig",
     "UploadMode",
+    "describe",
     "find",
     "load",
     "problems",

@@ -11,10 +11,10 @@ import re
 import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
-from flowdeploy.appengine.app_yaml import setting_problems
-from flowdeploy.config.document import Location, dotted
+from flowdeploy.appengine.app_yaml import check_settings
+from flowdeploy.appengine.forms.problems import Path, Place, Problem, path_text
 from flowdeploy.config.models import NAME, PROJECT
 from flowdeploy.config.setting_keys import SettingKey
 from flowdeploy.errors import RefError
@@ -22,19 +22,11 @@ from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import parse_ref
 
 
-class Violation(NamedTuple):
-    """A rule that the value at ``location`` breaks, and what to write instead."""
-
-    location: Location
-    message: str
-    advice: str
-
-
 @dataclass(frozen=True, slots=True)
 class _Item:
     """A mapping in a list; ``text`` is empty for what is missing or no text."""
 
-    location: Location
+    path: Path
     data: dict[Any, Any]
 
     def text(self, key: str) -> str:
@@ -42,7 +34,7 @@ class _Item:
         return value if isinstance(value, str) else ""
 
 
-def violations(data: Any) -> Iterator[Violation]:
+def find_problems(data: Any) -> Iterator[Problem]:
     """Every rule that the raw data of a configuration file breaks."""
     if not isinstance(data, dict):
         return
@@ -60,37 +52,37 @@ def violations(data: Any) -> Iterator[Violation]:
             yield from _settings(instance)
 
 
-def _entries(parent: Any, key: str, location: Location) -> list[_Item]:
+def _entries(parent: Any, key: str, path: Path) -> list[_Item]:
     items = parent.get(key) if isinstance(parent, dict) else None
     return [
-        _Item((*location, key, index), item)
+        _Item((*path, key, index), item)
         for index, item in enumerate(items if isinstance(items, list) else [])
         if isinstance(item, dict)
     ]
 
 
-def _empty_values(value: Any, location: Location) -> Iterator[Violation]:
+def _empty_values(value: Any, path: Path) -> Iterator[Problem]:
     """A key with nothing after it is a mistake everywhere but in settings."""
     if value is None:
-        yield Violation(location, f"{dotted(location)} has no value", "write one or remove it")
+        yield Problem(path, f"{path_text(path)} has no value", "write one or remove it")
     elif isinstance(value, dict):
         for key, inner in value.items():
             if key != "settings":
-                yield from _empty_values(inner, (*location, key))
+                yield from _empty_values(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _empty_values(inner, (*location, index))
+            yield from _empty_values(inner, (*path, index))
 
 
-def _trunk(trunk: Any) -> Iterator[Violation]:
+def _trunk(trunk: Any) -> Iterator[Problem]:
     if not isinstance(trunk, str):
         return
     if trunk.startswith("refs/"):
         short = trunk.removeprefix("refs/heads/")
-        yield Violation(("trunk",), f"{trunk} is a full ref name", f"write trunk: {short}")
+        yield Problem(("trunk",), f"{trunk} is a full ref name", f"write trunk: {short}")
     elif _kind(trunk, trunk) is not PlanKind.TRUNK or _kind(f"refs/tags/{trunk}"):
         message = f"{reprlib.repr(trunk)} is not the short name of a branch"
-        yield Violation(("trunk",), message, "write one such as trunk: main")
+        yield Problem(("trunk",), message, "write one such as trunk: main")
 
 
 def _kind(ref: str, trunk: str = "") -> PlanKind | None:
@@ -102,27 +94,27 @@ def _kind(ref: str, trunk: str = "") -> PlanKind | None:
 
 def _repetitions(
     entries: Sequence[_Item], key: str, identity: Callable[[_Item], str]
-) -> Iterator[Violation]:
+) -> Iterator[Problem]:
     """Entries whose identity an earlier one has already."""
-    seen: dict[str, Location] = {}
+    seen: dict[str, Path] = {}
     for entry in entries:
         name = identity(entry)
-        first = seen.setdefault(name, entry.location)
-        if name and first != entry.location:
-            message = f"{name} is taken by {dotted(first)}"
-            yield Violation((*entry.location, key), message, f"write another {key}")
+        first = seen.setdefault(name, entry.path)
+        if name and first != entry.path:
+            message = f"{name} is taken by {path_text(first)}"
+            yield Problem((*entry.path, key), message, f"write another {key}")
 
 
-def _ids(instances: list[_Item]) -> Iterator[Violation]:
+def _ids(instances: list[_Item]) -> Iterator[Problem]:
     yield from _repetitions(instances, "id", lambda instance: instance.text("id"))
     for instance in instances:
         name = instance.text("id")
-        where = (*instance.location, "id")
+        where = (*instance.path, "id")
         if name == "all":
-            yield Violation(where, "all means every production instance", "write another id")
+            yield Problem(where, "all means every production instance", "write another id")
         elif _lacks_project(instance):
             message = f"{name} cannot be the id of the Google project as well"
-            yield Violation(where, message, "write that one as project: akvoflow-1")
+            yield Problem(where, message, "write that one as project: akvoflow-1")
 
 
 def _lacks_project(instance: _Item) -> bool:
@@ -132,7 +124,7 @@ def _lacks_project(instance: _Item) -> bool:
     return lent and bool(re.match(NAME, name)) and not re.match(PROJECT, name)
 
 
-def _apps(instances: list[_Item]) -> Iterator[Violation]:
+def _apps(instances: list[_Item]) -> Iterator[Problem]:
     """Two instances with one project and service would overwrite each other."""
     distinct = {instance.text("id"): instance for instance in reversed(instances)}
     yield from _repetitions(list(reversed(distinct.values())), "project", _app)
@@ -144,37 +136,35 @@ def _app(instance: _Item) -> str:
     return project and f"service {service} of project {project}"
 
 
-def _roles(instances: list[_Item]) -> Iterator[Violation]:
+def _roles(instances: list[_Item]) -> Iterator[Problem]:
     for role in ("uat1", "uat2"):
         holders = [instance for instance in instances if instance.text("role") == role]
         if not holders:
             advice = f"write one with role: {role}"
-            yield Violation(("instances",), f"no instance has the role {role}", advice)
+            yield Problem(("instances",), f"no instance has the role {role}", advice)
         for holder in holders[1:]:
-            message = f"{role} is taken by {dotted(holders[0].location)}"
-            yield Violation((*holder.location, "role"), message, "write role: production")
+            message = f"{role} is taken by {path_text(holders[0].path)}"
+            yield Problem((*holder.path, "role"), message, "write role: production")
 
 
-def _waves(instances: list[_Item], names: set[str]) -> Iterator[Violation]:
+def _waves(instances: list[_Item], names: set[str]) -> Iterator[Problem]:
     for instance in instances:
         wave = instance.text("wave")
-        where = (*instance.location, "wave")
+        where = (*instance.path, "wave")
         if wave and instance.text("role") in ("uat1", "uat2"):
-            yield Violation(
+            yield Problem(
                 where, "waves are for production instances", "write nothing, remove wave:"
             )
         elif wave and wave not in names:
             advice = f"write one of {', '.join(sorted(names))}" if names else "name it there"
-            yield Violation(where, f"rollout.waves has no wave {wave}", advice)
+            yield Problem(where, f"rollout.waves has no wave {wave}", advice)
 
 
-def _settings(instance: _Item) -> Iterator[Violation]:
-    """Values that app.yaml could not have either. Which keys there are is for the models."""
+def _settings(instance: _Item) -> Iterator[Problem]:
+    """Values that app.yaml does not allow either. The models check the keys themselves."""
     settings = instance.data.get("settings")
-    if not isinstance(settings, dict):
-        return
-    known = {name: settings[name] for name in get_args(SettingKey) if name in settings}
-    for problem in setting_problems(known):
-        where = (*instance.location, "settings", *problem.path)
-        wrong, _, advice = problem.text.rpartition("; ")
-        yield Violation(where, f"{dotted(where)} {wrong}", advice)
+    if isinstance(settings, dict):
+        known = {name: settings[name] for name in get_args(SettingKey) if name in settings}
+        place = Place((*instance.path, "settings"))
+        check_settings(known, place)
+        yield from place.problems

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flowdeploy.config.document import Document, Finding, Problem, parse
+from flowdeploy.appengine.forms.problems import Problem
+from flowdeploy.appengine.forms.yaml_reader import YamlDocument, parse_yaml
+from flowdeploy.config.instances_yaml import INSTANCES
 from flowdeploy.config.models import BuildSection, ConfigFile, InstanceSection, LibrarySection
 from flowdeploy.config.validation import validate
 from flowdeploy.config.values import (
@@ -51,11 +53,11 @@ def load(path: Path) -> Config:
 
     The application's own files are not asked for: a rollback needs no checkout.
     """
-    model, findings = validate(parse(_read(path)))
+    model, found = validate(_parse(path))
     if model is None:
         raise ConfigError(
             f"{path} is not a valid configuration",
-            details=[str(problem) for problem in _problems(path, findings)],
+            details=[describe(path, problem) for problem in found],
             hint="`flowdeploy config schema` describes the file to your editor.",
         )
     return _config(path, model)
@@ -68,25 +70,26 @@ def problems(path: Path) -> tuple[Problem, ...]:
     looked for when they are needed. Raises ConfigError for a file that cannot
     be read.
     """
-    document = parse(_read(path))
-    model, findings = validate(document)
-    if model:
-        findings = _missing_folder(document, _root(path) / model.build.directory)
-    return _problems(path, findings)
+    document = _parse(path)
+    model, found = validate(document)
+    return _missing_folder(document, _root(path) / model.build.directory) if model else found
 
 
-def _missing_folder(document: Document, folder: Path) -> tuple[Finding, ...]:
+def describe(path: Path, problem: Problem) -> str:
+    """A problem as ``FILE:LINE:COLUMN: message; advice``."""
+    return f"{path}:{problem.position.line}:{problem.position.column}: {problem}"
+
+
+def _parse(path: Path) -> YamlDocument:
+    return parse_yaml(_read(path), INSTANCES, least="instances")
+
+
+def _missing_folder(document: YamlDocument, folder: Path) -> tuple[Problem, ...]:
     if os.path.isdir(folder):  # noqa: PTH112  a name too long for any folder is no error here
         return ()
-    where = document.value(("build", "directory"))
-    return (Finding(where, f"there is no folder {folder}", "write one that exists"),)
-
-
-def _problems(path: Path, findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
-    return tuple(
-        Problem(str(path), found.position.line, found.position.column, found.message, found.advice)
-        for found in findings
-    )
+    where = ("build", "directory")
+    message = f"there is no folder {folder}"
+    return (Problem(where, message, "write one that exists", document.value(where)),)
 
 
 def _read(path: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -11,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from flowdeploy.config.document import Document, Finding, Location, dotted
-from flowdeploy.config.fleet_rules import violations
+from flowdeploy.appengine.forms.problems import Path, Problem, path_text
+from flowdeploy.appengine.forms.yaml_reader import YamlDocument
+from flowdeploy.config.fleet_rules import find_problems
 from flowdeploy.config.models import ConfigFile, InstanceSection
 from flowdeploy.config.setting_keys import SettingKey
 
@@ -26,39 +28,41 @@ _EXPECTED = {
 }
 
 
-def validate(document: Document) -> tuple[ConfigFile | None, tuple[Finding, ...]]:
-    """The model, or None and every finding in the order of the file."""
-    if not document.values:
-        return None, document.findings
-    broken = tuple(violations(document.data))
-    known = {rule.location for rule in broken}
-    findings = [Finding(document.value(r.location), r.message, r.advice) for r in broken]
-    findings += document.findings
+def validate(document: YamlDocument) -> tuple[ConfigFile | None, tuple[Problem, ...]]:
+    """The model, or None and every problem in the order of the file."""
+    if not document.data:
+        return None, document.problems
+    broken = [
+        replace(problem, position=document.value(problem.path))
+        for problem in find_problems(document.data)
+    ]
+    known = {problem.path for problem in broken}
     model = None
+    wrong: list[Problem] = []
     try:
         model = ConfigFile.model_validate(document.data)
     except ValidationError as error:
-        findings += [
-            _finding(document, details)
+        wrong = [
+            _problem(document, details)
             for details in error.errors(include_url=False)
-            if _location(details) not in known
+            if _path(details) not in known
         ]
-    return (None if findings else model), tuple(sorted(findings))
+    problems = (*document.problems, *broken, *wrong)
+    ordered = sorted(problems, key=lambda problem: (problem.position, str(problem)))
+    return (None if problems else model), tuple(ordered)
 
 
-def _location(details: ErrorDetails) -> Location:
-    """pydantic ends the location of a bad key of a dict with ``[key]``."""
+def _path(details: ErrorDetails) -> Path:
+    """pydantic ends the path of a bad key of a dict with ``[key]``."""
     return tuple(step for step in details["loc"] if step != "[key]")
 
 
-def _finding(document: Document, details: ErrorDetails) -> Finding:
-    location = _location(details)
+def _problem(document: YamlDocument, details: ErrorDetails) -> Problem:
+    path = _path(details)
+    name = path_text(path)
     if _is_key(details):
-        message = f"unknown key {dotted(location)}"
-        return Finding(document.key(location), message, _known_key(location))
-    return Finding(
-        document.value(location), f"{dotted(location)} {_complaint(details)}", _example(location)
-    )
+        return Problem(path, f"unknown key {name}", _known_key(path), document.key(path))
+    return Problem(path, f"{name} {_complaint(details)}", _example(path), document.value(path))
 
 
 def _complaint(details: ErrorDetails) -> str:
@@ -68,7 +72,7 @@ def _complaint(details: ErrorDetails) -> str:
         case "missing":
             return "is missing"
         case "string_pattern_mismatch":
-            return f"cannot be {shown}: {_description(_location(details))}"
+            return f"cannot be {shown}: {_description(_path(details))}"
         case "literal_error":
             return f"must be {details['ctx']['expected']}, not {shown}"
         case "greater_than_equal":
@@ -85,23 +89,23 @@ def _is_key(details: ErrorDetails) -> bool:
     return details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",)
 
 
-def _known_key(location: Location) -> str:
+def _known_key(path: Path) -> str:
     """What to write instead of an unknown key."""
-    key = str(location[-1])
+    key = str(path[-1])
     settings = get_args(SettingKey)
-    known = settings if location[-2:-1] == ("settings",) else _section(location).model_fields
+    known = settings if path[-2:-1] == ("settings",) else _section(path).model_fields
     if known is settings and key in InstanceSection.model_fields:
         return f"write {key}: beside settings:"
-    if key in settings and _section(location) is InstanceSection:
+    if key in settings and _section(path) is InstanceSection:
         return f"write {key}: under settings:"
     near = get_close_matches(key, known, n=1, cutoff=0.7)
     return f"write {near[0]}:" if near else f"write one of {', '.join(sorted(known))}"
 
 
-def _section(location: Location) -> type[BaseModel]:
-    """The model of the mapping that holds the last key of the location."""
+def _section(path: Path) -> type[BaseModel]:
+    """The model of the mapping that holds the last key of the path."""
     section: type[BaseModel] = ConfigFile
-    for step in location[:-1]:
+    for step in path[:-1]:
         if isinstance(step, str):
             section = _model_in(section.model_fields[step].annotation) or section
     return section
@@ -113,22 +117,22 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
-def _field(location: Location) -> FieldInfo | None:
-    """The field of the location, or of the list that it is an item of."""
-    while location and isinstance(location[-1], int):
-        location = location[:-1]
-    return _section(location).model_fields[str(location[-1])] if location else None
+def _field(path: Path) -> FieldInfo | None:
+    """The field of the path, or of the list that it is an item of."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return _section(path).model_fields[str(path[-1])] if path else None
 
 
-def _description(location: Location) -> str:
-    field = _field(location)
+def _description(path: Path) -> str:
+    field = _field(path)
     return (field.description or "").rstrip(".") if field else ""
 
 
-def _example(location: Location) -> str:
-    field = _field(location)
+def _example(path: Path) -> str:
+    field = _field(path)
     if field is None or not field.examples:
         return "write `key: value` pairs"
     example = field.examples[0]
-    key = next(step for step in reversed(location) if isinstance(step, str))
+    key = next(step for step in reversed(path) if isinstance(step, str))
     return f"write {key}: {example if isinstance(example, str) else json.dumps(example)}"

@@ -166,8 +166,14 @@ def test_what_is_the_default_of_a_handler_is_not_sent() -> None:
         (("inbound_services: [rest]",), "app.yaml:2: inbound_services[0] cannot be 'rest'"),
         (("default_expiration: 1d2h",), "app.yaml:2: default_expiration cannot be '1d2h'"),
         (("nobuild_files: '('",), "app.yaml:2: nobuild_files cannot be '('"),
-        (("runtime: java17",), "app.yaml:2: runtime is there twice; keep one"),
+        (("runtime: java17",), "app.yaml:2: runtime is there twice, first in line 1; remove one"),
         (("env_variables: &a {A: x}",), "app.yaml:2: anchors and references cannot be used"),
+        (("env_variables: {A: !!timestamp x}",), "app.yaml:2: this is no timestamp that fits"),
+        (("network: {}",), "app.yaml:2: network is a key of the flexible environment"),
+        (
+            ("automatic_scaling: {cpu_utilization: 1}",),
+            "app.yaml:2: automatic_scaling.cpu_utilization is a key of the flexible environment",
+        ),
         (
             ("automatic_scaling: {custom_metrics: []}",),
             "automatic_scaling.custom_metrics cannot be",

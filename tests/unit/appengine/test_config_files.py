@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowdeploy.appengine import config_files
+from flowdeploy.appengine.config_files import AppConfig
 from flowdeploy.errors import Refused
 
 
@@ -18,11 +19,11 @@ def test_what_no_file_speaks_of_is_none() -> None:
     config = config_files.read({"WEB-INF/appengine-generated/index.yaml": "indexes: []"})
     assert config.indexes == ()
     assert (config.queues, config.cron, config.dispatch) == (None, None, None)
-    assert config.sources == ("WEB-INF/appengine-generated/index.yaml",)
 
 
 def test_files_of_other_names_are_passed_over() -> None:
-    assert config_files.read({"app.yaml": "runtime: [", "old-cron.yaml": "nonsense"}).sources == ()
+    others = {"app.yaml": "runtime: [", "old-cron.yaml": "nonsense"}
+    assert config_files.read(others) == AppConfig()
 
 
 def test_the_problems_of_all_files_are_told_with_their_lines() -> None:

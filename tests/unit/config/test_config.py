@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flowdeploy.appengine.forms.problems import Position
 from flowdeploy.config import (
     BucketRecords,
     BuildConfig,
@@ -155,7 +156,7 @@ def test_a_rollback_needs_no_checkout_but_config_check_asks_for_the_builds_folde
     (problem,) = problems(path)
 
     assert load(path).build.directory == tmp_path / "gone"
-    assert (problem.line, problem.column) == (1, 38)
+    assert problem.position == Position(1, 38)
     assert problem.message == f"there is no folder {tmp_path / 'gone'}"
 
 

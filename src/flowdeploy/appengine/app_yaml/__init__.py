@@ -2,10 +2,10 @@
 
 from flowdeploy.appengine.app_yaml.app import (
     AppYaml,
+    check_settings,
     parse,
-    setting_problems,
     version_body,
     with_settings,
 )
 
-__all__ = ["AppYaml", "parse", "setting_problems", "version_body", "with_settings"]
+__all__ = ["AppYaml", "check_settings", "parse", "version_body", "with_settings"]

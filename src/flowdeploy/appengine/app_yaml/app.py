@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.appengine.app_yaml import combinations, keys, scaling
-from flowdeploy.appengine.forms.problems import Place, Problem
+from flowdeploy.appengine.forms.gcloud_yaml import GCLOUD
+from flowdeploy.appengine.forms.problems import Place, describe_in_order
 from flowdeploy.appengine.forms.schema import entry, regex
-from flowdeploy.appengine.forms.yaml_reader import Document, load
+from flowdeploy.appengine.forms.yaml_reader import parse_yaml
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.errors import Refused
 
@@ -55,51 +56,44 @@ def parse(text: bytes | str, source: str) -> AppYaml:
 
     Raises Refused with every problem, each as ``FILE:LINE: what is wrong; what to write``.
     """
-    document, problems = load(text)
-
-    where = _Where(source, document)
-    if not document.values:
-        raise where.refuse(problems)
-    place = Place(problems=problems)
-    fields = _read(document.values, place)
-    if problems:
-        raise where.refuse(problems)
-    warnings = tuple(where.told(note) for note in place.notes)
-    origins = dict.fromkeys(_setting_names(document.values), source)
-    return AppYaml(source, document.values, fields, origins, warnings)
+    document = parse_yaml(text, GCLOUD, least="runtime")
+    place = Place(locate=document.key, problems=list(document.problems))
+    fields = _read(document.data, place) if document.data else {}
+    if place.problems:
+        raise _refusal(source, describe_in_order(source, place.problems))
+    warnings = tuple(describe_in_order(source, place.notes))
+    origins = dict.fromkeys(_setting_names(document.data), source)
+    return AppYaml(source, document.data, fields, origins, warnings)
 
 
-def setting_problems(settings: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """What is wrong with an instance's own keys whatever application they are laid over.
+def check_settings(settings: Mapping[str, Any], place: Place) -> None:
+    """Report what is wrong with an instance's own keys for any application.
 
-    What goes with its runtime is judged by `with_settings`. Unknown keys are passed over.
+    `with_settings` checks what depends on the runtime. Unknown keys are ignored.
     """
-    place = Place()
     for name in settings.keys() & keys.SENT.keys():
         entry(settings, name, keys.SENT[name], place)
-    return tuple(place.problems)
 
 
 def with_settings(app: AppYaml, settings: Mapping[str, Any], source: str) -> AppYaml:
-    """The application with an instance's own keys over those of app.yaml.
+    """Return the application with an instance's own keys in place of those of app.yaml.
 
-    A scaling block replaces the scaling block, of whatever kind; environment
-    variables are merged by name; any other key replaces. ``source`` names the
-    settings' place in messages. Raises Refused with every problem.
+    A scaling block replaces the scaling block, of any kind; environment variables are
+    merged by name; any other key replaces. ``source`` names the settings in messages.
+    Raises Refused with every problem.
     """
-    place, where = Place(), _Where(source)
+    place = Place()
     for name in settings.keys() & _NOT_OF_AN_INSTANCE.keys():
-        (place / name).problem(f"cannot be set here: {_NOT_OF_AN_INSTANCE[name]}")
+        (place / name).problem("cannot be set here", _NOT_OF_AN_INSTANCE[name])
     if settings.get("runtime", app.runtime) != app.runtime:
         (place / "runtime").problem(
-            f"cannot differ from app.yaml, which was built for {app.runtime}"
+            "cannot differ from app.yaml", f"it was built for {app.runtime}"
         )
     merged = _merge(app.settings, settings)
     fields = _read(merged, place)
     if place.problems:
-        raise where.refuse(place.problems)
-    notes = (note for note in place.notes if note.path[0] in settings)
-    warnings = tuple(where.told(note) for note in notes)
+        raise _refusal(source, sorted(f"{source}: {problem}" for problem in place.problems))
+    warnings = tuple(f"{source}: {note}" for note in place.notes if note.path[0] in settings)
     ours = set(_setting_names(settings))
     origins = {
         name: source if name in ours else app.origins.get(name, source)
@@ -148,23 +142,10 @@ def _setting_names(settings: Mapping[str, Any]) -> list[str]:
     return [*others, *(f"env_variables.{name}" for name in named)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """A source's name, and its lines if they are known."""
-
-    source: str
-    document: Document | None = None
-
-    def told(self, problem: Problem) -> str:
-        line = f":{self.document.line(problem.path)}" if self.document else ""
-        return f"{self.source}{line}: {problem}"
-
-    def refuse(self, problems: list[Problem]) -> Refused:
-        lines = self.document.line if self.document else lambda _: 0
-        ordered = sorted(problems, key=lambda problem: (lines(problem.path), str(problem)))
-        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        return Refused(
-            f"{self.source} has {count} and cannot be deployed",
-            details=[self.told(problem) for problem in ordered],
-            hint="If a build writes this file, correct what the build writes it from.",
-        )
+def _refusal(source: str, details: list[str]) -> Refused:
+    count = "a problem" if len(details) == 1 else f"{len(details)} problems"
+    return Refused(
+        f"{source} has {count} and cannot be deployed",
+        details=details,
+        hint="If a build writes this file, correct what the build writes it from.",
+    )

@@ -39,7 +39,7 @@ _COMMON = {
     "redirect_http_response_code": Key(
         choice("301", "302", "303", "307", prefix="REDIRECT_HTTP_RESPONSE_CODE")
     ),
-    "position": Key(unusable("belongs into files that are included; remove it")),
+    "position": Key(unusable("belongs into files that are included")),
 }
 
 
@@ -97,14 +97,14 @@ def _handler(value: Any, place: Place) -> dict[str, Any] | None:
         raise Wrong("a block with url and what answers it")
     kind = kind_of(value)
     if kind is None:
-        place.problem(f"has nothing that answers; add one of {', '.join(sorted(_KINDS))}")
+        place.problem("has nothing that answers", f"add one of {', '.join(sorted(_KINDS))}")
         return None
     sent: dict[str, Any] = _READERS[kind](value, place)
     static = sent.get("staticFiles", {})
     if "mimeType" in static and "content-type" in {
         h.lower() for h in static.get("httpHeaders", {})
     }:
-        place.problem("has both mime_type and a Content-Type header; keep one")
+        place.problem("has both mime_type and a Content-Type header", "keep one")
     if kind == "static_dir":
         _spell_out_folder(sent, place / "url")
     return sent
@@ -116,7 +116,9 @@ def _spell_out_folder(sent: dict[str, Any], url_place: Place) -> None:
     if url is None or folder is None:
         return
     if _groups(url):
-        url_place.problem("has groups, which static_dir cannot use; write static_files and upload")
+        url_place.problem(
+            "has groups, which static_dir cannot use", "write static_files and upload"
+        )
     put(sent, "urlRegex", url.rstrip("/") + "/(.*)")
     put(sent, "staticFiles.path", folder.rstrip("/") + r"/\1")
     put(sent, "staticFiles.uploadPathRegex", folder.rstrip("/") + "/.*")

@@ -37,34 +37,34 @@ def headers(value: Any, place: Place) -> dict[str, str]:
     if not isinstance(value, dict):
         raise Wrong("a block of `Name: value` lines")
     if len(value) > _MOST_HEADERS:
-        place.problem(f"has {len(value)} headers; at most {_MOST_HEADERS} are allowed")
+        place.problem(f"has {len(value)} headers", f"at most {_MOST_HEADERS} are allowed")
     sent = {}
     for name, inner in value.items():
         sent[name] = str(inner).lower() if isinstance(inner, bool) else str(inner)
         wrong = _wrong_name(name) or _wrong_value(name.lower(), inner)
         if wrong:
-            (place / name).problem(wrong)
+            (place / name).problem(*wrong)
     return sent
 
 
-def _wrong_name(name: str) -> str | None:
+def _wrong_name(name: str) -> tuple[str, str] | None:
     lower = name.lower()
     if not _TOKEN.fullmatch(name):
-        return "is no header name; write letters, digits and hyphens"
+        return "is no header name", "write letters, digits and hyphens"
     if lower in _REQUEST_ONLY:
-        return "is a header of requests, not of answers; remove it"
+        return "is a header of requests, not of answers", "remove it"
     if lower in _SERVER_SETS or is_hop_by_hop(lower):
-        return "is set by the server itself; remove it"
+        return "is set by the server itself", "remove it"
     if lower.startswith("x-appengine"):
-        return "has a name that App Engine keeps for itself; choose another"
+        return "has a name that App Engine keeps for itself", "choose another"
     return None
 
 
-def _wrong_value(name: str, value: Any) -> str | None:
+def _wrong_value(name: str, value: Any) -> tuple[str, str] | None:
     text = str(value)
     if isinstance(value, dict | list) or not _PRINTABLE.fullmatch(text):
-        return "has a value that no header can have; write printable ASCII"
+        return "has a value that no header can have", "write printable ASCII"
     longest = _LONG_VALUES.get(name, 0)
     if len(f"{name}: {text}\r\n") >= _LINE_LENGTH and len(text) > longest:
-        return f"is {len(text)} characters long; at most {longest or _LINE_LENGTH} are allowed"
+        return f"is {len(text)} characters long", f"at most {longest or _LINE_LENGTH} are allowed"
     return None

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowdeploy.appengine.app_yaml import flexible, handlers, scaling
+from flowdeploy.appengine.app_yaml import handlers, scaling
 from flowdeploy.appengine.app_yaml.libraries import libraries
 from flowdeploy.appengine.app_yaml.times import expiration
 from flowdeploy.appengine.forms.problems import Place
 from flowdeploy.appengine.forms.schema import (
+    FLEXIBLE,
     NOT_CARRIED,
     Key,
     block,
@@ -39,7 +40,7 @@ _INBOUND = (
     *("channel_presence", "warmup"),
 )
 _EGRESS = {"all-traffic": "ALL_TRAFFIC", "private-ranges-only": "PRIVATE_IP_RANGES"}
-_FROM_COMMAND = "is not read from the file, since every instance has its own; remove it"
+_FROM_COMMAND = "is not read from the file, since every instance has its own"
 _UNFOLDED = "is not supported: write the handlers that it stands for into the file"
 
 
@@ -97,12 +98,6 @@ SENT: Mapping[str, Key] = {
     "auto_id_policy": Key(choice("legacy", "default"), "betaSettings.auto_id_policy"),
     "beta_settings": Key(text_map()),
     "vm_settings": Key(text_map(), "betaSettings"),
-    "endpoints_api_service": Key(flexible.endpoints),
-    "health_check": Key(flexible.HEALTH_CHECK),
-    "liveness_check": Key(flexible.LIVENESS_CHECK),
-    "readiness_check": Key(flexible.READINESS_CHECK),
-    "network": Key(flexible.NETWORK),
-    "resources": Key(flexible.RESOURCES),
 }
 
 # Read for their own sake: they say where to deploy and what to upload.
@@ -115,12 +110,18 @@ ASIDE: Mapping[str, Key] = {
 REFUSED: Mapping[str, Key] = {
     "application": Key(unusable(_FROM_COMMAND)),
     "project": Key(unusable(_FROM_COMMAND)),
-    "version": Key(unusable("is not read from the file, since it comes from the ref; remove it")),
+    "version": Key(unusable("is not read from the file, since it comes from the ref")),
     "builtins": Key(unusable(_UNFOLDED)),
     "includes": Key(unusable(_UNFOLDED)),
     "runtime_config": Key(unusable(NOT_CARRIED)),
     "flexible_runtime_settings": Key(unusable(NOT_CARRIED)),
     "standard_websocket": Key(unusable(NOT_CARRIED)),
+    "endpoints_api_service": Key(unusable(FLEXIBLE)),
+    "health_check": Key(unusable(FLEXIBLE)),
+    "liveness_check": Key(unusable(FLEXIBLE)),
+    "readiness_check": Key(unusable(FLEXIBLE)),
+    "network": Key(unusable(FLEXIBLE)),
+    "resources": Key(unusable(FLEXIBLE)),
 }
 
 # gcloud accepts these and sends nothing for them.
@@ -141,7 +142,7 @@ def read(settings: Mapping[str, Any], place: Place) -> dict[str, Any]:
         if name in DROPPED:
             (place / name).note("has no effect in App Engine any more and is not sent")
         elif name not in SENT and name not in ASIDE and name not in REFUSED:
-            (place / name).problem(unknown_key(name, (*SENT, *ASIDE), "app.yaml"))
+            (place / name).problem(*unknown_key(name, (*SENT, *ASIDE), "app.yaml"))
     for name, key in (*ASIDE.items(), *REFUSED.items()):
         entry(settings, name, key, place)
     fields: dict[str, Any] = {}

@@ -58,7 +58,7 @@ def libraries(value: Any, place: Place) -> list[dict[str, str]]:
     names: set[str] = set()
     for at, library in whole:
         if library["name"] in names:
-            (place / at).problem(f"names {library['name']} once more; keep one")
+            (place / at).problem(f"names {library['name']} once more", "keep one")
         names.add(library["name"])
     return [
         {"name": library["name"], "version": _version(library, place / at)} for at, library in whole
@@ -71,7 +71,7 @@ def _version(library: dict[str, str], place: Place) -> str:
     if version == "latest" and known:
         return known[0]
     if not known:
-        place.problem(f"{name} is no library of the runtime; use one of {', '.join(VERSIONS)}")
+        place.problem(f"{name} is no library of the runtime", f"use one of {', '.join(VERSIONS)}")
     elif version not in known:
-        place.problem(f"{name} has no version {version}; use latest or {', '.join(known)}")
+        place.problem(f"{name} has no version {version}", f"use latest or {', '.join(known)}")
     return version

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flowdeploy.appengine.app_yaml.times import idle_timeout, latency, seconds
+from flowdeploy.appengine.app_yaml.times import idle_timeout, latency
 from flowdeploy.appengine.forms.schema import (
+    FLEXIBLE,
     INT32,
     NOT_CARRIED,
     Key,
@@ -19,12 +20,13 @@ BLOCKS = ("automatic_scaling", "basic_scaling", "manual_scaling")
 _COUNT = whole(-INT32 - 1)
 _AT_LEAST_ONE = whole(1)
 
-_CPU_UTILIZATION = block(
-    {
-        "target_utilization": Key(number),
-        "aggregation_window_length_sec": Key(seconds(1), "aggregationWindowLength"),
-    },
-    "cpu_utilization",
+_FLEXIBLE_KEYS = (
+    *("min_num_instances", "max_num_instances", "cool_down_period_sec", "cpu_utilization"),
+    *("target_request_count_per_sec", "target_concurrent_requests"),
+    *("target_network_sent_bytes_per_sec", "target_network_sent_packets_per_sec"),
+    *("target_network_received_bytes_per_sec", "target_network_received_packets_per_sec"),
+    *("target_disk_write_bytes_per_sec", "target_disk_write_ops_per_sec"),
+    *("target_disk_read_bytes_per_sec", "target_disk_read_ops_per_sec"),
 )
 
 AUTOMATIC = block(
@@ -41,29 +43,7 @@ AUTOMATIC = block(
             number, "standardSchedulerSettings.targetThroughputUtilization"
         ),
         "custom_metrics": Key(unusable(NOT_CARRIED)),
-        # From here on keys that mean something in the flexible environment only.
-        "min_num_instances": Key(_AT_LEAST_ONE, "minTotalInstances"),
-        "max_num_instances": Key(_AT_LEAST_ONE, "maxTotalInstances"),
-        "cool_down_period_sec": Key(seconds(60), "coolDownPeriod"),
-        "cpu_utilization": Key(_CPU_UTILIZATION),
-        "target_request_count_per_sec": Key(
-            _AT_LEAST_ONE, "requestUtilization.targetRequestCountPerSecond"
-        ),
-        "target_concurrent_requests": Key(
-            _AT_LEAST_ONE, "requestUtilization.targetConcurrentRequests"
-        ),
-        **{
-            f"target_{resource}_{what}_{unit}_per_sec": Key(
-                _AT_LEAST_ONE,
-                f"{resource}Utilization.target{what.capitalize()}{unit.capitalize()}PerSecond",
-            )
-            for resource, whats, units in (
-                ("network", ("sent", "received"), ("bytes", "packets")),
-                ("disk", ("write", "read"), ("bytes", "ops")),
-            )
-            for what in whats
-            for unit in units
-        },
+        **dict.fromkeys(_FLEXIBLE_KEYS, Key(unusable(FLEXIBLE))),
     },
     "automatic_scaling",
 )

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place, Wrong
-from flowdeploy.appengine.forms.schema import Read, text, whole
+from flowdeploy.appengine.forms.schema import text
 
 LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "": 1}
@@ -41,15 +41,6 @@ def expiration(value: Any, place: Place) -> str:
         raise Wrong("a time such as 4d 5h or 600s")
     total = sum(int(span[1]) * _UNITS[span[2].lower()] for span in spans if span)
     return _duration(str(total))
-
-
-def seconds(low: int) -> Read:
-    """A whole number of seconds, sent as a duration."""
-
-    def read(value: Any, place: Place) -> str:
-        return _duration(str(whole(low, LONGEST)(value, place)))
-
-    return read
 
 
 def _duration(number: str) -> str:

@@ -3,83 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.appengine.config_files import cron_yaml, dispatch_yaml, index_yaml, queue_yaml
-from flowdeploy.appengine.forms.problems import Place, Problem
-from flowdeploy.appengine.forms.yaml_reader import Document, load
+from flowdeploy.appengine.forms.gcloud_yaml import GCLOUD
+from flowdeploy.appengine.forms.problems import Place, describe_in_order
+from flowdeploy.appengine.forms.yaml_reader import parse_yaml
 from flowdeploy.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
 class AppConfig:
-    """What the files say; None where there is no such file.
+    """The content of the files; None where there is no such file.
 
     ``cron`` holds bodies of Cloud Scheduler's Job, ``dispatch`` UrlDispatchRules.
-    ``sources`` are the files' paths, ``warnings`` remarks as ``FILE:LINE: …``.
+    ``warnings`` are notes as ``FILE:LINE: …``.
     """
 
     indexes: tuple[index_yaml.Index, ...] | None = None
     queues: queue_yaml.Queues | None = None
     cron: tuple[Mapping[str, Any], ...] | None = None
     dispatch: dispatch_yaml.Rules | None = None
-    sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-_EMPTY = {"index": "indexes:", "queue": "queue:", "cron": "cron:", "dispatch": "dispatch:"}
-NAMES = tuple(f"{name}.yaml" for name in _EMPTY)
-"""The names of the files, wherever they are."""
+@dataclass(frozen=True, slots=True)
+class _FileKind:
+    """A kind of configuration file: its name, its main key, and the reader of its data."""
+
+    name: str
+    key: str
+    read: Callable[[Mapping[str, Any], Place, Collection[str]], Any]
+
+
+_INDEX = _FileKind("index.yaml", "indexes", lambda data, place, _: index_yaml.read(data, place))
+_QUEUE = _FileKind("queue.yaml", "queue", lambda data, place, _: queue_yaml.read(data, place))
+_CRON = _FileKind("cron.yaml", "cron", cron_yaml.read)
+_DISPATCH = _FileKind(
+    "dispatch.yaml", "dispatch", lambda data, place, _: dispatch_yaml.read(data, place)
+)
+_KINDS = {kind.name: kind for kind in (_INDEX, _QUEUE, _CRON, _DISPATCH)}
+NAMES = tuple(_KINDS)
+"""The names of the files, in any folder."""
 
 
 def read(files: Mapping[str, str | bytes], zones: Collection[str] = ()) -> AppConfig:
-    """Read the files: path → text. Files of other names are passed over.
+    """Read the files: path → text. Files with other names are ignored.
 
-    ``zones`` are the time zones that there are (``zoneinfo.available_timezones()``);
-    without them only what cannot be a name is refused. Raises Refused with every
-    problem of every file, each as ``FILE:LINE: what is wrong; what to write``.
+    ``zones`` are the known time zones (``zoneinfo.available_timezones()``); without them
+    only impossible names are refused. Raises Refused with every problem of every file,
+    each as ``FILE:LINE: what is wrong; what to write``.
     """
-    config, details = AppConfig(), []
-    chosen = {path: text for path, text in files.items() if _name(path) in NAMES}
-    for path, text in sorted(chosen.items()):
-        found, wrong = _read_one(path, text, zones)
-        field = next(iter(found))
-        if getattr(config, field) is not None:
-            wrong.append(f"{path}: is a second {_name(path)}; keep one")
-        details += wrong
-        config = replace(config, **found | {"warnings": config.warnings + found["warnings"]})
+    found: dict[_FileKind, Any] = {}
+    warnings: list[str] = []
+    details: list[str] = []
+    for path in sorted(path for path in files if _name(path) in _KINDS):
+        kind = _KINDS[_name(path)]
+        value, place = _read_one(kind, files[path], zones)
+        details += describe_in_order(path, place.problems)
+        warnings += describe_in_order(path, place.notes)
+        if kind in found:
+            details.append(f"{path}: is a second {kind.name}; keep one")
+        found[kind] = value
     if details:
         raise _refusal(details)
-    return replace(config, sources=tuple(sorted(chosen)))
+    return AppConfig(
+        indexes=found.get(_INDEX),
+        queues=found.get(_QUEUE),
+        cron=found.get(_CRON),
+        dispatch=found.get(_DISPATCH),
+        warnings=tuple(warnings),
+    )
 
 
-def _read_one(
-    path: str, text: str | bytes, zones: Collection[str]
-) -> tuple[dict[str, Any], list[str]]:
-    """The fields of AppConfig that a file gives, its own one first, and its problems."""
-    field, reader = _readers(zones)[_name(path)]
-    document, problems = load(text, least=_EMPTY[_name(path).removesuffix(".yaml")])
-    place = Place(problems=problems)
-    value = reader(document.values, place) if document.values else ()
-    notes = tuple(_told(path, document, place.notes))
-    return {field: value, "warnings": notes}, _told(path, document, place.problems)
-
-
-def _readers(
-    zones: Collection[str],
-) -> Mapping[str, tuple[str, Callable[[Mapping[str, Any], Place], Any]]]:
-    return {
-        "index.yaml": ("indexes", index_yaml.indexes),
-        "queue.yaml": ("queues", queue_yaml.queues),
-        "cron.yaml": ("cron", lambda values, place: cron_yaml.jobs(values, place, zones)),
-        "dispatch.yaml": ("dispatch", dispatch_yaml.rules),
-    }
-
-
-def _told(path: str, document: Document, found: list[Problem]) -> list[str]:
-    ordered = sorted(found, key=lambda problem: (document.line(problem.path), str(problem)))
-    return [f"{path}:{document.line(problem.path)}: {problem}" for problem in ordered]
+def _read_one(kind: _FileKind, text: str | bytes, zones: Collection[str]) -> tuple[Any, Place]:
+    """The value of a file and the place with its problems and notes."""
+    document = parse_yaml(text, GCLOUD, kind.key)
+    place = Place(locate=document.key, problems=list(document.problems))
+    return (kind.read(document.data, place, zones) if document.data else None), place
 
 
 def _refusal(details: list[str]) -> Refused:

@@ -29,7 +29,7 @@ _ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|0*[01]?[0-9]{1,2})(?:\.|$)){4}
 _SERVICE = pattern("(?!-)[a-z0-9-]{0,62}[a-z0-9]", "a service in lower-case letters")
 
 
-def rules(values: Mapping[str, Any], place: Place) -> Rules:
+def read(values: Mapping[str, Any], place: Place) -> Rules:
     """The file's rules as the API's UrlDispatchRules; problems go to the place."""
     given = _FILE(values, place)
     return tuple(rule for rule in given.get("dispatch", []) if rule)
@@ -79,9 +79,9 @@ def _rule(value: Any, place: Place) -> dict[str, str] | None:
     services = [given[name] for name in ("service", "module") if name in given]
     named = [name for name in ("service", "module") if value.get(name) is not None]
     if len(named) == 2:
-        place.problem("has both service and module; keep service")
+        place.problem("has both service and module", "keep service")
     if not named:
-        place.problem("has no service; add it")
+        place.problem("has no service", "add it")
     return {**given["url"], "service": services[0]} if services and "url" in given else None
 
 

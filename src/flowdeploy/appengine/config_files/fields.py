@@ -13,8 +13,9 @@ SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 
 # gcloud takes the project from its own options and refuses it in a file.
-APPLICATION = Key(unusable("cannot be set here: the instance says it; remove it"))
+APPLICATION = Key(unusable("cannot be set here: the instance says it"))
 
+MIN_BACKOFF, MAX_BACKOFF = 0.1, 3600.0  # seconds; App Engine's defaults
 _AGE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?|\.[0-9]{1,15})([smhd])", re.ASCII)
 
 
@@ -44,6 +45,24 @@ def age(value: Any, _place: Place) -> int:
     if not 1 <= total <= LONGEST:
         raise Wrong("a time of a second or more with its unit, such as 90s, 10m, 2.5h or 1d")
     return total
+
+
+def check_backoffs(retry: Mapping[str, Any], place: Place) -> None:
+    """Report a minimum above the maximum; both files name the two keys alike."""
+    low, high = retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds")
+    if low is not None and high is not None and high < low:
+        place.problem("has a min_backoff_seconds above max_backoff_seconds", "swap them")
+
+
+def backoffs(low: float | None, high: float | None) -> tuple[float, float]:
+    """The range in seconds; None and 0 mean the default.
+
+    Where a default and the other value would cross, the default gives way.
+    """
+    lowest, highest = low or MIN_BACKOFF, high or MAX_BACKOFF
+    if lowest <= highest:
+        return lowest, highest
+    return (lowest, lowest) if low else (highest, highest)
 
 
 def words(longest: int) -> Read:

@@ -20,7 +20,7 @@ ASCENDING, DESCENDING = "ASCENDING", "DESCENDING"
 READY = "READY"
 
 _KEY = ("__key__", ASCENDING)
-_NOT_THERE = "cannot be sent: the Datastore API has no such index; remove the index"
+_NOT_THERE = ("cannot be sent: the Datastore API has no such index", "remove the index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Index:
         return cls(resource["kind"], resource.get("ancestor") != "NONE", _normal(directed))
 
 
-def indexes(values: Mapping[str, Any], place: Place) -> tuple[Index, ...]:
+def read(values: Mapping[str, Any], place: Place) -> tuple[Index, ...]:
     """The file's indexes, each once; problems go to the place."""
     given = _FILE(values, place)
     found = [index for index in given.get("indexes", []) if index]
@@ -102,8 +102,8 @@ _PROPERTY = block(
     {
         "name": Key(_text, required=True),
         "direction": Key(choice("asc", "ascending", "desc", "descending")),
-        "mode": Key(unusable(_NOT_THERE)),
-        "vectorConfig": Key(unusable(_NOT_THERE)),
+        "mode": Key(unusable(*_NOT_THERE)),
+        "vectorConfig": Key(unusable(*_NOT_THERE)),
     },
     "a property",
 )
@@ -128,7 +128,7 @@ def _index(value: Any, place: Place) -> Index | None:
     )
     properties = _normal(directed)
     if not properties:
-        (place / "properties").problem("needs no index of its own; remove the index")
+        (place / "properties").problem("needs no index of its own", "remove the index")
     return Index(given["kind"], given.get("ancestor", False), properties)
 
 

@@ -14,8 +14,6 @@ from flowdeploy.appengine.config_files import cron_changes, dispatch_yaml, queue
 from flowdeploy.appengine.config_files.changes import LeaveQueue
 from flowdeploy.appengine.config_files.compare import Resources, Snapshot
 
-_Named = Callable[[Resources, Resources, Resources], tuple[str, ...]]
-
 
 def find_outside_changes(before: Snapshot, after: Snapshot, now: Snapshot) -> tuple[str, ...]:
     """What ``restore(before, now)`` would undo that neither state has.
@@ -24,19 +22,24 @@ def find_outside_changes(before: Snapshot, after: Snapshot, now: Snapshot) -> tu
     are left alone by a restoration, whatever became of them. What either state does not
     tell is not looked at. Raises ValueError where ``now`` lacks what both have.
     """
-    parts: Mapping[str, _Named] = {"queues": _queues, "jobs": _jobs, "dispatch": _dispatch}
-    return tuple(
-        line for part, named in parts.items() for line in _in_part(part, named, before, after, now)
+    return (
+        *_compare(_queues, before.queues, after.queues, now.queues),
+        *_compare(_cron_jobs, before.jobs, after.jobs, now.jobs),
+        *_compare(_dispatch_rules, before.dispatch, after.dispatch, now.dispatch),
     )
 
 
-def _in_part(part: str, named: _Named, *states: Snapshot) -> tuple[str, ...]:
-    before, after, now = (getattr(state, part) for state in states)
+def _compare(
+    find: Callable[[Resources, Resources, Resources], tuple[str, ...]],
+    before: Resources | None,
+    after: Resources | None,
+    now: Resources | None,
+) -> tuple[str, ...]:
     if before is None or after is None:
         return ()
     if now is None:
         raise ValueError("the state to compare with has not been read")
-    return named(before, after, now)
+    return find(before, after, now)
 
 
 def _queues(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
@@ -61,7 +64,7 @@ def _expected_queue(
     return {**settings, "state": state.get("state")}
 
 
-def _jobs(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
+def _cron_jobs(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
     """Jobs may be of either state, and those of both are all there."""
     of_key = {cron_changes.identity(job): job for job in (*before, *after, *now)}
     old, new, there = (Counter(map(cron_changes.identity, jobs)) for jobs in (before, after, now))
@@ -71,7 +74,7 @@ def _jobs(before: Resources, after: Resources, now: Resources) -> tuple[str, ...
     )
 
 
-def _dispatch(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
+def _dispatch_rules(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
     """The rules are one list, of one state or of the other."""
     found = dispatch_yaml.for_file(now, after)
     return tuple(map(str, found)) if dispatch_yaml.for_file(now, before) else ()

@@ -15,6 +15,8 @@ from flowdeploy.appengine.config_files.fields import (
     APPLICATION,
     SECONDS,
     age,
+    backoffs,
+    check_backoffs,
     count,
     duration,
     seconds,
@@ -126,8 +128,8 @@ def _queue(value: Any, place: Place) -> Queue | None:
     if given.get("mode") == "pull":
         _check_pull(given, place)
     elif value.get("rate") is None:
-        place.problem("has no rate; add one such as 5/s")
-    _check_backoffs(given.get("retryParameters", {}), place / "retry_parameters")
+        place.problem("has no rate", "add one such as 5/s")
+    check_backoffs(given.get("retryParameters", {}), place / "retry_parameters")
     pull = given.get("mode") == "pull"
     made = _pull_settings(given) if pull else _push_settings(given)
     return Queue(given.get("name", ""), pull, made)
@@ -139,13 +141,7 @@ def _check_pull(given: Mapping[str, Any], place: Place) -> None:
     wrong = [name for name in _PUSH_ONLY if name in given]
     wrong += [name for name in retry if name != "taskRetryLimit"]
     for name in wrong:
-        place.problem(f"has {_snake(name)}, which a pull queue cannot have; remove it")
-
-
-def _check_backoffs(retry: Mapping[str, Any], place: Place) -> None:
-    low, high = retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds")
-    if low is not None and high is not None and high < low:
-        place.problem("has a min_backoff_seconds above max_backoff_seconds; swap them")
+        place.problem(f"has {_snake(name)}, which a pull queue cannot have", "remove it")
 
 
 def _pull_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +151,7 @@ def _pull_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 def _push_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """What is 0 in the file is at its default, but for the retry limit and the rate."""
     retry = given.get("retryParameters", {})
-    low, high = _backoffs(retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds"))
+    low, high = backoffs(retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds"))
     concurrent, limit = given.get("maxConcurrentRequests"), retry.get("taskAgeLimit")
     written = {
         BURST: given.get("bucketSize"),
@@ -180,14 +176,6 @@ def _attempts(retry: Mapping[str, Any]) -> dict[str, int]:
     return {} if limit is None else {ATTEMPTS: limit + 1}
 
 
-def _backoffs(low: float | None, high: float | None) -> tuple[float, float]:
-    """The default of one gives way to the other where they would cross."""
-    lowest, highest = low or 0.1, high or 3600.0
-    if lowest <= highest:
-        return lowest, highest
-    return (lowest, lowest) if low else (highest, highest)
-
-
 def _snake(name: str) -> str:
     return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
@@ -203,13 +191,13 @@ _FILE = block(
 )
 
 
-def queues(values: Mapping[str, Any], place: Place) -> Queues:
+def read(values: Mapping[str, Any], place: Place) -> Queues:
     """The file's values as data; problems go to the place."""
     given = _FILE(values, place)
     seen: dict[str, Queue] = {}
     for index, queue in enumerate(given.get("queue", [])):
         if queue and queue.name in seen:
-            (place / "queue" / index).problem(f"is a second queue {queue.name}; keep one")
+            (place / "queue" / index).problem(f"is a second queue {queue.name}", "keep one")
         elif queue and queue.name:
             seen[queue.name] = queue
     return Queues(tuple(seen.values()), given.get("resumePausedQueues", True))

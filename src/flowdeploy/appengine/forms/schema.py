@@ -22,7 +22,8 @@ from flowdeploy.appengine.forms.regexes import compile_regex
 Read = Callable[[Any, Place], Any]
 
 INT32 = 2**31 - 1
-NOT_CARRIED = "cannot be sent: Google's client library has no field for it; remove it"
+NOT_CARRIED = "cannot be sent: Google's client library has no field for it"
+FLEXIBLE = "is a key of the flexible environment, which is not supported"
 _LISTED = 12  # keys that a message lists; more are no help
 _SCALARS = (str, int, float, date)
 _TRUE = ("true", "yes", "on", "y")
@@ -47,8 +48,6 @@ def text(value: Any, _place: Place) -> str:
     """Any single value, as text: numbers and booleans as Python writes them."""
     if not isinstance(value, _SCALARS):
         raise Wrong("a text")
-    if any("\ud800" <= character <= "\udfff" for character in str(value)):
-        raise Wrong("a text without halves of surrogate pairs")
     return str(value)
 
 
@@ -144,26 +143,26 @@ def text_map(key: str = r"[a-zA-Z_][a-zA-Z0-9_]*") -> Read:
 def _map_name(name: str, allowed: re.Pattern[str], place: Place) -> bool:
     good = bool(allowed.fullmatch(name))
     if not good:
-        (place / name).problem("is no name; write letters, digits and _, not a digit first")
+        (place / name).problem("is no name", "write letters, digits and _, not a digit first")
     return good
 
 
 def _map_value(value: Any, place: Place) -> str:
     if value is None:
-        place.note('has no value and is sent as the text None; write "" for an empty text')
+        place.note("has no value and is sent as the text None", 'write "" for an empty text')
         return "None"
     try:
         return text(value, place)
     except Wrong as wrong:
-        place.problem(f"is not a single value; write {wrong}")
+        place.problem("is not a single value", f"write {wrong}")
         return ""
 
 
-def unusable(why: str) -> Read:
-    """A key that is known and cannot be used; the reason ends a sentence."""
+def unusable(why: str, advice: str = "remove it") -> Read:
+    """A known key that cannot be used; the reason continues its name."""
 
     def read(_value: Any, place: Place) -> None:
-        place.problem(why)
+        place.problem(why, advice)
 
     return read
 
@@ -173,7 +172,7 @@ def list_of(read: Read, at_most: int | None = None) -> Read:
         if not isinstance(value, list):
             raise Wrong("a list, each item on a line with - before it")
         if at_most is not None and len(value) > at_most:
-            place.problem(f"has {len(value)} items; at most {at_most} are allowed")
+            place.problem(f"has {len(value)} items", f"at most {at_most} are allowed")
         return [read_value(read, item, place / at) for at, item in enumerate(value)]
 
     return read_all
@@ -185,7 +184,7 @@ def block(keys: Mapping[str, Key], kind: str) -> Read:
     def read(value: Any, place: Place) -> dict[str, Any]:
         given = _mapping(value)
         for name in given.keys() - keys.keys():
-            (place / name).problem(unknown_key(name, keys.keys() - given.keys(), kind))
+            (place / name).problem(*unknown_key(name, keys.keys() - given.keys(), kind))
         sent: dict[str, Any] = {}
         for name, key in keys.items():
             put(sent, key.name or camel(name), entry(given, name, key, place))
@@ -194,15 +193,15 @@ def block(keys: Mapping[str, Key], kind: str) -> Read:
     return read
 
 
-def unknown_key(name: str, keys: Iterable[str], kind: str) -> str:
-    """What to say of an unknown key, with the known one that it may be meant for."""
+def unknown_key(name: str, keys: Iterable[str], kind: str) -> tuple[str, str]:
+    """Message and advice for an unknown key; the advice is the known one that is nearest."""
     known = sorted(keys)
     close = difflib.get_close_matches(name, known, 1)
     if close:
-        return f"is no key of {kind}; write {close[0]}"
+        return f"is no key of {kind}", f"write {close[0]}"
     if len(known) > _LISTED:
-        return f"is no key of {kind}; remove it"
-    return f"is no key of {kind}; its other keys are {', '.join(known)}"
+        return f"is no key of {kind}", "remove it"
+    return f"is no key of {kind}", f"its other keys are {', '.join(known)}"
 
 
 def entry(given: Mapping[str, Any], name: str, key: Key, place: Place) -> Any:
@@ -210,9 +209,9 @@ def entry(given: Mapping[str, Any], name: str, key: Key, place: Place) -> Any:
     inside = place / name
     value = given.get(name)
     if value is None and name in given and not key.nullable:
-        inside.problem("is empty; give it a value or remove it")
+        inside.problem("is empty", "give it a value or remove it")
     elif value is None and key.required:
-        place.problem(f"has no {name}; add it" if place.path else f"{name} is missing; add it")
+        place.problem(f"has no {name}" if place.path else f"{name} is missing", "add it")
     value = key.default if value is None else value
     return None if value is None else read_value(key.read, value, inside)
 
@@ -222,7 +221,7 @@ def read_value(read: Read, value: Any, place: Place) -> Any:
     try:
         return read(value, place)
     except Wrong as wrong:
-        place.problem(f"cannot be {summary(value)}; write {wrong}")
+        place.problem(f"cannot be {summary(value)}", f"write {wrong}")
         return None
 
 

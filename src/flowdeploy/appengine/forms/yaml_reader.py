@@ -1,123 +1,217 @@
-"""A YAML text as plain values, with the line on which each of them stands."""
+"""Reads YAML text as plain data that remembers the position of every key and value."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from yaml.constructor import SafeConstructor
 
-from flowdeploy.appengine.forms.problems import Path, Place, Problem
+from flowdeploy.appengine.forms.problems import Path, Position, Problem, path_text
 
-Lines = Mapping[Path, int]
+MAX_DEPTH = 50
+MAX_NODES = 100_000  # the configuration of a thousand instances has a tenth of that
+TAG = "tag:yaml.org,2002:"
 
+Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
 
-class _Loader(yaml.SafeLoader):
-    """Takes for booleans and numbers what gcloud's own library takes for them (YAML 1.1)."""
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("[yYnN]$"), list("yYnN"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
-class _Scalars(SafeConstructor):
-    bool_values = SafeConstructor.bool_values | {"y": True, "n": False}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """The values of one YAML document and their lines, counted from 1."""
+class Dialect:
+    """What YAML means in one kind of file.
 
-    values: dict[str, Any]
-    lines: Lines
-
-    def line(self, path: Path) -> int:
-        """The line of a path, or of the nearest thing around it that has one."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
-
-
-def load(text: bytes | str, least: str = "runtime") -> tuple[Document, list[Problem]]:
-    """Read one document whose top level is a mapping.
-
-    Stricter than YAML where gcloud 528 is: no key twice, no second document, no
-    anchors or references. Keys are texts as they stand, never ``on`` as a
-    boolean. A document that cannot be read comes back empty with a problem; in one
-    that says nothing, ``least`` is what to write.
+    ``resolvers`` tell which plain scalars are no text (PyYAML's
+    ``yaml_implicit_resolvers``). ``scalar_tags`` are the tags that a scalar may have, and
+    ``construct`` makes its value; it raises ValueError. Where not ``text_keys``, any
+    scalar is a key, as it is written.
     """
-    lines: dict[Path, int] = {(): 1}
-    problems: list[Problem] = []
+
+    resolvers: Resolvers
+    scalar_tags: frozenset[str]
+    construct: Callable[[yaml.ScalarNode], Any]
+    anchors: bool
+    text_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument:
+    """The data of a file, a mapping, and its problems; no data if it cannot be read."""
+
+    data: dict[str, Any]
+    keys: Mapping[Path, Position]
+    values: Mapping[Path, Position]
+    problems: tuple[Problem, ...] = ()
+
+    def key(self, path: Path) -> Position:
+        """The position of a key or list item, or of the nearest one around it."""
+        while path and path not in self.keys:
+            path = path[:-1]
+        return self.keys.get(path, Position())
+
+    def value(self, path: Path) -> Position:
+        """The position of a value, or of the nearest one around it."""
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values.get(path, Position())
+
+
+def parse_yaml(content: bytes | str, dialect: Dialect, least: str) -> YamlDocument:
+    """Parse one document whose root is a mapping. Problems are in the result.
+
+    ``least`` is the key that an empty file is advised to have.
+    """
     try:
-        if line := _anchor_line(text):
-            return _unreadable("anchors and references cannot be used; write the value out", line)
-        root = yaml.compose(text, _Loader)
-        values = _Reader(lines).read(root, Place(problems=problems)) if root else {}
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        document = _parse(text, dialect)
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8-sig")
+        return _unreadable(_end_of(before), "this is not UTF-8 text", "save the file as UTF-8")
+    except yaml.reader.ReaderError as error:
+        what = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        return _unreadable(_end_of(text[: error.position]), what, "remove it")
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        return _unreadable(f"is no YAML: {error.problem}", 1 if mark is None else mark.line + 1)
-    except (yaml.YAMLError, RecursionError) as error:
-        return _unreadable(f"is no YAML: {' '.join(str(error).split())}", 1)
-    if not isinstance(values, dict) or not values:
-        return _unreadable(f"has no `key: value` lines; write at least {least}", 1)
-    return Document(values, lines), problems
+        return _unreadable(*_describe(error))
+    if document is None:
+        return _unreadable(Position(), "the file is empty", f"write at least `{least}:`")
+    if not isinstance(document.data, dict) or not document.data:
+        what = "the file has no `key: value` lines"
+        return _unreadable(Position(), what, f"write at least `{least}:`")
+    return document
 
 
-def _anchor_line(text: bytes | str) -> int | None:
-    events: Iterator[Any] = yaml.parse(text, _Loader)
-    return next((e.start_mark.line + 1 for e in events if getattr(e, "anchor", None)), None)
+def _parse(text: str, dialect: Dialect) -> YamlDocument | None:
+    composer = _Composer(text, dialect)
+    try:
+        root = composer.get_single_node()
+    finally:
+        composer.dispose()
+    return _Walk(dialect).document(root) if root else None
 
 
-def _unreadable(what: str, line: int) -> tuple[Document, list[Problem]]:
-    return Document({}, {(): line}), [Problem((), what)]
+def _unreadable(position: Position, message: str, advice: str) -> YamlDocument:
+    return YamlDocument({}, {}, {}, (Problem((), message, advice, position),))
 
 
-class _Reader:
-    """Builds values from YAML nodes and notes their lines on the way."""
+def _end_of(text: str) -> Position:
+    return Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
 
-    def __init__(self, lines: dict[Path, int]) -> None:
-        self._lines = lines
-        self._scalars = _Scalars()
 
-    def read(self, node: yaml.Node, place: Place) -> Any:
-        if isinstance(node, yaml.MappingNode):
-            return dict(self._entries(node, place))
-        if isinstance(node, yaml.SequenceNode):
-            return [self._noted(item, place / at) for at, item in enumerate(node.value)]
-        return self._scalar(node, place)
+def _describe(error: yaml.MarkedYAMLError) -> tuple[Position, str, str]:
+    mark = error.problem_mark or error.context_mark
+    position = _position(mark) if mark else Position()
+    message = " ".join(part for part in (error.context, error.problem) if part)
+    if error.note:
+        return position, message, error.note
+    return position, f"this is not YAML: {message}", "correct the syntax here or just before"
 
-    def _noted(self, node: yaml.Node, place: Place) -> Any:
-        self._lines[place.path] = node.start_mark.line + 1
-        return self.read(node, place)
 
-    def _entries(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, Any]]:
-        seen: set[str] = set()
+def _position(mark: yaml.Mark) -> Position:
+    return Position(mark.line + 1, mark.column + 1)
+
+
+def _refusal(mark: yaml.Mark, what: str, advice: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=what, problem_mark=mark, note=advice)
+
+
+class _Composer(yaml.SafeLoader):
+    """Composes nodes of bounded depth from whole characters."""
+
+    def __init__(self, text: str, dialect: Dialect) -> None:
+        super().__init__(text)
+        self.yaml_implicit_resolvers = dialect.resolvers
+        self._anchors = dialect.anchors
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if not self._anchors and getattr(event, "anchor", None):
+            what = "anchors and references cannot be used"
+            raise _refusal(event.start_mark, what, "write the value out")
+        self._depth += 1
+        if parent and self._depth > MAX_DEPTH:
+            what = f"nested more than {MAX_DEPTH} deep"
+            raise _refusal(parent.start_mark, what, "write it flatter")
+        node = super().compose_node(parent, index)
+        if isinstance(node, yaml.ScalarNode) and _SURROGATE.search(node.value):
+            what = "half of a surrogate pair"
+            raise _refusal(node.start_mark, what, "write the character itself")
+        self._depth -= 1
+        return node
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Turns nodes into data, aliases expanded, and records positions."""
+
+    dialect: Dialect
+    keys: dict[Path, Position] = field(default_factory=dict)
+    values: dict[Path, Position] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def document(self, root: yaml.Node) -> YamlDocument:
+        data = self._data(root, ())
+        return YamlDocument(data, self.keys, self.values, tuple(self.problems))
+
+    def _data(self, node: yaml.Node, path: Path) -> Any:
+        # An alias may contain its own ancestor, or multiply.
+        if len(path) > MAX_DEPTH or len(self.values) > MAX_NODES:
+            what = "aliases make this endless, or far too large"
+            raise _refusal(node.start_mark, what, "write less of it")
+        self.values[path] = _position(node.start_mark)
+        match node:
+            case yaml.MappingNode():
+                self._check_tag(node, path, {TAG + "map"})
+                return self._mapping(node, path)
+            case yaml.SequenceNode():
+                self._check_tag(node, path, {TAG + "seq"})
+                return [self._item(item, (*path, at)) for at, item in enumerate(node.value)]
+            case yaml.ScalarNode():
+                return self._scalar(node, path)
+        raise AssertionError(node)
+
+    def _item(self, node: yaml.Node, path: Path) -> Any:
+        self.keys[path] = _position(node.start_mark)
+        return self._data(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                place.problem("a key is a list or a block; write a single word")
-                continue
-            inside = place / key_node.value
-            self._lines[inside.path] = key_node.start_mark.line + 1
-            if key_node.value in seen:
-                inside.problem("is there twice; keep one")
-            seen.add(key_node.value)
-            yield key_node.value, self.read(value_node, inside)
+            key, inside = key_node.value, (*path, key_node.value)
+            if not self._is_key(key_node):
+                self._add(key_node, path, "a key must be text", "write it in quotes")
+            elif key in data:
+                first = self.keys[inside].line
+                message = f"{path_text(inside)} is there twice, first in line {first}"
+                self._add(key_node, inside, message, "remove one")
+            else:
+                self.keys[inside] = _position(key_node.start_mark)
+                data[key] = self._data(value_node, inside)
+        return data
 
-    def _scalar(self, node: yaml.Node, place: Place) -> Any:
+    def _is_key(self, node: yaml.Node) -> bool:
+        is_scalar = isinstance(node, yaml.ScalarNode)
+        return is_scalar and not (self.dialect.text_keys and node.tag != TAG + "str")
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        if not self._check_tag(node, path, self.dialect.scalar_tags):
+            return node.value
         try:
-            value = self._scalars.construct_object(node)
-            str(value)  # Python refuses to write out a number of thousands of digits
-        except (ValueError, yaml.constructor.ConstructorError):
-            place.problem("looks like a date or number and is none; put it in quotes")
-            return None
-        if isinstance(value, datetime) and value.tzinfo:
-            return value.astimezone(UTC).replace(tzinfo=None)  # as gcloud's library does
-        return value
+            return self.dialect.construct(node)
+        # PyYAML raises any of these for `!!int x`, `!!bool x`, `!!timestamp x`, 2020-13-45.
+        except (ValueError, LookupError, AttributeError, yaml.YAMLError):
+            kind = node.tag.removeprefix(TAG)
+            self._add(node, path, f"this is no {kind} that fits", "write it in quotes, as text")
+            return node.value
+
+    def _check_tag(self, node: yaml.Node, path: Path, known: frozenset[str] | set[str]) -> bool:
+        if node.tag in known:
+            return True
+        self._add(node, path, f"the tag {node.tag} is not accepted", "write a plain value")
+        return False
+
+    def _add(self, node: yaml.Node, path: Path, message: str, advice: str) -> None:
+        self.problems.append(Problem(path, message, advice, _position(node.start_mark)))
