@@ -25,7 +25,7 @@ def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
     client: Any = kind(transport="rest", credentials=session.credentials, client_options=options)
     # Its own session reads .netrc, has ten connections, and would send a change after a redirect.
     prepare(client.transport._session, session.connections)
-    client.transport._session.max_redirects = 0
+    client.transport._session.get_redirect_target = session.get_redirect_target
     opened: T = client
     return opened
 
