@@ -1,4 +1,4 @@
-"""Blobs on disk; equal content is stored once."""
+"""Bytes on disk, stored once by their content."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The size in bytes and the digests, in lower-case hex, of some content.
+    """What some bytes are: ``size`` in bytes, digests in lower-case hex.
 
-    ``key`` is the SHA-256, which is also the name of the stored file.
+    ``key`` is the SHA-256, the name under which they are stored.
     """
 
     key: str
@@ -43,36 +43,36 @@ class Blobs:
     def open(self, key: str) -> BinaryIO:
         return self.path(key).open("rb")
 
-    def incoming_path(self, name: str) -> Path:
-        """The path for an unfinished upload, on the same file system as the blobs."""
+    def incoming(self, name: str) -> Path:
+        """Where bytes that are still arriving lie, on the same file system."""
         return self._incoming / name
 
-    def writer(self) -> BlobWriter:
-        return BlobWriter(self)
+    def writer(self) -> Writer:
+        return Writer(self)
 
-    def store(self, chunks: Iterable[bytes]) -> Blob:
-        """Store the concatenated chunks."""
+    def put(self, chunks: Iterable[bytes]) -> Blob:
+        """Store what the chunks hold together."""
         with self.writer() as writer:
             for chunk in chunks:
                 writer.write(chunk)
             return writer.finish()
 
     async def receive(self, chunks: AsyncIterable[bytes]) -> Blob:
-        """Store the concatenated chunks as they arrive, in constant memory."""
+        """Store what arrives, in memory that does not grow with it."""
         with self.writer() as writer:
             async for chunk in chunks:
                 writer.write(chunk)
             return writer.finish()
 
     def adopt(self, file: Path) -> Blob:
-        """Store a file by moving it into the folder."""
+        """Store a file by moving it here."""
         digests = _Digests()
         with file.open("rb") as source:
             while chunk := source.read(CHUNK):
                 digests.update(chunk)
-        return self._move_in(file, digests)
+        return self._keep(file, digests)
 
-    def _move_in(self, file: Path, digests: _Digests) -> Blob:
+    def _keep(self, file: Path, digests: _Digests) -> Blob:
         blob = digests.blob()
         target = self.path(blob.key)
         target.parent.mkdir(exist_ok=True)
@@ -80,15 +80,15 @@ class Blobs:
         return blob
 
 
-class BlobWriter:
-    """Writes and hashes bytes, and moves them into place at the end.
+class Writer:
+    """Takes bytes in, hashes them on the way, and moves them into place at the end.
 
-    Leaving the context without ``finish`` discards the bytes.
+    Leaving it without ``finish`` throws the bytes away.
     """
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._path = blobs.incoming_path(uuid.uuid4().hex)
+        self._path = blobs.incoming(uuid.uuid4().hex)
         self._file = self._path.open("xb")
         self._digests = _Digests()
 
@@ -98,7 +98,7 @@ class BlobWriter:
 
     def finish(self) -> Blob:
         self._file.close()
-        return self._blobs._move_in(self._path, self._digests)
+        return self._blobs._keep(self._path, self._digests)
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,6 @@
-"""Environment variables that point tools at the sandbox.
+"""How to point tools at the stand-in.
 
-The names are those of Google Cloud SDK 528. App Engine's URL must end in a slash.
+The names are those of Google Cloud SDK 528; App Engine's address must end in a slash.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ _ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 
 
 def gcloud_environment(url: str) -> dict[str, str]:
-    """The environment variables that make gcloud use the sandbox instead of Google."""
+    """The variables with which gcloud talks to the stand-in, and to nothing else."""
     endpoints = {f"{_ENDPOINT}{api}": f"{url}/" for api in _APIS}
     return {
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
@@ -20,7 +20,7 @@ def gcloud_environment(url: str) -> dict[str, str]:
     }
 
 
-def shell_exports(url: str) -> str:
-    """Shell commands that export the variables for gcloud and flowdeploy."""
+def exports(url: str) -> str:
+    """Lines for a shell."""
     variables = {**gcloud_environment(url), "FLOWDEPLOY_SANDBOX": url}
     return "\n".join(f"export {name}={value}" for name, value in variables.items())

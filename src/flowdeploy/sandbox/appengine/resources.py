@@ -24,7 +24,7 @@ from flowdeploy.sandbox.appengine.enums import (
     VERSION_STATUS,
     VPC_EGRESS,
 )
-from flowdeploy.sandbox.google_api.messages import (
+from flowdeploy.sandbox.messages import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -33,12 +33,12 @@ from flowdeploy.sandbox.google_api.messages import (
     STRING,
     TIMESTAMP,
     UINT32,
-    ListOf,
-    MapOf,
-    MessageType,
+    Map,
+    Message,
+    Repeated,
 )
 
-API_CONFIG = MessageType(
+API_CONFIG = Message(
     "ApiConfigHandler",
     {
         "authFailAction": AUTH_FAIL_ACTION,
@@ -48,10 +48,10 @@ API_CONFIG = MessageType(
         "url": STRING,
     },
 )
-CPU_UTILIZATION = MessageType(
+CPU_UTILIZATION = Message(
     "CpuUtilization", {"aggregationWindowLength": DURATION, "targetUtilization": DOUBLE}
 )
-DISK_UTILIZATION = MessageType(
+DISK_UTILIZATION = Message(
     "DiskUtilization",
     {
         "targetReadBytesPerSecond": INT32,
@@ -60,7 +60,7 @@ DISK_UTILIZATION = MessageType(
         "targetWriteOpsPerSecond": INT32,
     },
 )
-NETWORK_UTILIZATION = MessageType(
+NETWORK_UTILIZATION = Message(
     "NetworkUtilization",
     {
         "targetReceivedBytesPerSecond": INT32,
@@ -69,11 +69,11 @@ NETWORK_UTILIZATION = MessageType(
         "targetSentPacketsPerSecond": INT32,
     },
 )
-REQUEST_UTILIZATION = MessageType(
+REQUEST_UTILIZATION = Message(
     "RequestUtilization",
     {"targetConcurrentRequests": INT32, "targetRequestCountPerSecond": INT32},
 )
-STANDARD_SCHEDULER = MessageType(
+STANDARD_SCHEDULER = Message(
     "StandardSchedulerSettings",
     {
         "maxInstances": INT32,
@@ -82,7 +82,7 @@ STANDARD_SCHEDULER = MessageType(
         "targetThroughputUtilization": DOUBLE,
     },
 )
-AUTOMATIC_SCALING = MessageType(
+AUTOMATIC_SCALING = Message(
     "AutomaticScaling",
     {
         "coolDownPeriod": DURATION,
@@ -100,44 +100,44 @@ AUTOMATIC_SCALING = MessageType(
         "standardSchedulerSettings": STANDARD_SCHEDULER,
     },
 )
-FILE = MessageType("FileInfo", {"mimeType": STRING, "sha1Sum": STRING, "sourceUrl": STRING})
-DEPLOYMENT = MessageType(
+FILE = Message("FileInfo", {"mimeType": STRING, "sha1Sum": STRING, "sourceUrl": STRING})
+DEPLOYMENT = Message(
     "Deployment",
     {
-        "cloudBuildOptions": MessageType(
+        "cloudBuildOptions": Message(
             "CloudBuildOptions", {"appYamlPath": STRING, "cloudBuildTimeout": DURATION}
         ),
-        "container": MessageType("ContainerInfo", {"image": STRING}),
-        "files": MapOf(FILE),
-        "zip": MessageType("ZipInfo", {"filesCount": INT32, "sourceUrl": STRING}),
+        "container": Message("ContainerInfo", {"image": STRING}),
+        "files": Map(FILE),
+        "zip": Message("ZipInfo", {"filesCount": INT32, "sourceUrl": STRING}),
     },
 )
-STATIC_FILES = MessageType(
+STATIC_FILES = Message(
     "StaticFilesHandler",
     {
         "applicationReadable": BOOL,
         "expiration": DURATION,
-        "httpHeaders": MapOf(STRING),
+        "httpHeaders": Map(STRING),
         "mimeType": STRING,
         "path": STRING,
         "requireMatchingFile": BOOL,
         "uploadPathRegex": STRING,
     },
 )
-HANDLER = MessageType(
+HANDLER = Message(
     "UrlMap",
     {
-        "apiEndpoint": MessageType("ApiEndpointHandler", {"scriptPath": STRING}),
+        "apiEndpoint": Message("ApiEndpointHandler", {"scriptPath": STRING}),
         "authFailAction": AUTH_FAIL_ACTION,
         "login": LOGIN,
         "redirectHttpResponseCode": REDIRECT_CODE,
-        "script": MessageType("ScriptHandler", {"scriptPath": STRING}),
+        "script": Message("ScriptHandler", {"scriptPath": STRING}),
         "securityLevel": SECURITY_LEVEL,
         "staticFiles": STATIC_FILES,
         "urlRegex": STRING,
     },
 )
-HEALTH_CHECK = MessageType(
+HEALTH_CHECK = Message(
     "HealthCheck",
     {
         "checkInterval": DURATION,
@@ -149,7 +149,7 @@ HEALTH_CHECK = MessageType(
         "unhealthyThreshold": UINT32,
     },
 )
-LIVENESS_CHECK = MessageType(
+LIVENESS_CHECK = Message(
     "LivenessCheck",
     {
         "checkInterval": DURATION,
@@ -161,7 +161,7 @@ LIVENESS_CHECK = MessageType(
         "timeout": DURATION,
     },
 )
-READINESS_CHECK = MessageType(
+READINESS_CHECK = Message(
     "ReadinessCheck",
     {
         "appStartTimeout": DURATION,
@@ -173,10 +173,10 @@ READINESS_CHECK = MessageType(
         "timeout": DURATION,
     },
 )
-NETWORK = MessageType(
+NETWORK = Message(
     "Network",
     {
-        "forwardedPorts": ListOf(STRING),
+        "forwardedPorts": Repeated(STRING),
         "instanceIpMode": IP_MODE,
         "instanceTag": STRING,
         "name": STRING,
@@ -184,39 +184,37 @@ NETWORK = MessageType(
         "subnetworkName": STRING,
     },
 )
-RESOURCES = MessageType(
+RESOURCES = Message(
     "Resources",
     {
         "cpu": DOUBLE,
         "diskGb": DOUBLE,
         "kmsKeyReference": STRING,
         "memoryGb": DOUBLE,
-        "volumes": ListOf(
-            MessageType("Volume", {"name": STRING, "sizeGb": DOUBLE, "volumeType": STRING})
+        "volumes": Repeated(
+            Message("Volume", {"name": STRING, "sizeGb": DOUBLE, "volumeType": STRING})
         ),
     },
 )
-VPC_INTERFACE = MessageType(
-    "VpcNetworkInterface", {"network": STRING, "subnet": STRING, "tags": ListOf(STRING)}
+VPC_INTERFACE = Message(
+    "VpcNetworkInterface", {"network": STRING, "subnet": STRING, "tags": Repeated(STRING)}
 )
-VERSION = MessageType(
+VERSION = Message(
     "Version",
     {
         "apiConfig": API_CONFIG,
         "appEngineApis": BOOL,
-        "appEngineBundledServices": ListOf(BUNDLED_SERVICE),
+        "appEngineBundledServices": Repeated(BUNDLED_SERVICE),
         "automaticScaling": AUTOMATIC_SCALING,
-        "basicScaling": MessageType(
-            "BasicScaling", {"idleTimeout": DURATION, "maxInstances": INT32}
-        ),
-        "betaSettings": MapOf(STRING),
-        "buildEnvVariables": MapOf(STRING),
+        "basicScaling": Message("BasicScaling", {"idleTimeout": DURATION, "maxInstances": INT32}),
+        "betaSettings": Map(STRING),
+        "buildEnvVariables": Map(STRING),
         "createTime": TIMESTAMP,
         "createdBy": STRING,
         "defaultExpiration": DURATION,
         "deployment": DEPLOYMENT,
         "diskUsageBytes": INT64,
-        "endpointsApiService": MessageType(
+        "endpointsApiService": Message(
             "EndpointsApiService",
             {
                 "configId": STRING,
@@ -225,27 +223,27 @@ VERSION = MessageType(
                 "rolloutStrategy": ROLLOUT,
             },
         ),
-        "entrypoint": MessageType("Entrypoint", {"shell": STRING}),
+        "entrypoint": Message("Entrypoint", {"shell": STRING}),
         "env": STRING,
-        "envVariables": MapOf(STRING),
-        "errorHandlers": ListOf(
-            MessageType(
+        "envVariables": Map(STRING),
+        "errorHandlers": Repeated(
+            Message(
                 "ErrorHandler",
                 {"errorCode": ERROR_CODE, "mimeType": STRING, "staticFile": STRING},
             )
         ),
-        "flexibleRuntimeSettings": MessageType(
+        "flexibleRuntimeSettings": Message(
             "FlexibleRuntimeSettings", {"operatingSystem": STRING, "runtimeVersion": STRING}
         ),
-        "generatedCustomerMetadata": MapOf(STRING),
-        "handlers": ListOf(HANDLER),
+        "generatedCustomerMetadata": Map(STRING),
+        "handlers": Repeated(HANDLER),
         "healthCheck": HEALTH_CHECK,
         "id": STRING,
-        "inboundServices": ListOf(INBOUND_SERVICE),
+        "inboundServices": Repeated(INBOUND_SERVICE),
         "instanceClass": STRING,
-        "libraries": ListOf(MessageType("Library", {"name": STRING, "version": STRING})),
+        "libraries": Repeated(Message("Library", {"name": STRING, "version": STRING})),
         "livenessCheck": LIVENESS_CHECK,
-        "manualScaling": MessageType("ManualScaling", {"instances": INT32}),
+        "manualScaling": Message("ManualScaling", {"instances": INT32}),
         "name": STRING,
         "network": NETWORK,
         "nobuildFilesRegex": STRING,
@@ -260,13 +258,13 @@ VERSION = MessageType(
         "threadsafe": BOOL,
         "versionUrl": STRING,
         "vm": BOOL,
-        "vpcAccess": MessageType(
-            "VpcAccess", {"networkInterfaces": ListOf(VPC_INTERFACE), "vpcEgress": VPC_EGRESS}
+        "vpcAccess": Message(
+            "VpcAccess", {"networkInterfaces": Repeated(VPC_INTERFACE), "vpcEgress": VPC_EGRESS}
         ),
-        "vpcAccessConnector": MessageType(
+        "vpcAccessConnector": Message(
             "VpcAccessConnector", {"egressSetting": EGRESS, "name": STRING}
         ),
-        "zones": ListOf(STRING),
+        "zones": Repeated(STRING),
     },
     output_only=frozenset(
         {
@@ -291,24 +289,22 @@ FULL_ONLY = frozenset(
     }
 )
 
-TRAFFIC_SPLIT = MessageType("TrafficSplit", {"allocations": MapOf(DOUBLE), "shardBy": SHARD_BY})
-SERVICE = MessageType(
+TRAFFIC_SPLIT = Message("TrafficSplit", {"allocations": Map(DOUBLE), "shardBy": SHARD_BY})
+SERVICE = Message(
     "Service",
     {
-        "generatedCustomerMetadata": MapOf(STRING),
+        "generatedCustomerMetadata": Map(STRING),
         "id": STRING,
-        "labels": MapOf(STRING),
+        "labels": Map(STRING),
         "name": STRING,
-        "networkSettings": MessageType("NetworkSettings", {"ingressTrafficAllowed": INGRESS}),
+        "networkSettings": Message("NetworkSettings", {"ingressTrafficAllowed": INGRESS}),
         "split": TRAFFIC_SPLIT,
     },
     output_only=frozenset({"generatedCustomerMetadata", "id", "name"}),
 )
 
-DISPATCH_RULE = MessageType(
-    "UrlDispatchRule", {"domain": STRING, "path": STRING, "service": STRING}
-)
-APPLICATION = MessageType(
+DISPATCH_RULE = Message("UrlDispatchRule", {"domain": STRING, "path": STRING, "service": STRING})
+APPLICATION = Message(
     "Application",
     {
         "authDomain": STRING,
@@ -317,13 +313,13 @@ APPLICATION = MessageType(
         "defaultBucket": STRING,
         "defaultCookieExpiration": DURATION,
         "defaultHostname": STRING,
-        "dispatchRules": ListOf(DISPATCH_RULE),
-        "featureSettings": MessageType(
+        "dispatchRules": Repeated(DISPATCH_RULE),
+        "featureSettings": Message(
             "FeatureSettings", {"splitHealthChecks": BOOL, "useContainerOptimizedOs": BOOL}
         ),
         "gcrDomain": STRING,
-        "generatedCustomerMetadata": MapOf(STRING),
-        "iap": MessageType(
+        "generatedCustomerMetadata": Map(STRING),
+        "iap": Message(
             "IdentityAwareProxy",
             {
                 "enabled": BOOL,

@@ -1,4 +1,4 @@
-"""Staged uploads: files that were sent and are not published yet."""
+"""What was sent and is not published yet: uploads, and the files in them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import sqlite3
 from dataclasses import dataclass
 
 from flowdeploy.sandbox.blobs import Blob
-from flowdeploy.sandbox.clojars.errors import redeploy_problem
-from flowdeploy.sandbox.clojars.paths import FilePath
+from flowdeploy.sandbox.clojars.paths import Target
+from flowdeploy.sandbox.clojars.problems import redeploy
 
 KEPT_SECONDS = 3 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class StagedUpload:
-    """An upload.
-
-    ``version`` is None as long as only metadata were sent. ``finished`` means published:
-    further files go directly to the repository.
-    """
+class Upload:
+    """``version`` is None as long as nothing but metadata was sent; ``finished`` means
+    published: what is sent then goes straight to the repository."""
 
     id: int
     version: str | None
@@ -26,8 +23,8 @@ class StagedUpload:
 
 
 @dataclass(frozen=True, slots=True)
-class StagedFile:
-    """A file of an upload: its path in the repository, its blob and its digests."""
+class Staged:
+    """A file of an upload: its path in the repository, and its bytes by their digests."""
 
     path: str
     blob: str
@@ -39,11 +36,11 @@ class StagedFile:
         return self.path.rpartition("/")[2]
 
 
-def find(db: sqlite3.Connection, token: str, target: FilePath, now: float) -> StagedUpload | None:
-    """The upload that a file belongs to: the token's newest one without another version.
+def find(db: sqlite3.Connection, token: str, target: Target, now: float) -> Upload | None:
+    """The upload that a file belongs to: the newest of this token that does not contradict it.
 
-    The metadata have no version, so they go to the artifact's newest upload, whatever its
-    version. This is a pitfall of the real Clojars.
+    The metadata has no version, so for them it is the newest of the artifact, whichever
+    version that has. That is a trap, and Clojars' own.
     """
     row = db.execute(
         "SELECT id, version, finished FROM clojars_uploads"
@@ -59,13 +56,11 @@ def find(db: sqlite3.Connection, token: str, target: FilePath, now: float) -> St
             "stamp": target.stamp,
         },
     ).fetchone()
-    return StagedUpload(row["id"], row["version"], bool(row["finished"])) if row else None
+    return Upload(row["id"], row["version"], bool(row["finished"])) if row else None
 
 
-def find_or_create(
-    db: sqlite3.Connection, token: str, target: FilePath, now: float
-) -> StagedUpload:
-    """The upload that a file belongs to, or a new one; it takes the file's version."""
+def open_for(db: sqlite3.Connection, token: str, target: Target, now: float) -> Upload:
+    """The upload that a file belongs to, which from now on has the file's version."""
     found = find(db, token, target, now)
     if found is None:
         cursor = db.execute(
@@ -73,26 +68,24 @@ def find_or_create(
             " VALUES (?, ?, ?, ?, ?)",
             [token, target.project, target.version, target.stamp, now],
         )
-        return StagedUpload(cursor.lastrowid or 0, target.version, False)
+        return Upload(cursor.lastrowid or 0, target.version, False)
     if found.version is None and target.version is not None:
         db.execute(
             "UPDATE clojars_uploads SET version = ?, stamp = ? WHERE id = ?",
             [target.version, target.stamp, found.id],
         )
-    return StagedUpload(found.id, found.version or target.version, found.finished)
+    return Upload(found.id, found.version or target.version, found.finished)
 
 
-def add(db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob) -> None:
-    """Add a versioned file. Raises ClojarsProblem if the upload already has it."""
+def add(db: sqlite3.Connection, upload: Upload, target: Target, blob: Blob) -> None:
+    """Put a versioned file beside the others. Raises Problem where it is there already."""
     if not target.is_snapshot and _exists(db, upload, target.path):
-        raise redeploy_problem()
+        raise redeploy()
     _write(db, upload, target.path, blob)
 
 
-def add_metadata(
-    db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob
-) -> bool:
-    """Add or replace the metadata; whether they are new or have changed."""
+def add_metadata(db: sqlite3.Connection, upload: Upload, target: Target, blob: Blob) -> bool:
+    """Whether the bytes are others than those of before, if any were sent before."""
     before = db.execute(
         "SELECT blob FROM clojars_staged WHERE upload = ? AND path = ?", [upload.id, target.path]
     ).fetchone()
@@ -100,28 +93,27 @@ def add_metadata(
     return before is None or before["blob"] != blob.key
 
 
-def list_files(db: sqlite3.Connection, upload: StagedUpload) -> dict[str, StagedFile]:
-    """The files of an upload, by path."""
+def files(db: sqlite3.Connection, upload: Upload) -> dict[str, Staged]:
+    """By path."""
     rows = db.execute(
         "SELECT path, blob, sha1, md5 FROM clojars_staged WHERE upload = ? ORDER BY path",
         [upload.id],
     )
-    return {row["path"]: StagedFile(*row) for row in rows}
+    return {row["path"]: Staged(*row) for row in rows}
 
 
-def finish(db: sqlite3.Connection, upload: StagedUpload) -> None:
-    """Mark an upload as published."""
+def finish(db: sqlite3.Connection, upload: Upload) -> None:
     db.execute("UPDATE clojars_uploads SET finished = 1 WHERE id = ?", [upload.id])
 
 
-def _exists(db: sqlite3.Connection, upload: StagedUpload, path: str) -> bool:
+def _exists(db: sqlite3.Connection, upload: Upload, path: str) -> bool:
     found = db.execute(
         "SELECT 1 FROM clojars_staged WHERE upload = ? AND path = ?", [upload.id, path]
     )
     return found.fetchone() is not None
 
 
-def _write(db: sqlite3.Connection, upload: StagedUpload, path: str, blob: Blob) -> None:
+def _write(db: sqlite3.Connection, upload: Upload, path: str, blob: Blob) -> None:
     db.execute(
         "INSERT OR REPLACE INTO clojars_staged VALUES (?, ?, ?, ?, ?)",
         [upload.id, path, blob.key, blob.sha1, blob.md5],

@@ -1,8 +1,4 @@
-"""Cloud Storage: the JSON API, version 1.
-
-Handlers: ``buckets``, ``objects`` with ``listing``, ``uploads`` with ``multipart``, ``copies``
-and ``batch``. State: ``tables`` and ``content``. Checks: ``preconditions``. Errors: ``errors``.
-"""
+"""Cloud Storage: the JSON API, version 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of recent requests, kept in memory."""
+"""What was asked and how it was answered, kept in memory to be read back."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-MAX_ENTRIES = 50_000
+KEPT = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One request.
-
-    ``at`` is in seconds since 1970, ``seconds`` is the duration, and ``received`` is the
-    length of the body in bytes. ``status`` is the HTTP status, or 0 if the connection was
-    closed instead. ``fault`` is the fault that was injected, if any.
+class Entry:
+    """One request. ``at`` is in seconds since 1970, ``seconds`` the time that it took,
+    ``received`` the length of its body, ``status`` the HTTP status or 0 where the
+    connection was closed instead, ``fault`` what was made to go wrong.
     """
 
     at: float
@@ -35,19 +33,19 @@ class RequestLog:
     """The latest requests, oldest first."""
 
     def __init__(self) -> None:
-        self._entries: deque[LogEntry] = deque(maxlen=MAX_ENTRIES)
+        self._entries: deque[Entry] = deque(maxlen=KEPT)
 
-    def add(self, entry: LogEntry) -> None:
+    def add(self, entry: Entry) -> None:
         self._entries.append(entry)
 
     def clear(self) -> None:
         self._entries.clear()
 
-    def __iter__(self) -> Iterator[LogEntry]:
+    def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
-REQUEST_LOG = web.AppKey("log", RequestLog)
+LOG = web.AppKey("log", RequestLog)

@@ -1,1 +1,0 @@
-"""The conventions that Google's JSON APIs share: messages, errors, pages, names."""
