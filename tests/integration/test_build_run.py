@@ -27,7 +27,7 @@ def run(tmp_path: Path, log: Path) -> Run:
 
     def run(*commands: str, **environ: str) -> list[str]:
         shown: list[str] = []
-        build.run(
+        build.run_build(
             BuildConfig(commands, tmp_path, (), tmp_path),
             environ={**os.environ, **environ},
             variables={"FLOWDEPLOY_VERSION": "20200403-073034"},
@@ -113,7 +113,7 @@ def test_a_missing_folder_is_told(tmp_path: Path, log: Path) -> None:
     gone = tmp_path / "gone"
 
     with pytest.raises(ToolError, match=r"cannot start `true` in .*: No such file or directory"):
-        build.run(
+        build.run_build(
             BuildConfig(("true",), gone, (), gone),
             environ=os.environ,
             variables={},
@@ -175,7 +175,7 @@ def test_an_interrupt_ends_the_whole_group(tmp_path: Path, fifo: Fifo, trap: str
     command = f"exec 3> fifo; {trap}sleep 300 & echo ready; wait"
 
     with pytest.raises(KeyboardInterrupt):
-        build.run(
+        build.run_build(
             BuildConfig((command,), tmp_path, (), tmp_path),
             environ=os.environ,
             variables={},

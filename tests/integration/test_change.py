@@ -11,7 +11,7 @@ from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import ServiceError
 from flowdeploy.report import Aspect, Change
-from flowdeploy.steps.change import ATTEMPTS, InDoubt, Sending, change
+from flowdeploy.steps.change import ATTEMPTS, ChangeRequest, OutcomeUnknown, send_and_verify
 
 MEANT = Change(Aspect.VERSION, None, "v2")
 DENIED = ServiceError("PERMISSION_DENIED", "no")
@@ -47,7 +47,9 @@ class Engine:
     def run(self) -> int:
         send = cast("Callable[[], Operation]", lambda: self.ask("send"))
         happened = cast("Callable[[], bool]", lambda: self.ask("happened"))
-        running = change(Sending(cast("AppEngine", self), "p", MEANT, send, happened))
+        running = send_and_verify(
+            ChangeRequest(cast("AppEngine", self), "p", MEANT, send, happened)
+        )
         while True:
             try:
                 next(running)
@@ -88,7 +90,7 @@ def test_a_plain_no_means_that_nothing_was_changed(
 def test_after_an_accepted_request_a_failure_is_a_doubt(
     sends: list[Answer], polls: list[Answer], happened: list[Answer]
 ) -> None:
-    with pytest.raises(InDoubt):
+    with pytest.raises(OutcomeUnknown):
         Engine(sends, polls, happened).run()
 
 
@@ -104,6 +106,6 @@ def test_a_lost_request_that_took_no_effect_is_sent_again() -> None:
 
 def test_it_is_not_sent_for_ever() -> None:
     engine = Engine([LOST], [WELL], [False])
-    with pytest.raises(InDoubt):
+    with pytest.raises(OutcomeUnknown):
         engine.run()
     assert engine.asked.count("send") == ATTEMPTS

@@ -35,14 +35,14 @@ def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
 
 def _read(instances: list[Instance], config: Config) -> KnownSettings:
     from flowdeploy.steps.deploy.descriptors import require_folder
-    from flowdeploy.steps.deploy.settings import effective_settings
-    from flowdeploy.steps.staging import app_in
+    from flowdeploy.steps.deploy.settings import collect_settings
+    from flowdeploy.steps.staging import read_app_yaml
 
     require_folder(config.descriptors)
     if not (config.build.staging / "app.yaml").is_file():
         return KnownSettings(None)
-    app, _ = app_in(config.build.staging)
-    settings, refusals = effective_settings(app, instances, config.descriptors)
+    app, _ = read_app_yaml(config.build.staging)
+    settings, refusals = collect_settings(app, instances, config.descriptors)
     return KnownSettings(
         {
             name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}

@@ -36,7 +36,7 @@ def check() -> None:
     offline and changes nothing.
     """
     from flowdeploy.steps.publish import library as files
-    from flowdeploy.steps.publish.publish import repository_of
+    from flowdeploy.steps.publish.publish import library_repository
 
     session = current_session()
     library = session.config.library
@@ -45,8 +45,8 @@ def check() -> None:
             f"{session.config.path} has no library",
             hint="Name its jar and its pom under `library`.",
         )
-    repository = repository_of(library.repository, session.offline_endpoints)
-    release = files.check(
+    repository = library_repository(library.repository, session.offline_endpoints)
+    release = files.check_library(
         files.Library(library.jar, library.pom, library.classifier), _version(session), repository
     )
     _confirm(session, release, library.repository)

@@ -19,7 +19,7 @@ from flowdeploy.planning.refs import parse_version
 if TYPE_CHECKING:
     from flowdeploy.display.tables import Column, Row
     from flowdeploy.planning.traffic import Split
-    from flowdeploy.steps.deploy.drift import Compared, Drifting
+    from flowdeploy.steps.deploy.drift import DriftComparison, InstanceDrift
 
 NOTHING: Mapping[str, Split] = MappingProxyType({})
 Seen = TypeVar("Seen")
@@ -67,10 +67,10 @@ def status_rows(
 ) -> list[Row]:
     """A row for each instance, errors included."""
     from flowdeploy.display.status import status_row
-    from flowdeploy.steps.observe import standing
+    from flowdeploy.steps.observe import instance_status
 
     engine = session.clients.engine
-    seen = _look_at(session, instances, lambda instance: standing(engine, instance))
+    seen = _look_at(session, instances, lambda instance: instance_status(engine, instance))
     return [
         status_row(each, seen.get(each.id), version, previous.get(each.id)) for each in instances
     ]
@@ -104,13 +104,15 @@ def _show_drift(session: Session, version: str | None) -> int:
     from flowdeploy.display.text import gathered
 
     instances = session.config.fleet.instances
-    seen = _look_at(session, instances, _compare_with(session, version).of)
+    seen = _look_at(session, instances, _compare_with(session, version).compare)
     looked = [(instance, seen[instance.id]) for instance in instances if instance.id in seen]
     rows = [row for instance, result in looked for row in _drift_rows(instance, result)]
     compared = [(i.id, result) for i, result in looked if not isinstance(result, FlowdeployError)]
-    untold = gathered((unknown, name) for name, result in compared for unknown in result.untold)
-    for unknown, names in untold.items():
-        _note(session, f"which files version {unknown} has cannot be known on {', '.join(names)}")
+    unknown = gathered((v, name) for name, result in compared for v in result.unknown_files)
+    for version_id, names in unknown.items():
+        _note(
+            session, f"which files version {version_id} has cannot be known on {', '.join(names)}"
+        )
     _print(rows, DRIFT_COLUMNS, session)
     if not rows:
         _note(session, "no instance has drifted")
@@ -119,7 +121,7 @@ def _show_drift(session: Session, version: str | None) -> int:
     return DRIFT if rows else 0
 
 
-def _drift_rows(instance: Instance, result: Compared | FlowdeployError) -> list[Row]:
+def _drift_rows(instance: Instance, result: InstanceDrift | FlowdeployError) -> list[Row]:
     from flowdeploy.display.status import drift_row, unread_row
 
     if isinstance(result, FlowdeployError):
@@ -129,11 +131,11 @@ def _drift_rows(instance: Instance, result: Compared | FlowdeployError) -> list[
     ]
 
 
-def _compare_with(session: Session, version: str | None) -> Drifting:
+def _compare_with(session: Session, version: str | None) -> DriftComparison:
     """Raises Refused for a staged folder or a folder of descriptors that cannot be used."""
     from flowdeploy.steps import staging
     from flowdeploy.steps.deploy.descriptors import require_folder
-    from flowdeploy.steps.deploy.drift import Drifting
+    from flowdeploy.steps.deploy.drift import DriftComparison
 
     config = session.config
     require_folder(config.descriptors)
@@ -142,7 +144,7 @@ def _compare_with(session: Session, version: str | None) -> Drifting:
     else:
         staged = None
         _note(session, f"{config.build.staging} does not exist: app.yaml is not compared")
-    return Drifting(session.clients.engine, staged, config.descriptors, version)
+    return DriftComparison(session.clients.engine, staged, config.descriptors, version)
 
 
 def _look_at(

@@ -13,10 +13,10 @@ from flowdeploy.rollout import Done, Listener, Running
 from flowdeploy.steps import build, staging
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.publish.library import Library, LibraryRelease
-from flowdeploy.steps.staging import Staged
+from flowdeploy.steps.staging import StagedApp
 
 if TYPE_CHECKING:
-    from flowdeploy.steps.release.releases import ReadyRelease, ReleaseStore
+    from flowdeploy.steps.release.release_store import DeployableRelease, ReleaseStore
 
 NO_RELEASE_RECORD = (
     "the version has no release record: indexes, queues, cron jobs and dispatch rules stay as"
@@ -33,12 +33,12 @@ class Artifacts:
     """
 
     def __init__(self, context: Context, listener: Listener) -> None:
-        self.staged: Staged | None = None
+        self.staged: StagedApp | None = None
         self.configs: Mapping[str, str] | None = None
         self.remarks: tuple[str, ...] = ()
         self._context = context
         self._listener = listener
-        self._recalled: ReadyRelease | None = None
+        self._recalled: DeployableRelease | None = None
         self._is_saved = False
 
     def require_library(self) -> Library:
@@ -100,14 +100,14 @@ class Artifacts:
         """Write the release record of what was built, once. Raises Refused and ServiceError."""
         if self.staged is None or self._recalled or self._is_saved:
             return
-        releases.keep(self.staged, library)
+        releases.save(self.staged, library)
         self._is_saved = True
 
-    def _use(self, release: ReadyRelease) -> None:
+    def _use(self, release: DeployableRelease) -> None:
         self._recalled = release
         self._stage(release.staged)
 
-    def _stage(self, staged: Staged) -> None:
+    def _stage(self, staged: StagedApp) -> None:
         self.staged, self.configs = staged, staged.configs
 
     def _run_commands(self, plan: Plan) -> None:
@@ -116,7 +116,7 @@ class Artifacts:
             "FLOWDEPLOY_VERSION": plan.version,
             "FLOWDEPLOY_LIBRARY_VERSION": plan.library_version,
         }
-        build.run(
+        build.run_build(
             context.config.build,
             environ=context.environ,
             variables={name: value for name, value in variables.items() if value},

@@ -48,7 +48,7 @@ _CREDENTIAL = re.compile(
 )
 
 
-def environment(
+def build_environment(
     environ: Mapping[str, str],
     allowed: Sequence[str],
     variables: Mapping[str, str],
@@ -69,7 +69,7 @@ def environment(
     return kept | dict(variables)
 
 
-def run(
+def run_build(
     build: BuildConfig,
     *,
     environ: Mapping[str, str],
@@ -85,15 +85,15 @@ def run(
     nothing is made fit to be shown here. Raises ToolError: for programs that are missing,
     before anything runs; for a command that fails, with how it ended and its last lines.
     """
-    seen = environment(environ, build.env, variables, pull_request)
+    seen = build_environment(environ, build.env, variables, pull_request)
     _require_tools(build, seen.get("PATH"))
     with log.open("ab", buffering=0) as record:
         for command in build.commands:
             echo(f"$ {_title(command)}")
             record.write(f"$ {command}\n".encode())
             tail: deque[str] = deque(maxlen=_TAIL)
-            with _started(command, build.directory, seen) as process:
-                for line in _lines(_recorded(_chunks(process), record)):
+            with _start(command, build.directory, seen) as process:
+                for line in _lines(_record(_chunks(process), record)):
                     tail.append(line)
                     echo(line)
             if process.returncode != 0:
@@ -115,7 +115,7 @@ def _require_tools(build: BuildConfig, search_path: str | None) -> None:
 
 
 @contextmanager
-def _started(
+def _start(
     command: str, directory: Path, environ: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The command, while it runs. On the way out, nothing of its group is left."""
@@ -150,15 +150,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """
     deadline = time.monotonic() + GRACE
     try:
-        _signalled(process, signal.SIGTERM)
-        while _signalled(process, 0) and time.monotonic() < deadline:
+        _signal_group(process, signal.SIGTERM)
+        while _signal_group(process, 0) and time.monotonic() < deadline:
             time.sleep(_TICK)
     finally:
-        _signalled(process, signal.SIGKILL)
+        _signal_group(process, signal.SIGKILL)
         process.wait()
 
 
-def _signalled(process: subprocess.Popen[bytes], number: int) -> bool:
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
     """Send a signal (or none: 0) to the command's group; whether any process is left in it."""
     process.poll()
     with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for one of zombies
@@ -186,7 +186,7 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
                 deadline = min(deadline, time.monotonic() + LINGER)
 
 
-def _recorded(chunks: Iterable[bytes], record: IO[bytes]) -> Iterator[bytes]:
+def _record(chunks: Iterable[bytes], record: IO[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         record.write(chunk)
         yield chunk

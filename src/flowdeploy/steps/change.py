@@ -1,10 +1,9 @@
-"""One change of one app: sent, waited for, and sent again only after a look at what is true.
+"""Sends one change to App Engine; repeats it only after a look at the actual state.
 
-The Admin API has no request ids and no preconditions, so an answer that did not
-arrive says nothing about the request. Before anything is sent a second time,
-the app's unfinished operations and the thing itself are looked at. Every time it
-is sent, the rollout is asked first: the intent is on record, and nobody has
-taken our lock.
+The Admin API has no request ids and no preconditions, so a lost answer says nothing about
+its request. Before a request is repeated, the app's unfinished operations are awaited and
+the state is read. Every attempt yields an `Intent` first: the rollout then records it, and
+checks that the run still holds its lock.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from flowdeploy.rollout import Intent, Pause, Request
 
 ATTEMPTS = 6
 SHORTEST_WAIT = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
-LONGEST_WAIT = 3600.0  # gcloud gives up after an hour too
-ENDLESS = "OPERATION_ENDLESS"
+LONGEST_WAIT = 3600.0  # gcloud also gives up after an hour
+OPERATION_TIMEOUT = "OPERATION_ENDLESS"
 _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
 
 
-class InDoubt(Exception):
-    """A change was sent, and whether it is there could not be found out; ``error`` says why."""
+class OutcomeUnknown(Exception):
+    """A change was sent, and it is not known whether it took effect; ``error`` says why."""
 
     def __init__(self, error: FlowdeployError) -> None:
         super().__init__(error.message)
@@ -39,82 +38,89 @@ class InDoubt(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """One change: ``send`` begins an operation, ``happened`` looks whether the change is there."""
+class ChangeRequest:
+    """A change: ``send`` starts its operation, ``is_in_effect`` reads the actual state."""
 
     engine: AppEngine
     project: str
     change: Change
     send: Callable[[], Operation]
-    happened: Callable[[], bool]
+    is_in_effect: Callable[[], bool]
 
 
-def change(sending: Sending) -> Generator[Request, None, int]:
-    """Make a change and read it back; how many times it was sent.
+def send_and_verify(request: ChangeRequest) -> Generator[Request, None, int]:
+    """Make a change and read it back; the number of attempts.
 
-    Raises FlowdeployError where nothing was changed, InDoubt where something may be.
+    Raises FlowdeployError where nothing was changed, OutcomeUnknown where something may
+    have been.
     """
-    attempts = yield from sent(sending)
-    with _doubting():
-        if not sending.happened():
-            raise _undone()
+    attempts = yield from send_request(request)
+    with _outcome_unknown():
+        if not request.is_in_effect():
+            raise _not_in_effect()
     return attempts
 
 
-def sent(sending: Sending) -> Generator[Request, None, int]:
-    """As `change`, for whoever reads the change back himself."""
-    yield Intent(sending.change)
+def send_request(request: ChangeRequest) -> Generator[Request, None, int]:
+    """Make a change that the caller reads back; the number of attempts.
+
+    Raises as `send_and_verify`.
+    """
+    yield Intent(request.change)
     for attempt in range(1, ATTEMPTS + 1):
-        ended, error = yield from _sent_once(sending)
+        has_ended, error = yield from _send_once(request)
         if error is None:
             return attempt
-        with _doubting():
-            yield from _others_finished(sending.engine, sending.project, error)
-            if sending.happened():
+        with _outcome_unknown():
+            yield from _wait_for_others(request.engine, request.project, error)
+            if request.is_in_effect():
                 return attempt
             if attempt < ATTEMPTS:
                 yield Pause(backoff(attempt), f"sending again after {error.code}")
-                yield Intent(sending.change)
+                yield Intent(request.change)
         if attempt == ATTEMPTS:
-            raise error if ended else InDoubt(error)
+            raise error if has_ended else OutcomeUnknown(error)
     raise AssertionError
 
 
-def _sent_once(
-    sending: Sending,
+def _send_once(
+    request: ChangeRequest,
 ) -> Generator[Pause, None, tuple[bool, ServiceError | None]]:
-    """Whether an operation has ended, and None for well, or why sending again may help.
+    """Whether an operation has ended; and the transient error of the attempt, if any.
 
-    Raises ServiceError for a refusal, and for an operation that ended in error for good.
+    Raises ServiceError for an error that a repetition would meet again.
     """
     try:
-        operation = sending.send()
+        operation = request.send()
     except ServiceError as error:
-        return False, _passing(error)
-    with _doubting():
-        operation = yield from finished(sending.engine, operation)
-    return True, _passing(operation.error) if operation.error else None
+        return False, _require_transient(error)
+    with _outcome_unknown():
+        operation = yield from wait_for_operation(request.engine, operation)
+    return True, _require_transient(operation.error) if operation.error else None
 
 
-def _passing(error: ServiceError) -> ServiceError:
+def _require_transient(error: ServiceError) -> ServiceError:
+    """The error; raises it where a repetition does not help."""
     if is_transient(error.code, error.message):
         return error
     raise error
 
 
 @contextmanager
-def _doubting() -> Iterator[None]:
-    """What goes wrong in here says nothing of whether the change is there."""
+def _outcome_unknown() -> Iterator[None]:
+    """Converts errors after the request was sent: they do not say whether it took effect."""
     try:
         yield
     except FlowdeployError as error:
-        raise InDoubt(error) from error
+        raise OutcomeUnknown(error) from error
 
 
-def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, Operation]:
-    """Wait for an operation's end, good or bad.
+def wait_for_operation(
+    engine: AppEngine, operation: Operation
+) -> Generator[Pause, None, Operation]:
+    """Poll an operation until it is done; the operation, whose ``error`` may be set.
 
-    Raises ServiceError where it cannot be seen, or does not come within the hour.
+    Raises ServiceError where it cannot be read, or is not done within an hour.
     """
     started = time.monotonic()
     wait = SHORTEST_WAIT
@@ -123,33 +129,35 @@ def finished(engine: AppEngine, operation: Operation) -> Generator[Pause, None, 
         operation = engine.operation(operation.name)
         waited = time.monotonic() - started
         if waited > LONGEST_WAIT and not operation.done:
-            raise _endless(operation)
+            raise _operation_timeout(operation)
         wait = min(5.0, max(SHORTEST_WAIT, waited / 5))
     return operation
 
 
-def _endless(operation: Operation) -> ServiceError:
-    minutes = f"{LONGEST_WAIT / 60:.0f} minutes"
+def _operation_timeout(operation: Operation) -> ServiceError:
     return ServiceError(
-        ENDLESS,
-        f"{operation.name} has not ended after {minutes}",
+        OPERATION_TIMEOUT,
+        f"{operation.name} is not done after {LONGEST_WAIT / 60:.0f} minutes",
         hint="It may still end. Look at the version, then run the same command again.",
     )
 
 
-def _undone() -> ServiceError:
+def _not_in_effect() -> ServiceError:
     return ServiceError(
         "CONFLICT",
-        "App Engine says that the change was made, but reading it back shows something else",
-        hint="Somebody else may have changed the same service in this moment: look who, then"
-        " run the same command again.",
+        "App Engine reports that the change was made, but it is not in effect",
+        hint="Somebody else may have changed the same service at the same time: find out who,"
+        " then run the same command again.",
     )
 
 
-def _others_finished(
+def _wait_for_others(
     engine: AppEngine, project: str, error: ServiceError
 ) -> Generator[Pause, None, None]:
-    """Wait for what the error says is in the way, or for what our lost request may have begun."""
+    """Wait for the operation that the error names, else for all that are under way.
+
+    One of these may be of our own request, if its answer was lost.
+    """
     operations: tuple[Operation, ...]
     if blocking := _BLOCKING.search(error.message):
         operations = (Operation(f"apps/{project}/operations/{blocking[1]}"),)
@@ -157,13 +165,13 @@ def _others_finished(
         operations = engine.operations_under_way(project)
     for operation in operations:
         yield Pause(0, "waiting for an operation that is under way")
-        yield from _ended(engine, operation)
+        yield from _wait_if_visible(engine, operation)
 
 
-def _ended(engine: AppEngine, operation: Operation) -> Generator[Pause, None, None]:
-    """As `finished`; an operation that cannot be seen is not waited for."""
+def _wait_if_visible(engine: AppEngine, operation: Operation) -> Generator[Pause, None, None]:
+    """Like `wait_for_operation`, but ignores an operation that cannot be read."""
     try:
-        yield from finished(engine, operation)
+        yield from wait_for_operation(engine, operation)
     except ServiceError as error:
-        if error.code == ENDLESS:
+        if error.code == OPERATION_TIMEOUT:
             raise

@@ -31,15 +31,15 @@ from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.journal import RunJournal
-from flowdeploy.steps.release.releases import open_release_records, open_releases
+from flowdeploy.steps.release.release_store import open_release_records, open_releases
 from flowdeploy.steps.services import make_configurator, make_gate, make_instances, make_publishing
 
 if TYPE_CHECKING:
-    from flowdeploy.steps.configuration.apply import Configurator
+    from flowdeploy.steps.configuration.update import ConfigurationUpdater
     from flowdeploy.steps.deploy.checks import Instances
     from flowdeploy.steps.publish.library import LibraryRelease
-    from flowdeploy.steps.publish.publish import Publishing
-    from flowdeploy.steps.release.releases import ReleaseStore
+    from flowdeploy.steps.publish.publish import LibraryPublisher
+    from flowdeploy.steps.release.release_store import ReleaseStore
     from flowdeploy.steps.traffic.verify import Gate
 
 Replan = Callable[[], tuple[Plan, Run | None]]
@@ -71,10 +71,10 @@ class PlanExecutor:
     """
 
     # Made by `_prepare_services`, as far as the plan's steps need them.
-    _configurator: Configurator
+    _configurator: ConfigurationUpdater
     _gate: Gate
     _instances: Instances
-    _publishing: Publishing
+    _publishing: LibraryPublisher
     _releases: ReleaseStore
 
     def __init__(
@@ -126,7 +126,7 @@ class PlanExecutor:
             case Deploy():
                 return self._instances.deploy(step, notify)
             case Configure():
-                return self._configurator.configure(step, notify)
+                return self._configurator.update(step, notify)
             case Verify():
                 return self._gate.verify(step, notify)
             case Promote():
@@ -239,7 +239,7 @@ class PlanExecutor:
         configs = self._artifacts.configs
         if configs is not None and configs is not self._configs:
             self._configs = configs
-            self._configurator.config = staging.configuration(configs)
+            self._configurator.config = staging.parse_configuration(configs)
         if configs is not None and self.plan.configs != tuple(configs):
             before, self.plan = self.plan, configured(self.plan, tuple(configs))
             if self.plan.stages != before.stages:
@@ -312,7 +312,7 @@ class PlanExecutor:
         if not self._artifacts.configs:
             return Done(Outcome.UNCHANGED)
         version = str(self.plan.version)
-        return (yield from self._configurator.before_live(instance, version, notify))
+        return (yield from self._configurator.update_before_live(instance, version, notify))
 
     def _await_configuration(
         self, instance: Instance, notify: Notify
@@ -320,7 +320,7 @@ class PlanExecutor:
         """Wait until the configuration that comes with an instance's traffic can come."""
         steps = self._configures.get(instance.id, [])
         if steps or self._artifacts.configs:
-            yield from self._configurator.ready(instance, steps, notify)
+            yield from self._configurator.wait_until_ready(instance, steps, notify)
         return self._artifacts.remarks
 
 

@@ -40,7 +40,7 @@ def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> Before
     return BeforePromotion(app, engine.split(*where), versions)
 
 
-def standing(engine: AppEngine, instance: Instance) -> InstanceStatus:
+def instance_status(engine: AppEngine, instance: Instance) -> InstanceStatus:
     """How the instance stands. Raises ServiceError."""
     splits = engine.services(instance.project)
     versions = {

@@ -11,33 +11,33 @@ from flowdeploy.steps.context import Context
 from flowdeploy.steps.stores import open_records
 
 if TYPE_CHECKING:
-    from flowdeploy.steps.configuration.apply import Configurator
+    from flowdeploy.steps.configuration.update import ConfigurationUpdater
     from flowdeploy.steps.deploy.checks import Instances
     from flowdeploy.steps.deploy.deploy import BeforeLive
-    from flowdeploy.steps.publish.publish import Publishing
+    from flowdeploy.steps.publish.publish import LibraryPublisher
     from flowdeploy.steps.traffic.verify import AwaitConfiguration, Gate
 
 
-def make_publishing(context: Context) -> Publishing:
+def make_publishing(context: Context) -> LibraryPublisher:
     """Raises ServiceError where records are shared and there are no usable credentials."""
-    from flowdeploy.steps.publish.publish import Publishing
+    from flowdeploy.steps.publish.publish import LibraryPublisher
 
     library = context.config.library
     assert library is not None  # noqa: S101  (without one no plan publishes)
     if isinstance(context.config.records, LocalRecords):
-        return Publishing(context, library.repository)
+        return LibraryPublisher(context, library.repository)
     stores = open_records(context.config, context.clients, context.home)
-    return Publishing(context, library.repository, stores.common)
+    return LibraryPublisher(context, library.repository, stores.common)
 
 
 def make_instances(context: Context, before_live: BeforeLive) -> Instances:
     """``before_live`` does what is due between a live deploy's version and its traffic."""
     from flowdeploy.steps.deploy.checks import Instances
-    from flowdeploy.steps.deploy.upload.zipping import zip_delivery
+    from flowdeploy.steps.deploy.upload.zip_uploader import make_zip_uploader
 
     instances = Instances(context.clients, context.config.descriptors, before_live=before_live)
     if context.config.upload is UploadMode.ZIP:
-        instances.deliver = partial(zip_delivery, context.run_folder)
+        instances.deliver = partial(make_zip_uploader, context.run_folder)
     return instances
 
 
@@ -56,12 +56,12 @@ def make_gate(context: Context, await_configuration: AwaitConfiguration) -> Gate
     )
 
 
-def make_configurator(context: Context) -> Configurator:
+def make_configurator(context: Context) -> ConfigurationUpdater:
     """Raises ServiceError where records are shared and there are no usable credentials."""
-    from flowdeploy.steps.configuration.apply import Configurator
-    from flowdeploy.steps.configuration.restore import Restorer
+    from flowdeploy.steps.configuration.restore import ConfigurationRestorer
+    from flowdeploy.steps.configuration.update import ConfigurationUpdater
     from flowdeploy.steps.history import open_history
 
     history = open_history(context.config, context.clients, context.home)
-    restorer = Restorer(history.require, context.permissions.force)
-    return Configurator(context.clients, restorer, prune=context.config.prune_queues)
+    restorer = ConfigurationRestorer(history.require, context.permissions.force)
+    return ConfigurationUpdater(context.clients, restorer, prune=context.config.prune_queues)

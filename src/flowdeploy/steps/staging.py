@@ -30,7 +30,7 @@ _HINT = "build.staging in the configuration names the folder that the build make
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedApp:
     """A staged folder as it was when it was read, or what a release record says of one.
 
     ``app_yaml`` is the text that ``app`` was read from. ``configs`` are the texts
@@ -49,17 +49,17 @@ class Staged:
     sources: tuple[BucketFolder, ...] = ()
 
 
-def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
+def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
     """Read a staged folder; what is in ``exclude``, and ``.git``, is never deployed.
 
     Raises Refused, naming the path, for what cannot be read or deployed.
     """
-    app, text = app_in(folder)
+    app, text = read_app_yaml(folder)
     walk = _FolderWalk.over(
         folder, ignore_rules(app.runtime, app.skip_files, _texts(folder)), exclude
     )
     with ThreadPoolExecutor(_HASHERS) as pool:
-        files = sorted(pool.map(partial(_hashed, folder), walk.files()))
+        files = sorted(pool.map(partial(_hash_file, folder), walk.files()))
     manifest = Manifest(tuple(files))
     findings = check(manifest, app.runtime)
     if findings.errors:
@@ -70,16 +70,16 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> Staged:
         )
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
     configs = config_texts(folder)
-    warnings = app.warnings + configuration(configs).warnings + findings.warnings
-    return Staged(app, text, manifest, configs, warnings, contents)
+    warnings = app.warnings + parse_configuration(configs).warnings + findings.warnings
+    return StagedApp(app, text, manifest, configs, warnings, contents)
 
 
-def configuration(configs: Mapping[str, str]) -> AppConfig:
+def parse_configuration(configs: Mapping[str, str]) -> AppConfig:
     """What the configuration files say. Raises Refused with every problem of all of them."""
     return config_files.read(configs, available_timezones() if configs else ())
 
 
-def app_in(folder: Path) -> tuple[AppYaml, str]:
+def read_app_yaml(folder: Path) -> tuple[AppYaml, str]:
     """What app.yaml of a staged folder says, and its text. Raises Refused."""
     text = _text(folder, "app.yaml")
     return parse(text, str(folder / "app.yaml")), text
@@ -199,7 +199,7 @@ def _check_name(path: str) -> None:
         ) from error
 
 
-def _hashed(folder: Path, path: str) -> File:
+def _hash_file(folder: Path, path: str) -> File:
     try:
         with (folder / path).open("rb") as stream:
             digest = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False))

@@ -19,7 +19,7 @@ from tests.integration.configurations.conftest import (
 from flowdeploy.appengine import config_files
 from flowdeploy.clients.datastore import Datastore
 from flowdeploy.errors import Refused
-from flowdeploy.steps.configuration.indexes import ready as indexes_ready
+from flowdeploy.steps.configuration.indexes import wait_for_indexes as indexes_ready
 
 JOBS = "/v1beta1/projects/akvoflow-1/*"
 APIS = {

@@ -18,7 +18,7 @@ from flowdeploy.sandbox import clojars
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.steps.publish.clojars import publish
 from flowdeploy.steps.publish.library import Library
-from flowdeploy.steps.publish.read_back import Published
+from flowdeploy.steps.publish.read_back import PublishResult
 
 FOLDER = "org/akvo/flow/akvo-flow"
 OTHER_TOKEN = "CLOJARS_" + "0f" * 30
@@ -50,7 +50,7 @@ class Bench:
 
     def publish(
         self, version: str, *, patience: Patience = PATIENT, commit: bool = True
-    ) -> Published:
+    ) -> PublishResult:
         return publish(
             self.library,
             version,

@@ -13,7 +13,7 @@ from flowdeploy import endpoints
 from flowdeploy.clients.maven_repository import Patience
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.sandbox import clojars
-from flowdeploy.steps.publish.read_back import Published
+from flowdeploy.steps.publish.read_back import PublishResult
 
 if TYPE_CHECKING:
     from tests.integration.publish.conftest import Bench
@@ -32,7 +32,7 @@ def test_a_library_is_published_and_read_back(bench: Bench) -> None:
     source = bench.library.pom.read_bytes()
     published = bench.publish(V1)
     jar = f"{FOLDER}/{V1}/akvo-flow-{V1}-classes.jar"
-    assert published == Published(False, f"{bench.sandbox.url}/repo/{jar}")
+    assert published == PublishResult(False, f"{bench.sandbox.url}/repo/{jar}")
     assert bench.library.pom.read_bytes() == source
     bench.assert_published(V1)
 

@@ -19,7 +19,7 @@ from flowdeploy.clients.repository import Repository
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.steps.publish.clojars import publish
 from flowdeploy.steps.publish.library import Library
-from flowdeploy.steps.publish.read_back import Published
+from flowdeploy.steps.publish.read_back import PublishResult
 
 METADATA = "/repo/g/a/maven-metadata.xml"
 JAR = "/repo/g/a/1.0/a-1.0.jar"
@@ -134,7 +134,7 @@ def _repository(folder: Folder) -> Repository:
     return Repository(f"{folder.url}/repo", user="me", token="hünter2")
 
 
-def _publish(library: Library, repository: Repository, version: str = "1.0") -> Published:
+def _publish(library: Library, repository: Repository, version: str = "1.0") -> PublishResult:
     return publish(
         *(library, version, repository),
         commit_in_version=version != "1.0",
@@ -158,9 +158,9 @@ def _assert_complete(folder: Folder, library: Library, *versions: str) -> None:
 
 def test_any_maven_repository_will_do(folder: Folder, library: Library) -> None:
     repository = _repository(folder)
-    assert _publish(library, repository) == Published(False, folder.url + JAR)
+    assert _publish(library, repository) == PublishResult(False, folder.url + JAR)
     sent = len(folder.puts())
-    assert _publish(library, repository) == Published(True, folder.url + JAR)
+    assert _publish(library, repository) == PublishResult(True, folder.url + JAR)
     assert len(folder.puts()) == sent
     _publish(library, repository, "2.0")
     _assert_complete(folder, library, "1.0", "2.0")

@@ -10,8 +10,8 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import Snapshot
 from flowdeploy.appengine.config_files.changes import LeaveQueue, PauseQueue
 from flowdeploy.planning.plan import Phase
-from flowdeploy.steps.configuration.apply import to_send
-from flowdeploy.steps.configuration.read import PARTS, as_json, of_json, parts_of, written
+from flowdeploy.steps.configuration.kinds import PARTS, as_json, of_json, parts_of, written
+from flowdeploy.steps.configuration.update import changes_to_send
 
 FILES = {
     "index.yaml": "indexes:\n- {kind: Message, properties: [{name: a}, {name: b}]}\n",
@@ -52,4 +52,4 @@ def test_what_was_read_comes_back_from_the_record(snapshot: Snapshot) -> None:
 
 def test_what_is_only_named_is_not_sent() -> None:
     changes: Any = (LeaveQueue("old", "no longer listed"), PauseQueue("mail"))
-    assert to_send(changes) == [PauseQueue("mail")]
+    assert changes_to_send(changes) == [PauseQueue("mail")]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.steps.build import environment
+from flowdeploy.steps.build import build_environment
 
 CREDENTIALS = (
     "CLOJARS_USERNAME CLOJARS_PASSWORD GITHUB_TOKEN GH_TOKEN NPM_TOKEN TOKEN npm_token PGPASSWORD "
@@ -28,25 +28,25 @@ HARMLESS = (
 def test_a_credential_is_taken_out_unless_it_is_named(name: str) -> None:
     environ = {name: "secret", "PATH": "/bin"}
 
-    assert environment(environ, (), {}, pull_request=False) == {"PATH": "/bin"}
-    assert environment(environ, (name,), {}, pull_request=False) == environ
-    assert environment(environ, (name,), {}, pull_request=True) == {"PATH": "/bin"}
+    assert build_environment(environ, (), {}, pull_request=False) == {"PATH": "/bin"}
+    assert build_environment(environ, (name,), {}, pull_request=False) == environ
+    assert build_environment(environ, (name,), {}, pull_request=True) == {"PATH": "/bin"}
 
 
 @pytest.mark.parametrize("name", OF_LATER_STEPS.split())
 def test_what_the_ci_runs_next_is_no_business_of_the_build(name: str) -> None:
-    assert environment({name: "/file"}, (name,), {}, pull_request=False) == {}
+    assert build_environment({name: "/file"}, (name,), {}, pull_request=False) == {}
 
 
 @pytest.mark.parametrize("name", HARMLESS.split())
 def test_other_variables_stay(name: str) -> None:
-    assert environment({name: "x"}, (), {}, pull_request=True) == {name: "x"}
+    assert build_environment({name: "x"}, (), {}, pull_request=True) == {name: "x"}
 
 
 def test_the_runs_own_variables_win() -> None:
     environ = {"FLOWDEPLOY_VERSION": "of an outer run"}
 
-    assert environment(environ, (), {"FLOWDEPLOY_VERSION": "1"}, pull_request=False) == {
+    assert build_environment(environ, (), {"FLOWDEPLOY_VERSION": "1"}, pull_request=False) == {
         "FLOWDEPLOY_VERSION": "1"
     }
 
@@ -54,4 +54,4 @@ def test_the_runs_own_variables_win() -> None:
 @given(st.text(), st.sampled_from(["_TOKEN", "_PASSWORD", "_SECRET", "_KEY", "_CREDENTIALS"]))
 def test_no_name_with_such_an_ending_passes(start: str, ending: str) -> None:
     for name in (start + ending, start + ending.lower()):
-        assert environment({name: "secret"}, (name,), {}, pull_request=True) == {}
+        assert build_environment({name: "secret"}, (name,), {}, pull_request=True) == {}

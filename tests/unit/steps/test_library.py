@@ -12,7 +12,7 @@ import pytest
 from flowdeploy.clients.repository import Repository, RepositoryFile
 from flowdeploy.errors import Refused
 from flowdeploy.maven.coordinates import Coordinates
-from flowdeploy.steps.publish.library import Library, check
+from flowdeploy.steps.publish.library import Library, check_library
 
 POM = b"""<project>
   <groupId>org.akvo.flow</groupId><artifactId>akvo-flow</artifactId><version>1</version>
@@ -35,7 +35,7 @@ def library(tmp_path: Path) -> Library:
 
 def _problems(library: Library, version: str, repository: Repository) -> tuple[str, ...]:
     with pytest.raises(Refused) as refused:
-        check(library, version, repository)
+        check_library(library, version, repository)
     return refused.value.details
 
 
@@ -45,7 +45,7 @@ def _read(file: RepositoryFile) -> bytes:
 
 
 def test_a_good_library_is_ready_to_be_sent(library: Library) -> None:
-    release = check(library, "1.0", CLOJARS)
+    release = check_library(library, "1.0", CLOJARS)
     assert release.coordinates == Coordinates("org.akvo.flow", "akvo-flow")
     assert [file.name for file in release.files] == [
         "akvo-flow-1.0-classes.jar",
@@ -93,17 +93,17 @@ def test_a_large_jar_is_for_others_than_clojars(library: Library) -> None:
         jar.writestr("Large.class", b"\0" * (31 << 20))
     (problem,) = _problems(library, "1.0", CLOJARS)
     assert "Clojars takes up to" in problem
-    assert check(library, "1.0", NEXUS).files[0].checksums.size > 31 << 20
+    assert check_library(library, "1.0", NEXUS).files[0].checksums.size > 31 << 20
 
 
 def test_other_repositories_want_neither_license_nor_token(library: Library) -> None:
     library.pom.write_bytes(b"<project><groupId>G</groupId><artifactId>A</artifactId></project>")
-    assert check(library, "1.0", NEXUS).files[1].path == "G/A/1.0/A-1.0.pom"
+    assert check_library(library, "1.0", NEXUS).files[1].path == "G/A/1.0/A-1.0.pom"
 
 
 def test_a_password_in_the_address_is_not_repeated(library: Library) -> None:
     with pytest.raises(Refused) as refused:
-        check(library, "1.0", Repository("https://me:secret@nexus.example.com/repo"))
+        check_library(library, "1.0", Repository("https://me:secret@nexus.example.com/repo"))
     assert "secret" not in f"{refused.value} {refused.value.hint}"
 
 

@@ -12,7 +12,7 @@ from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Deploy, Traffic
 from flowdeploy.steps import staging
 from flowdeploy.steps.context import Permissions
-from flowdeploy.steps.deploy.package import Package, packages
+from flowdeploy.steps.deploy.package import VersionPackage, make_packages
 
 DESCRIPTOR = "WEB-INF/appengine-web.xml"
 
@@ -27,7 +27,7 @@ def _instance(name: str, service: str = "default", **settings: object) -> Instan
 
 
 @pytest.fixture
-def staged(tmp_path: Path) -> staging.Staged:
+def staged(tmp_path: Path) -> staging.StagedApp:
     folder = tmp_path / "staged"
     (folder / "WEB-INF").mkdir(parents=True)
     (folder / "app.yaml").write_text(
@@ -52,19 +52,19 @@ def descriptors(tmp_path: Path) -> Path:
 
 
 def _packed(
-    staged: staging.Staged, descriptors: Path | None, *instances: Instance
-) -> tuple[dict[str, Package], list[Finding]]:
+    staged: staging.StagedApp, descriptors: Path | None, *instances: Instance
+) -> tuple[dict[str, VersionPackage], list[Finding]]:
     steps = [Deploy(instance, "1", Traffic.DARK) for instance in instances]
-    return packages(steps, staged, Permissions(), descriptors)
+    return make_packages(steps, staged, Permissions(), descriptors)
 
 
-def _of(package: Package, path: str) -> Path:
+def _of(package: VersionPackage, path: str) -> Path:
     """The file on this machine that becomes ``path``."""
     return package.contents[package.wanted.files[path]]
 
 
 def test_the_descriptor_of_the_instance_takes_the_place_of_the_staged_one(
-    staged: staging.Staged, descriptors: Path
+    staged: staging.StagedApp, descriptors: Path
 ) -> None:
     packed, findings = _packed(staged, descriptors, _instance("one"), _instance("two"))
     assert findings == []
@@ -73,19 +73,19 @@ def test_the_descriptor_of_the_instance_takes_the_place_of_the_staged_one(
         assert _of(package, DESCRIPTOR) == own
         assert list(package.own.values()) == [own]
         assert sorted(path.name for path in package.common.values()) == ["app.yaml", "index.html"]
-        body = package.body("bucket")
+        body = package.to_version_body("bucket")
         assert body["deployment"]["files"].keys() == {"app.yaml", "index.html", DESCRIPTOR}
         assert {f.path: f.sha1 for f in package.manifest.files} == dict(package.wanted.files)
 
 
 def test_the_staged_descriptor_is_somebodys_and_goes_to_nobody_else(
-    staged: staging.Staged, descriptors: Path
+    staged: staging.StagedApp, descriptors: Path
 ) -> None:
     (package,) = _packed(staged, descriptors, _instance("one"))[0].values()
     assert not any("of uat2" in path.read_text() for path in package.contents.values())
 
 
-def test_without_descriptors_all_files_are_common(staged: staging.Staged) -> None:
+def test_without_descriptors_all_files_are_common(staged: staging.StagedApp) -> None:
     (package,) = _packed(staged, None, _instance("one"))[0].values()
     assert package.own == {}
     assert package.contents == staged.contents
@@ -93,10 +93,10 @@ def test_without_descriptors_all_files_are_common(staged: staging.Staged) -> Non
 
 
 def test_settings_go_over_the_descriptor_and_the_descriptor_over_app_yaml(
-    staged: staging.Staged, descriptors: Path
+    staged: staging.StagedApp, descriptors: Path
 ) -> None:
     (package,) = _packed(staged, descriptors, _instance("one", instance_class="F4"))[0].values()
-    body = package.body("bucket")
+    body = package.to_version_body("bucket")
     assert body["instanceClass"] == "F4"
     assert body["automaticScaling"] == {"standardSchedulerSettings": {"maxInstances": 10}}
     assert package.app.origins["runtime"] == staged.app.source
@@ -118,7 +118,7 @@ def test_settings_go_over_the_descriptor_and_the_descriptor_over_app_yaml(
     ],
 )
 def test_each_instance_that_has_no_usable_descriptor_is_named(
-    staged: staging.Staged, descriptors: Path, content: str | None, said: str
+    staged: staging.StagedApp, descriptors: Path, content: str | None, said: str
 ) -> None:
     path = descriptors / "two/appengine-web.xml"
     if content is None:
@@ -131,14 +131,14 @@ def test_each_instance_that_has_no_usable_descriptor_is_named(
     assert finding.message.startswith(said.format(path=path))
 
 
-def test_all_that_is_wrong_is_found_at_once(staged: staging.Staged, descriptors: Path) -> None:
+def test_all_that_is_wrong_is_found_at_once(staged: staging.StagedApp, descriptors: Path) -> None:
     (descriptors / "one/appengine-web.xml").write_text(_descriptor("<a/>\n<b/>"))
     wrong = _instance("two", colour="red")
     findings = _packed(staged, descriptors, _instance("one"), wrong, _instance("three"))[1]
     assert [finding.instance for finding in findings] == ["one", "one", "two", "three"]
 
 
-def test_a_folder_that_is_not_there_is_told_once(staged: staging.Staged, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_told_once(staged: staging.StagedApp, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"folder of descriptors .* does not exist"):
         _packed(staged, tmp_path / "nowhere", _instance("one"), _instance("two"))
 
@@ -151,7 +151,7 @@ def test_an_app_yaml_of_another_service_is_refused(tmp_path: Path) -> None:
     assert "is for the service api, and one is the service default" in finding.message
 
 
-def test_settings_without_effect_are_told_with_the_instance(staged: staging.Staged) -> None:
+def test_settings_without_effect_are_told_with_the_instance(staged: staging.StagedApp) -> None:
     (package,) = _packed(staged, None, _instance("one", zones=["a"]))[0].values()
     assert len(package.notes) == 1
     assert "zones" in package.notes[0]

@@ -10,7 +10,7 @@ import pytest
 
 from flowdeploy.appengine.manifest import File, Manifest
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.steps.deploy.upload.zipping import write_shared
+from flowdeploy.steps.deploy.upload.zip_uploader import write_common_pieces
 
 SHA1 = hashlib.sha1(b"one", usedforsecurity=False).hexdigest()
 MANIFEST = Manifest((File("a.txt", 3, SHA1),))
@@ -38,9 +38,9 @@ class Changing(Mapping[str, Path]):
 def test_a_file_that_changes_is_named(tmp_path: Path, contents: list[bytes]) -> None:
     path = tmp_path / "a.txt"
     with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* it has changed"):
-        write_shared(MANIFEST, Changing(path, *contents), tmp_path)
+        write_common_pieces(MANIFEST, Changing(path, *contents), tmp_path)
 
 
 def test_a_file_that_stays_as_it_is(tmp_path: Path) -> None:
-    shared = write_shared(MANIFEST, Changing(tmp_path / "a.txt", b"one", b"one"), tmp_path)
+    shared = write_common_pieces(MANIFEST, Changing(tmp_path / "a.txt", b"one", b"one"), tmp_path)
     assert shared.head.read_bytes().endswith(b"a.txtone")

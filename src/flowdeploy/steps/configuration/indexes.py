@@ -18,7 +18,7 @@ LONGEST_BUILD = 1800.0  # seconds; those of large tables take hours, and are wai
 _LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0)  # seconds between looks
 
 
-def ready(
+def wait_for_indexes(
     datastore: Datastore,
     project: str,
     wanted: Sequence[Index],

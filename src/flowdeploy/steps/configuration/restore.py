@@ -13,15 +13,15 @@ from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Configure
 from flowdeploy.records.runs import Run
 from flowdeploy.records.undo import configuration_before
-from flowdeploy.steps.configuration.read import ASPECTS, of_json
+from flowdeploy.steps.configuration.kinds import ASPECTS, of_json
 
 
 @dataclass
-class Restorer:
-    """``recorded`` finds the record of a run; ``force`` is whether what somebody else has
+class ConfigurationRestorer:
+    """``find_run`` finds the record of a run; ``force`` is whether what somebody else has
     changed since is overwritten."""
 
-    recorded: Callable[[str], Run]
+    find_run: Callable[[str], Run]
     force: bool = False
     _runs: dict[str, Run] = field(default_factory=dict)
     _finding: Lock = field(default_factory=Lock)
@@ -36,7 +36,7 @@ class Restorer:
         found, left = configuration_before(step.instance, runs, ASPECTS[step.phase])
         before = of_json(found)
         if left is not None and not self.force:
-            _require_nobody_elses(
+            _require_no_outside_changes(
                 config_files.find_outside_changes(before, of_json(left), there), step
             )
         return config_files.restore(before, there).all
@@ -45,11 +45,11 @@ class Restorer:
         """Read once: it tells of all instances."""
         with self._finding:
             if name not in self._runs:
-                self._runs[name] = self.recorded(name)
+                self._runs[name] = self.find_run(name)
             return self._runs[name]
 
 
-def _require_nobody_elses(others: Sequence[str], step: Configure) -> None:
+def _require_no_outside_changes(others: Sequence[str], step: Configure) -> None:
     if others:
         raise Refused(
             f"somebody else has changed the configuration since run {step.undoes[-1]}:"

@@ -17,9 +17,9 @@ from flowdeploy.rollout.parallel import together
 from flowdeploy.steps import observe
 from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.deploy import BeforeLive, Means, at_once, deploy
-from flowdeploy.steps.deploy.package import Package, packages
-from flowdeploy.steps.deploy.upload.delivery import Delivery, FileDelivery
-from flowdeploy.steps.staging import Staged
+from flowdeploy.steps.deploy.package import VersionPackage, make_packages
+from flowdeploy.steps.deploy.upload.uploader import FileUploader, Uploader
+from flowdeploy.steps.staging import StagedApp
 
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets
@@ -37,15 +37,15 @@ class Instances:
     cloud: GoogleClients
     descriptors: Path | None = None
     before_live: BeforeLive = at_once
-    deliver: Callable[[Buckets, Collection[Package]], Delivery] = FileDelivery
+    deliver: Callable[[Buckets, Collection[VersionPackage]], Uploader] = FileUploader
     _apps: dict[str, App] = field(default_factory=dict)
-    _packages: dict[str, Package] = field(default_factory=dict)
-    _delivery: Delivery | None = None
+    _packages: dict[str, VersionPackage] = field(default_factory=dict)
+    _delivery: Uploader | None = None
 
     def check(
         self,
         steps: Sequence[Deploy],
-        staged: Staged,
+        staged: StagedApp,
         permissions: Permissions,
         progress: Callable[[int, int], None],
     ) -> None:
@@ -58,7 +58,7 @@ class Instances:
     def findings(
         self,
         steps: Sequence[Deploy],
-        staged: Staged,
+        staged: StagedApp,
         permissions: Permissions,
         progress: Callable[[int, int], None],
     ) -> list[Finding]:
@@ -66,7 +66,7 @@ class Instances:
 
         Raises ServiceError where App Engine is out of reach.
         """
-        self._packages, findings = packages(steps, staged, permissions, self.descriptors)
+        self._packages, findings = make_packages(steps, staged, permissions, self.descriptors)
         self._delivery = self._delivery or self.deliver(
             self.cloud.buckets, tuple(self._packages.values())
         )

@@ -21,9 +21,9 @@ from flowdeploy.planning.traffic import Split
 from flowdeploy.planning.urls import dark_url
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout import Done, Notify, Running, StepFailed
-from flowdeploy.steps.change import InDoubt, Sending, sent
-from flowdeploy.steps.deploy.package import Package
-from flowdeploy.steps.deploy.upload.delivery import Delivery
+from flowdeploy.steps.change import ChangeRequest, OutcomeUnknown, send_request
+from flowdeploy.steps.deploy.package import VersionPackage
+from flowdeploy.steps.deploy.upload.uploader import Uploader
 from flowdeploy.steps.traffic.move import Move, move_traffic
 
 BeforeLive = Callable[[Instance, Notify], Running]
@@ -40,11 +40,13 @@ class Means:
     """What a deploy works with; ``before_live`` comes between a version and its traffic."""
 
     engine: AppEngine
-    delivery: Delivery
+    delivery: Uploader
     before_live: BeforeLive = at_once
 
 
-def deploy(means: Means, instance: Instance, app: App, package: Package, notify: Notify) -> Running:
+def deploy(
+    means: Means, instance: Instance, app: App, package: VersionPackage, notify: Notify
+) -> Running:
     """Deploy to one instance that the checks have passed.
 
     Looks once more right before the change, since creating a version that
@@ -85,7 +87,7 @@ def _look(engine: AppEngine, instance: Instance, app: App, wanted: WantedVersion
 
 
 def _create(
-    means: Means, instance: Instance, app: App, package: Package, notify: Notify
+    means: Means, instance: Instance, app: App, package: VersionPackage, notify: Notify
 ) -> Running:
     delivered = yield from means.delivery.bring(app.code_bucket, package, notify)
 
@@ -93,15 +95,15 @@ def _create(
         notify("creating the version")
         return means.engine.create_version(instance.project, instance.service, delivered.body)
 
-    def happened() -> bool:
+    def is_in_effect() -> bool:
         return is_deployed(package.wanted, _look(means.engine, instance, app, package.wanted))
 
     meant = Change(Aspect.VERSION, None, package.wanted.version)
-    sending = Sending(means.engine, instance.project, meant, send, happened)
+    sending = ChangeRequest(means.engine, instance.project, meant, send, is_in_effect)
     try:
-        attempts = yield from sent(sending)
+        attempts = yield from send_request(sending)
         return Done(attempts=attempts, notes=delivered.remarks)
-    except InDoubt as doubt:
+    except OutcomeUnknown as doubt:
         raise StepFailed(doubt.error, Done(state=State.UNKNOWN)) from doubt
 
 

@@ -60,7 +60,7 @@ def own_descriptor(folder: Path | None, instance: Instance) -> InstanceDescripto
     return InstanceDescriptor(path, File(DEPLOYED_AS, len(xml), digest), content)
 
 
-def settled(app: AppYaml, instance: Instance, own: InstanceDescriptor | None) -> AppYaml:
+def apply_own_settings(app: AppYaml, instance: Instance, own: InstanceDescriptor | None) -> AppYaml:
     """app.yaml < the instance's descriptor < its settings in the configuration. Raises Refused."""
     if own:
         app = with_settings(app, own.content.settings, str(own.path))

@@ -1,4 +1,4 @@
-"""How each instance should be by what is on this machine now, and how far it is from that."""
+"""Compares instances with what they should be by the files on this machine."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from flowdeploy.checks.drift import FILES, Difference
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.version_settings import version_settings
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.steps.deploy.descriptors import InstanceDescriptor, own_descriptor, settled
-from flowdeploy.steps.deploy.package import Common, archive_name
+from flowdeploy.steps.deploy.descriptors import (
+    InstanceDescriptor,
+    apply_own_settings,
+    own_descriptor,
+)
+from flowdeploy.steps.deploy.package import CommonFiles, archive_name
 from flowdeploy.steps.deploy.settings import descriptor_source, source_of
-from flowdeploy.steps.staging import Staged
+from flowdeploy.steps.staging import StagedApp
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A difference of a version, and where it is written how it should be (None: nowhere)."""
+    """A difference of a version; ``source`` is where the wanted value is written, if anywhere."""
 
     version: str
     difference: Difference
@@ -30,44 +34,49 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What is different on an instance; ``untold`` are versions whose files nobody can know."""
+class InstanceDrift:
+    """The drift of an instance; ``unknown_files`` are the versions whose files are not known."""
 
     drifts: tuple[Drift, ...]
-    untold: tuple[str, ...]
+    unknown_files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Drifting:
+class DriftComparison:
     """Compares instances with the staged folder, their descriptors and their settings.
 
-    ``staged`` is None where nothing is built: then only what an instance has of its
-    own is compared. Of ``version`` all files are compared; where it is None, the live
-    versions are, but of their files only the descriptor, for nobody knows whether the
-    staged folder is of the same version.
+    ``staged`` is None where nothing is built; then only the instance's own settings and
+    descriptor are compared. With a ``version`` all files of that version are compared.
+    Without one the live versions are, but only the descriptor of their files: the staged
+    folder may be of another version.
     """
 
     engine: AppEngine
-    staged: Staged | None
+    staged: StagedApp | None
     descriptors: Path | None
     version: str | None = None
 
-    def of(self, instance: Instance) -> Compared:
-        """All that is different. Raises ServiceError, and Refused for a bad descriptor."""
+    def compare(self, instance: Instance) -> InstanceDrift:
+        """Find all differences. Raises ServiceError, and Refused for a bad descriptor."""
         own = own_descriptor(self.descriptors, instance)
-        seen = tuple(self._versions(instance))
+        versions = tuple(self._versions(instance))
         drifts = (
-            found
-            for version, deployed in seen
-            for found in self._compared(instance, own, version, deployed)
+            each
+            for version, deployed in versions
+            for each in self._version_drifts(instance, own, version, deployed)
         )
-        untold = (version for version, deployed in seen if not self._is_told(deployed))
-        return Compared(tuple(drifts), tuple(untold))
+        unknown = (version for version, deployed in versions if not self._has_files(deployed))
+        return InstanceDrift(tuple(drifts), tuple(unknown))
 
-    def _is_told(self, deployed: DeployedVersion) -> bool:
-        """Whether files can be compared: an archive only as a whole, with what is staged."""
-        whole = bool(self.version and self.staged)
-        return deployed.files is not None or (deployed.archive is not None and whole)
+    @property
+    def _compares_all_files(self) -> bool:
+        return bool(self.version and self.staged)
+
+    def _has_files(self, deployed: DeployedVersion) -> bool:
+        """Whether files can be compared. An archive can only be compared as a whole."""
+        if deployed.files is not None:
+            return True
+        return deployed.archive is not None and self._compares_all_files
 
     def _versions(self, instance: Instance) -> Iterator[tuple[str, DeployedVersion]]:
         where = (instance.project, instance.service)
@@ -78,47 +87,47 @@ class Drifting:
             if deployed:
                 yield version, deployed
 
-    def _compared(
+    def _version_drifts(
         self,
         instance: Instance,
         own: InstanceDescriptor | None,
         version: str,
         deployed: DeployedVersion,
     ) -> Iterator[Drift]:
-        there = deployed.settings or {}
-        base = self.staged.app if self.staged else _bare(str(there.get("runtime")))
-        app = settled(base, instance, own)
-        found = drift.of_settings(version_settings(app.fields), there)
-        for difference in (*self._files(own, deployed), *found):
+        actual = deployed.settings or {}
+        base = self.staged.app if self.staged else _minimal_app(str(actual.get("runtime")))
+        app = apply_own_settings(base, instance, own)
+        settings = drift.of_settings(version_settings(app.fields), actual)
+        for difference in (*self._file_differences(own, deployed), *settings):
             if self.staged or difference.wanted is not None:
                 yield Drift(version, difference, _source(difference, app, instance, own))
 
-    def _files(
+    def _file_differences(
         self, own: InstanceDescriptor | None, deployed: DeployedVersion
     ) -> tuple[Difference, ...]:
-        """Nothing where App Engine does not say which files there are.
-
-        An archive is told by its name, which is the digest of all files.
-        """
+        """Empty where App Engine does not report the files."""
         if deployed.files is None:
-            return self._archive(own, deployed.archive)
+            return self._archive_differences(own, deployed.archive)
         wanted = {own.file.path: own.file.sha1} if own else {}
         if self.version and self.staged:
-            common = Common.of(self.staged, self.descriptors)
+            common = CommonFiles.of(self.staged, self.descriptors)
             return drift.of_files({**common.paths, **wanted}, deployed.files)
-        there = {path: deployed.files[path] for path in wanted.keys() & deployed.files.keys()}
-        return drift.of_files(wanted, there)
+        actual = {path: deployed.files[path] for path in wanted.keys() & deployed.files.keys()}
+        return drift.of_files(wanted, actual)
 
-    def _archive(self, own: InstanceDescriptor | None, there: str | None) -> tuple[Difference, ...]:
-        if there is None or not (self.version and self.staged):
+    def _archive_differences(
+        self, own: InstanceDescriptor | None, actual: str | None
+    ) -> tuple[Difference, ...]:
+        """Compares the name of the archive, which is the digest of all its files."""
+        if actual is None or not (self.version and self.staged):
             return ()
-        common = Common.of(self.staged, self.descriptors).manifest
+        common = CommonFiles.of(self.staged, self.descriptors).manifest
         wanted = archive_name(common.with_file(own.file) if own else common)
-        return drift.of_files({"the archive": wanted}, {"the archive": there})
+        return drift.of_files({"the archive": wanted}, {"the archive": actual})
 
 
-def _bare(runtime: str) -> AppYaml:
-    """An app.yaml that says nothing but what a version runs on."""
+def _minimal_app(runtime: str) -> AppYaml:
+    """An app.yaml with nothing but the runtime."""
     return AppYaml("app.yaml", {"runtime": runtime}, {}, {"runtime": "app.yaml"})
 
 

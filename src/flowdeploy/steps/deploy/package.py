@@ -19,15 +19,15 @@ from flowdeploy.planning.plan import Deploy
 from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
+    apply_own_settings,
     own_descriptor,
     require_folder,
-    settled,
 )
-from flowdeploy.steps.staging import Staged
+from flowdeploy.steps.staging import StagedApp
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class CommonFiles:
     """What all instances get; ``paths`` have their SHA-1s, as ``contents`` on this machine have.
 
     Where every instance has a descriptor of its own, the staged one is no part of it:
@@ -41,7 +41,7 @@ class Common:
     sources: tuple[BucketFolder, ...]
 
     @classmethod
-    def of(cls, staged: Staged, descriptors: Path | None) -> Common:
+    def of(cls, staged: StagedApp, descriptors: Path | None) -> CommonFiles:
         replaced = DEPLOYED_AS if descriptors else None
         files = tuple(file for file in staged.manifest.files if file.path != replaced)
         hashes = {file.sha1 for file in files}
@@ -55,7 +55,7 @@ class Common:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class VersionPackage:
     """What is created. ``app`` has the instance's own settings, ``manifest`` all files.
 
     ``common`` are the files that all instances get and ``own`` those of this one alone,
@@ -75,35 +75,35 @@ class Package:
     def contents(self) -> Mapping[str, Path]:
         return {**self.common, **self.own}
 
-    def body(self, bucket: str) -> dict[str, Any]:
+    def to_version_body(self, bucket: str) -> dict[str, Any]:
         """The JSON of versions.create for files that are in ``bucket``."""
         return version_body(self.app, self.wanted.version, self.manifest, bucket)
 
 
-def packages(
-    steps: Sequence[Deploy], staged: Staged, permissions: Permissions, descriptors: Path | None
-) -> tuple[dict[str, Package], list[Finding]]:
+def make_packages(
+    steps: Sequence[Deploy], staged: StagedApp, permissions: Permissions, descriptors: Path | None
+) -> tuple[dict[str, VersionPackage], list[Finding]]:
     """A package for each step's instance, by its id, and what keeps others from having one.
 
     Raises Refused where there is no folder of ``descriptors``.
     """
     require_folder(descriptors)
-    common = Common.of(staged, descriptors)
-    packed: dict[str, Package] = {}
+    common = CommonFiles.of(staged, descriptors)
+    packed: dict[str, VersionPackage] = {}
     findings: list[Finding] = []
     for step in steps:
         try:
             own = own_descriptor(descriptors, step.instance)
-            packed[step.instance.id] = _package(step, common, own, permissions)
+            packed[step.instance.id] = _make_package(step, common, own, permissions)
         except Refused as refused:
             findings += _findings(step, refused)
     return packed, findings
 
 
-def _package(
-    step: Deploy, common: Common, own: InstanceDescriptor | None, permissions: Permissions
-) -> Package:
-    app = settled(common.app, step.instance, own)
+def _make_package(
+    step: Deploy, common: CommonFiles, own: InstanceDescriptor | None, permissions: Permissions
+) -> VersionPackage:
+    app = apply_own_settings(common.app, step.instance, own)
     _check_service(step, common.app)
     replaced = {own.file.path: own.file.sha1} if own else {}
     manifest = common.manifest.with_file(own.file) if own else common.manifest
@@ -117,7 +117,7 @@ def _package(
         replace=permissions.replace,
         allow_older=permissions.allow_older,
     )
-    return Package(
+    return VersionPackage(
         wanted,
         app,
         manifest,

@@ -14,9 +14,9 @@ from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
+    apply_own_settings,
     own_descriptor,
     settings_source,
-    settled,
 )
 
 
@@ -31,7 +31,7 @@ class Setting:
 Settings = Mapping[str, Setting]
 
 
-def effective_settings(
+def collect_settings(
     app: AppYaml, instances: Iterable[Instance], descriptors: Path | None
 ) -> tuple[dict[str, Settings], list[Refused]]:
     """By instance and key of app.yaml (``env_variables.NAME``); and why some have none."""
@@ -40,7 +40,7 @@ def effective_settings(
     for instance in instances:
         try:
             own = own_descriptor(descriptors, instance)
-            found[instance.id] = _settings(settled(app, instance, own), instance, own)
+            found[instance.id] = _settings(apply_own_settings(app, instance, own), instance, own)
         except Refused as refused:
             refusals.append(refused)
     return found, refusals
@@ -62,12 +62,14 @@ def _settings(
     settled_app: AppYaml, instance: Instance, own: InstanceDescriptor | None
 ) -> dict[str, Setting]:
     return {
-        key: Setting(_shown(key, settled_app.settings), source_of(key, settled_app, instance, own))
+        key: Setting(
+            _masked_value(key, settled_app.settings), source_of(key, settled_app, instance, own)
+        )
         for key in settled_app.origins
     }
 
 
-def _shown(key: str, settings: Mapping[str, Any]) -> Any:
+def _masked_value(key: str, settings: Mapping[str, Any]) -> Any:
     if key.startswith("env_variables."):
         return MASK
     value = settings[key]

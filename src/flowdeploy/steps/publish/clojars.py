@@ -19,14 +19,14 @@ from flowdeploy.errors import ServiceError
 from flowdeploy.maven import clojars_rules
 from flowdeploy.maven.metadata import Metadata
 from flowdeploy.steps.publish import maven
-from flowdeploy.steps.publish.library import Library, LibraryRelease, check
+from flowdeploy.steps.publish.library import Library, LibraryRelease, check_library
 from flowdeploy.steps.publish.read_back import (
-    Published,
-    accept,
+    PublishResult,
     is_listed,
     not_visible,
     read_back,
     read_metadata,
+    require_same_bytes,
 )
 
 
@@ -38,7 +38,7 @@ def publish(
     commit_in_version: bool,
     progress: Callable[[str], None],
     patience: Patience = Patience(),  # noqa: B008 (frozen)
-) -> Published:
+) -> PublishResult:
     """Have ``version`` in the repository, verified, sending what is not there yet.
 
     ``commit_in_version``: the version names the commit that it is built from, so one
@@ -48,48 +48,48 @@ def publish(
     Raises Refused where a check says no, or where other bytes are published and the
     version names no commit; ServiceError where the repository does not do its part.
     """
-    release = check(library, version, repository)
+    release = check_library(library, version, repository)
     with RepositoryClient(repository, patience, progress) as client:
         if repository.api is None:
             return maven.publish(client, release, commit_in_version=commit_in_version)
-        return _Clojars(client, repository.api, release).publish(
+        return _ClojarsPublish(client, repository.api, release).publish(
             commit_in_version=commit_in_version
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Clojars:
+class _ClojarsPublish:
     """One release on its way. ``api`` is the address below which artifacts are asked for."""
 
     client: RepositoryClient
     api: str
     release: LibraryRelease
 
-    def publish(self, *, commit_in_version: bool) -> Published:
+    def publish(self, *, commit_in_version: bool) -> PublishResult:
         """Before a version is published none of its files is asked for: the cache in
         front of the repository would remember for a day that it is missing."""
         url = self.client.repository.address(self.release.files[0].path)
         known = self._versions()
         if self.release.version in known:
             differing = read_back(self.client, self.release)
-            accept(self.release, differing, commit_in_version=commit_in_version)
-            return Published(True, url, (*differing, *self._unlisted()))
+            require_same_bytes(self.release, differing, commit_in_version=commit_in_version)
+            return PublishResult(True, url, (*differing, *self._listing_warnings()))
         fresh = self._stage()
         ours = self._announce(known)
         differing = read_back(self.client, self.release)
         if fresh and ours and differing:
-            raise _damaged(self.release, differing)
-        accept(self.release, differing, commit_in_version=commit_in_version)
+            raise _files_differ(self.release, differing)
+        require_same_bytes(self.release, differing, commit_in_version=commit_in_version)
         if not is_listed(self.client, self.release):
             raise not_visible(self.client.repository.address(self.release.coordinates.metadata))
-        return Published(False, url, differing)
+        return PublishResult(False, url, differing)
 
     def _versions(self) -> tuple[str, ...]:
         """What the API says is published, the oldest first."""
         url = clojars_rules.artifact_address(self.api, self.release.coordinates)
         return self.client.published_versions(url)
 
-    def _unlisted(self) -> Iterator[str]:
+    def _listing_warnings(self) -> Iterator[str]:
         if not is_listed(self.client, self.release):
             yield (
                 f"maven-metadata.xml does not list {self.release}: clients that name the version "
@@ -160,7 +160,7 @@ def _not_published(release: LibraryRelease) -> ServiceError:
     )
 
 
-def _damaged(release: LibraryRelease, differing: tuple[str, ...]) -> ServiceError:
+def _files_differ(release: LibraryRelease, differing: tuple[str, ...]) -> ServiceError:
     return ServiceError(
         "VERIFICATION_FAILED",
         f"what lies in the repository as {release} is not what was sent",

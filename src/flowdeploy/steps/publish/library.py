@@ -36,7 +36,7 @@ class LibraryRelease:
         return f"{self.coordinates}:{self.version}"
 
 
-def check(library: Library, version: str, repository: Repository) -> LibraryRelease:
+def check_library(library: Library, version: str, repository: Repository) -> LibraryRelease:
     """The release of ``library`` as ``version``. Touches no network and changes no file.
 
     Raises Refused with every problem there is, each with what to change.

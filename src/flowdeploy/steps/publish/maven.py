@@ -14,30 +14,30 @@ from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.metadata import Metadata
 from flowdeploy.steps.publish.library import LibraryRelease
 from flowdeploy.steps.publish.read_back import (
-    Published,
-    accept,
+    PublishResult,
     differences,
     is_listed,
     not_visible,
     read_back,
     read_metadata,
+    require_same_bytes,
 )
 
 
 def publish(
     client: RepositoryClient, release: LibraryRelease, *, commit_in_version: bool
-) -> Published:
+) -> PublishResult:
     """Send what is missing, and read it back. Raises as ``clojars.publish`` does."""
     lying = [(file, client.checksums(file.path)) for file in release.files]
     differing = differences((file, there) for file, there in lying if there)
-    accept(release, differing, commit_in_version=commit_in_version)
+    require_same_bytes(release, differing, commit_in_version=commit_in_version)
     sent = [_complete(client, file, there) for file, there in lying]
     sent.append(_complete_metadata(client, release))
     differing = read_back(client, release)
     if not is_listed(client, release):
         raise not_visible(client.repository.address(release.coordinates.metadata))
     url = client.repository.address(release.files[0].path)
-    return Published(unchanged=not any(sent), url=url, warnings=differing)
+    return PublishResult(unchanged=not any(sent), url=url, warnings=differing)
 
 
 def _complete(client: RepositoryClient, file: RepositoryFile, there: Checksums | None) -> bool:

@@ -29,7 +29,7 @@ LONGEST_WAIT = 600.0  # seconds for other publishes to end
 
 
 @dataclass(frozen=True, slots=True)
-class Publishing:
+class LibraryPublisher:
     """The library of a run, where it goes, and where its lock is; no store: on this machine."""
 
     context: Context
@@ -38,7 +38,7 @@ class Publishing:
 
     def check(self, files: local.Library, step: Publish) -> local.LibraryRelease:
         """Everything that can be known before the first byte. Raises Refused."""
-        return local.check(files, str(step.version), self._repository)
+        return local.check_library(files, str(step.version), self._repository)
 
     def publish(self, files: local.Library, step: Publish, notify: Notify) -> Running:
         with self._alone(files, step, notify) as require:
@@ -62,7 +62,7 @@ class Publishing:
 
     @property
     def _repository(self) -> Repository:
-        return repository_of(self.configured, self.context.clients.endpoints)
+        return library_repository(self.configured, self.context.clients.endpoints)
 
     @contextmanager
     def _alone(
@@ -80,7 +80,7 @@ class Publishing:
             yield lease.require
 
 
-def repository_of(configured: str, endpoints: Endpoints) -> Repository:
+def library_repository(configured: str, endpoints: Endpoints) -> Repository:
     """Where the library goes: as configured, unless the endpoints say otherwise."""
     url = endpoints.library or configured.rstrip("/")
     account = endpoints.account

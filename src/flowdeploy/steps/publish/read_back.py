@@ -14,7 +14,7 @@ from flowdeploy.steps.publish.library import LibraryRelease
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishResult:
     """``unchanged`` where nothing had to be sent; ``url`` is that of the jar."""
 
     unchanged: bool
@@ -40,7 +40,9 @@ def differences(files: Iterable[tuple[RepositoryFile, Checksums]]) -> tuple[str,
     )
 
 
-def accept(release: LibraryRelease, differing: tuple[str, ...], *, commit_in_version: bool) -> None:
+def require_same_bytes(
+    release: LibraryRelease, differing: tuple[str, ...], *, commit_in_version: bool
+) -> None:
     """Raises Refused where other bytes have the version's name and its commit is not known."""
     if differing and not commit_in_version:
         raise Refused(

@@ -16,7 +16,7 @@ from flowdeploy.planning.traffic import SAME, Split
 from flowdeploy.planning.urls import live_url
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout import Done, Notify, Pause, Request, Running, StepFailed
-from flowdeploy.steps.change import InDoubt, Sending, change
+from flowdeploy.steps.change import ChangeRequest, OutcomeUnknown, send_and_verify
 
 AwaitHealth = Callable[[], Generator[Pause, None, object]]
 
@@ -60,7 +60,7 @@ def move_traffic(step: Promote, move: Move, notify: Notify) -> Running:
             done = replace(done, state=State.LIVE, attempts=max(done.attempts, attempts))
     except FlowdeployError as error:
         raise StepFailed(error, done) from error
-    except InDoubt as doubt:
+    except OutcomeUnknown as doubt:
         raise StepFailed(doubt.error, replace(done, state=State.UNKNOWN)) from doubt
     return done
 
@@ -132,7 +132,7 @@ def _set_split(
         notify(f"moving traffic from {before} to {split}")
         return engine.set_split(instance.project, instance.service, split)
 
-    def happened() -> bool:
+    def is_in_effect() -> bool:
         current = _current_split(engine, instance)
         if current.same_as(split):
             return True
@@ -140,4 +140,8 @@ def _set_split(
         return False
 
     intended = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
-    return (yield from change(Sending(engine, instance.project, intended, send, happened)))
+    return (
+        yield from send_and_verify(
+            ChangeRequest(engine, instance.project, intended, send, is_in_effect)
+        )
+    )

@@ -11,7 +11,7 @@ from flowdeploy.clients.objects import BucketFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class NeededObjects:
     """Objects that a bucket is to have, by name.
 
     ``here`` are the files on this machine that hold their bytes; ``sources`` are
@@ -23,7 +23,7 @@ class Needed:
     sources: tuple[BucketFolder, ...] = ()
     own: Container[str] = frozenset()
 
-    def lacking(self, bucket: str, there: Container[str]) -> tuple[str, ...]:
+    def missing_from(self, bucket: str, there: Container[str]) -> tuple[str, ...]:
         """What is not ``there`` in the bucket, nor known to be by its being a source."""
         kept = BucketFolder(bucket) in self.sources
         names = (name for name in self.names if name not in there)
@@ -31,7 +31,7 @@ class Needed:
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class TransferPlan:
     """What completes a bucket: every name that it lacks is in one of these, in order.
 
     ``copy`` is by the place to copy from; for ``wait`` somebody else's upload is
@@ -47,13 +47,13 @@ class Todo:
 Refusals = Container[tuple[str, BucketFolder]]
 
 
-def todo(
+def plan_transfers(
     missing: Iterable[str],
-    needed: Needed,
+    needed: NeededObjects,
     holders: Mapping[str, BucketFolder],
     sending: Container[str],
     refused: Refusals = frozenset(),
-) -> Todo:
+) -> TransferPlan:
     """How a bucket comes to what it lacks.
 
     ``holders`` is where each name is known to be, ``sending`` what is on its way
@@ -74,10 +74,10 @@ def todo(
         else:
             rest["send"].append(name)
     copies = {source: tuple(names) for source, names in copy.items()}
-    return Todo(copies, **{way: tuple(names) for way, names in rest.items()})
+    return TransferPlan(copies, **{way: tuple(names) for way, names in rest.items()})
 
 
-class Ledger:
+class ObjectRegistry:
     """Who has what, and who is sending it, in one run. Used by many threads.
 
     Every name that `claim` gives out to be sent comes back, by `sent` or `gave_up`.
@@ -88,29 +88,31 @@ class Ledger:
         self._holders: dict[str, BucketFolder] = {}
         self._sending: set[str] = set()
 
-    def has(self, bucket: str, names: Iterable[str]) -> None:
+    def add(self, bucket: str, names: Iterable[str]) -> None:
         source = BucketFolder(bucket)
         with self._lock:
             for name in names:
                 self._holders.setdefault(name, source)
 
-    def claim(self, missing: Iterable[str], needed: Needed, refused: Refusals) -> Todo:
+    def plan(
+        self, missing: Iterable[str], needed: NeededObjects, refused: Refusals
+    ) -> TransferPlan:
         """As `todo`; what is to be sent is from now on awaited by all others."""
         with self._lock:
-            found = todo(missing, needed, self._holders, self._sending, refused)
+            found = plan_transfers(missing, needed, self._holders, self._sending, refused)
             self._sending.update(found.send)
             return found
 
-    def sent(self, bucket: str, name: str) -> None:
+    def end_upload(self, bucket: str, name: str) -> None:
         """The bucket has it, and gives it to those who come later."""
         with self._lock:
             self._holders[name] = BucketFolder(bucket)
             self._sending.discard(name)
 
-    def gave_up(self, name: str) -> None:
+    def abandon_upload(self, name: str) -> None:
         """Whoever waits for it is to send it."""
         with self._lock:
             self._sending.discard(name)
 
-    def is_awaited(self, name: str) -> bool:
+    def is_uploading(self, name: str) -> bool:
         return name in self._sending

@@ -26,10 +26,10 @@ from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.report import State
 from flowdeploy.rollout import Done, Pause, StepFailed
-from flowdeploy.steps.change import finished
+from flowdeploy.steps.change import wait_for_operation
 
 
-def send(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause, None, None]:
+def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause, None, None]:
     """Make a change, once. Raises ServiceError; whether it happened anyway is for the asker
     to find out. Raises StepFailed where it goes on and cannot be watched."""
     match change:
@@ -37,18 +37,18 @@ def send(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause,
             cloud.datastore.create(project, body)
         case SetDispatch(rules):
             operation = cloud.dispatch.set_rules(project, rules)
-            with begun():
-                operation = yield from finished(cloud.engine, operation)
+            with outcome_unknown():
+                operation = yield from wait_for_operation(cloud.engine, operation)
             if operation.error:
                 raise operation.error
         case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
-            _send_job(cloud, project, change)
+            _send_cron_job(cloud, project, change)
         case _:
             _send_queue(cloud, project, change)
 
 
 @contextmanager
-def begun() -> Iterator[None]:
+def outcome_unknown() -> Iterator[None]:
     """What goes wrong in here leaves a configuration of which nobody knows how far it is."""
     try:
         yield
@@ -72,12 +72,12 @@ def _send_queue(cloud: GoogleClients, project: str, change: QueueChange) -> None
             pass
 
 
-def _send_job(cloud: GoogleClients, project: str, change: JobChange) -> None:
+def _send_cron_job(cloud: GoogleClients, project: str, change: JobChange) -> None:
     match change:
         case CreateJob():
-            _create_job(cloud, project, change)
+            _create_cron_job(cloud, project, change)
         case ReplaceJob(name):
-            _create_job(cloud, project, change)
+            _create_cron_job(cloud, project, change)
             cloud.scheduler.delete(name)
         case DeleteJob(name):
             cloud.scheduler.delete(name)
@@ -87,7 +87,7 @@ def _send_job(cloud: GoogleClients, project: str, change: JobChange) -> None:
             cloud.scheduler.resume(name)
 
 
-def _create_job(cloud: GoogleClients, project: str, change: CreateJob | ReplaceJob) -> None:
+def _create_cron_job(cloud: GoogleClients, project: str, change: CreateJob | ReplaceJob) -> None:
     name = cloud.scheduler.create(project, change.body)
     if change.paused:
         cloud.scheduler.pause(name)

@@ -18,10 +18,10 @@ from flowdeploy.appengine.archive import Entry, Extent
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.clients.objects import file_changed
 from flowdeploy.rollout import Notify, Pause
-from flowdeploy.steps.deploy.package import Package
-from flowdeploy.steps.deploy.upload.delivery import Delivered, Delivery, FileDelivery
-from flowdeploy.steps.deploy.upload.sharing import Needed
-from flowdeploy.steps.deploy.upload.stager import Stager
+from flowdeploy.steps.deploy.package import VersionPackage
+from flowdeploy.steps.deploy.upload.staging_buckets import StagingBuckets
+from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects
+from flowdeploy.steps.deploy.upload.uploader import FileUploader, Uploader, UploadResult
 
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets
@@ -30,7 +30,7 @@ CHUNK = 1 << 20  # bytes of a file that are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class CommonPieces:
     """What all archives begin with, and its entries in their directories, as files here."""
 
     extent: Extent
@@ -38,14 +38,16 @@ class Shared:
     directory: Path
 
 
-def zip_delivery(scratch: Path, buckets: Buckets, packages: Collection[Package]) -> Delivery:
+def make_zip_uploader(
+    scratch: Path, buckets: Buckets, packages: Collection[VersionPackage]
+) -> Uploader:
     """Archives; but files, and a remark, where not all of an archive's files are here."""
     if all(package.contents.keys() >= package.manifest.by_sha1.keys() for package in packages):
-        return ZipDelivery(scratch, buckets, packages)
-    return FileDelivery(buckets, packages, ("deployed as files: an archive needs them here",))
+        return ZipUploader(scratch, buckets, packages)
+    return FileUploader(buckets, packages, ("deployed as files: an archive needs them here",))
 
 
-class ZipDelivery:
+class ZipUploader:
     """See `flowdeploy.appengine.archive`. Every package's files are on this machine.
 
     The archive of an instance is named by the digest of its manifest: what is
@@ -53,57 +55,63 @@ class ZipDelivery:
     when they are first needed, and removed in the end.
     """
 
-    def __init__(self, scratch: Path, buckets: Buckets, packages: Iterable[Package]) -> None:
+    def __init__(self, scratch: Path, buckets: Buckets, packages: Iterable[VersionPackage]) -> None:
         self._buckets = buckets
         self._scratch = Path(tempfile.mkdtemp(prefix="archive-", dir=scratch))
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
-        names = {name for package in packages for name in shared_names(_common(package))}
-        self._stager = Stager(buckets, names | {package.wanted.archive for package in packages})
-        self._shared: dict[str, Shared] = {}
+        names = {name for package in packages for name in common_piece_names(_common(package))}
+        self._stager = StagingBuckets(
+            buckets, names | {package.wanted.archive for package in packages}
+        )
+        self._shared: dict[str, CommonPieces] = {}
         self._writing = threading.Lock()
 
     def look(self, bucket: str) -> None:
         self._stager.look(bucket)
 
     def bring(
-        self, bucket: str, package: Package, notify: Notify
-    ) -> Generator[Pause, None, Delivered]:
+        self, bucket: str, package: VersionPackage, notify: Notify
+    ) -> Generator[Pause, None, UploadResult]:
         name = package.wanted.archive
         remarks: tuple[str, ...] = ()
         if not self._stager.has(bucket, name):
             pieces = self._pieces(package)
             _, *others = pieces  # where the release is kept there is its head, and no more
-            needed = Needed(tuple(pieces), pieces, package.sources, frozenset(others))
-            remarks = yield from self._stager.bring(bucket, needed, notify)
+            needed = NeededObjects(tuple(pieces), pieces, package.sources, frozenset(others))
+            remarks = yield from self._stager.fill(bucket, needed, notify)
             notify("composing the archive")
             self._buckets.compose(bucket, name, tuple(pieces))
         source = {
             "sourceUrl": f"https://storage.googleapis.com/{bucket}/{name}",
             "filesCount": len(package.manifest.files),
         }
-        return Delivered({**package.body(bucket), "deployment": {"zip": source}}, remarks)
+        return UploadResult(
+            {**package.to_version_body(bucket), "deployment": {"zip": source}}, remarks
+        )
 
-    def _pieces(self, package: Package) -> dict[str, Path]:
+    def _pieces(self, package: VersionPackage) -> dict[str, Path]:
         """The archive's pieces by the names of their objects, in order."""
         common = _common(package)
         with self._writing:
             if common.digest not in self._shared:
                 folder = self._scratch / common.digest
                 folder.mkdir()
-                self._shared[common.digest] = write_shared(common, package.contents, folder)
+                self._shared[common.digest] = write_common_pieces(common, package.contents, folder)
             shared = self._shared[common.digest]
         files = Manifest(tuple(f for f in package.manifest.files if f.sha1 in package.own))
         own = archive.lay_out(_entries(files, package.own), shared.extent.stop)
-        content = b"".join(_stored(files, own, package.own))
-        head, directory = shared_names(common)
+        content = b"".join(_archive_content(files, own, package.own))
+        head, directory = common_piece_names(common)
         return {
             head: shared.head,
-            **(self._kept(content) if content else {}),
+            **(self._write_piece(content) if content else {}),
             directory: shared.directory,
-            **self._kept(archive.end(len(common.files), shared.directory.stat().st_size, own)),
+            **self._write_piece(
+                archive.end(len(common.files), shared.directory.stat().st_size, own)
+            ),
         }
 
-    def _kept(self, content: bytes) -> dict[str, Path]:
+    def _write_piece(self, content: bytes) -> dict[str, Path]:
         """A small piece as a file that is named by its SHA-1, as is its object."""
         name = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         path = self._scratch / name
@@ -113,29 +121,33 @@ class ZipDelivery:
         return {name: path}
 
 
-def _common(package: Package) -> Manifest:
+def _common(package: VersionPackage) -> Manifest:
     """The files that are not this instance's own."""
     if not package.own:
         return package.manifest
     return Manifest(tuple(f for f in package.manifest.files if f.sha1 not in package.own))
 
 
-def shared_names(common: Manifest) -> tuple[str, str]:
+def common_piece_names(common: Manifest) -> tuple[str, str]:
     """The objects of the head and of its directory."""
     return f"{common.digest}.head", f"{common.digest}.directory"
 
 
-def write_shared(common: Manifest, contents: Mapping[str, Path], folder: Path) -> Shared:
+def write_common_pieces(
+    common: Manifest, contents: Mapping[str, Path], folder: Path
+) -> CommonPieces:
     """Raises FlowdeployError where a file is no longer what the manifest says."""
     extent = archive.lay_out(_entries(common, contents))
     head, directory = folder / "head", folder / "directory"
     with head.open("wb") as target:
-        target.writelines(_stored(common, extent, contents))
+        target.writelines(_archive_content(common, extent, contents))
     directory.write_bytes(archive.directory(extent.entries))
-    return Shared(extent, head, directory)
+    return CommonPieces(extent, head, directory)
 
 
-def _stored(files: Manifest, extent: Extent, contents: Mapping[str, Path]) -> Iterator[bytes]:
+def _archive_content(
+    files: Manifest, extent: Extent, contents: Mapping[str, Path]
+) -> Iterator[bytes]:
     """Every file after its local header. Raises FlowdeployError for one that has changed."""
     for entry, file in zip(extent.entries, files.files, strict=True):
         yield archive.local_header(entry)

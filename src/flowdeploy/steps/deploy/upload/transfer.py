@@ -11,7 +11,7 @@ from flowdeploy.clients.batch import MOST_CALLS
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.errors import ServiceError
 from flowdeploy.rollout import Notify, Pause
-from flowdeploy.steps.deploy.upload.sharing import Ledger, Needed
+from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects, ObjectRegistry
 
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets
@@ -21,13 +21,13 @@ LONGEST_LOOK = 1.0
 
 
 @dataclass(slots=True)
-class Visit:
+class BucketTransfer:
     """``replacing`` are the bucket's objects that are about to expire."""
 
     buckets: Buckets
-    ledger: Ledger
+    ledger: ObjectRegistry
     bucket: str
-    needed: Needed
+    needed: NeededObjects
     replacing: frozenset[str]
     _refused: set[tuple[str, BucketFolder]] = field(default_factory=set)
     _remarks: list[str] = field(default_factory=list)
@@ -41,28 +41,28 @@ class Visit:
     ) -> Generator[Pause, None, None]:
         """Bring what is missing. Raises ServiceError, FlowdeployError for files that are gone."""
         while missing:
-            todo = self.ledger.claim(missing, self.needed, self._refused)
-            uploads = [self._begin(name, pool) for name in todo.send]
+            todo = self.ledger.plan(missing, self.needed, self._refused)
+            uploads = [self._start_upload(name, pool) for name in todo.send]
             try:
                 self._remark(todo.send)
-                _require(todo.lost)
+                _require_obtainable(todo.lost)
                 refused = self._copy(todo.copy, notify)
-                yield from _finished(uploads, notify)
+                yield from _wait_for_uploads(uploads, notify)
             finally:
                 for upload in uploads:  # of those that have not begun
                     upload.cancel()
             if not refused:
-                yield from self._settled(todo.wait)
+                yield from self._wait_for_others(todo.wait)
             missing = (*refused, *todo.wait)
 
-    def _begin(self, name: str, pool: Executor) -> Future[int]:
+    def _start_upload(self, name: str, pool: Executor) -> Future[int]:
         """Upload a file; how it ends is in the ledger, whoever is still interested."""
 
         def note(upload: Future[int]) -> None:
             if upload.cancelled() or upload.exception():
-                self.ledger.gave_up(name)
+                self.ledger.abandon_upload(name)
             else:
-                self.ledger.sent(self.bucket, name)
+                self.ledger.end_upload(self.bucket, name)
 
         upload = pool.submit(self._upload, name)
         upload.add_done_callback(note)
@@ -97,19 +97,21 @@ class Visit:
                 f"{len(again)} files were uploaded, since copies from {buckets} are refused"
             )
 
-    def _settled(self, names: Sequence[str]) -> Generator[Pause, None, None]:
+    def _wait_for_others(self, names: Sequence[str]) -> Generator[Pause, None, None]:
         """Wait until others have ended their uploads of a batch of these, one way or the other.
 
         They are sent in this order, so the last of a batch stands for all of it.
         """
         note, waited = "waiting for files that are being uploaded", 0.0
-        while names and self.ledger.is_awaited(names[:MOST_CALLS][-1]):
+        while names and self.ledger.is_uploading(names[:MOST_CALLS][-1]):
             pause = min(LONGEST_LOOK, max(LOOK_AGAIN, waited / 5))
             yield Pause(pause, note)
             note, waited = "", waited + pause
 
 
-def _finished(uploads: Sequence[Future[int]], notify: Notify) -> Generator[Pause, None, None]:
+def _wait_for_uploads(
+    uploads: Sequence[Future[int]], notify: Notify
+) -> Generator[Pause, None, None]:
     """Raises what one of them failed with."""
     pending: set[Future[int]] = set(uploads)
     while pending:
@@ -120,7 +122,7 @@ def _finished(uploads: Sequence[Future[int]], notify: Notify) -> Generator[Pause
             yield Pause(LOOK_AGAIN)
 
 
-def _require(lost: Sequence[str]) -> None:
+def _require_obtainable(lost: Sequence[str]) -> None:
     if lost:
         raise ServiceError(
             "NOT_FOUND",

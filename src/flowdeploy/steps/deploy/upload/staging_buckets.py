@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowdeploy.rollout import Notify, Pause
-from flowdeploy.steps.deploy.upload.sharing import Ledger, Needed
-from flowdeploy.steps.deploy.upload.visit import LOOK_AGAIN, Visit
+from flowdeploy.steps.deploy.upload.transfer import LOOK_AGAIN, BucketTransfer
+from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects, ObjectRegistry
 
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets
@@ -36,13 +36,13 @@ class _Bucket:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Stager:
+class StagingBuckets:
     """One for each run. ``wanted`` are the names of all objects that some bucket may need."""
 
     def __init__(self, buckets: Buckets, wanted: Collection[str]) -> None:
         self._buckets = buckets
         self._wanted = wanted
-        self._ledger = Ledger()
+        self._ledger = ObjectRegistry()
         self._known: dict[str, _Bucket] = {}
         self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
 
@@ -57,22 +57,24 @@ class Stager:
                 known.there = tuple(listing.lasting.intersection(self._wanted))
                 known.expiring = tuple(listing.expiring.intersection(self._wanted))
                 known.listed = True
-        self._ledger.has(bucket, known.there)
+        self._ledger.add(bucket, known.there)
 
     def has(self, bucket: str, name: str) -> bool:
         """Whether a bucket that was looked into had it, or has been brought it."""
         return name in self._known[bucket].there
 
-    def bring(
-        self, bucket: str, needed: Needed, notify: Notify
+    def fill(
+        self, bucket: str, needed: NeededObjects, notify: Notify
     ) -> Generator[Pause, None, tuple[str, ...]]:
         """Complete a bucket that was looked into; remarks for the report. Raises ServiceError."""
         known = self._known[bucket]
         while not known.lock.acquire(blocking=False):
             yield Pause(LOOK_AGAIN, "waiting for another service of the same app")
         try:
-            missing = needed.lacking(bucket, frozenset(known.there))
-            visit = Visit(self._buckets, self._ledger, bucket, needed, frozenset(known.expiring))
+            missing = needed.missing_from(bucket, frozenset(known.there))
+            visit = BucketTransfer(
+                self._buckets, self._ledger, bucket, needed, frozenset(known.expiring)
+            )
             yield from visit.complete(missing, self._uploads, notify)
             known.there += missing
             return visit.remarks

@@ -28,12 +28,12 @@ from flowdeploy.records.releases import (
     same_commit,
 )
 from flowdeploy.steps.context import Context
-from flowdeploy.steps.deploy.package import Common
+from flowdeploy.steps.deploy.package import CommonFiles
 from flowdeploy.steps.publish.library import Library
 from flowdeploy.steps.publish.library import LibraryRelease as LocalLibrary
-from flowdeploy.steps.release.files import BucketFiles, FolderFiles, ReleaseFiles
-from flowdeploy.steps.release.zip_files import ZippedFiles
-from flowdeploy.steps.staging import Staged
+from flowdeploy.steps.release.file_stores import BucketFileStore, FolderFileStore, ReleaseFileStore
+from flowdeploy.steps.release.zip_store import ZipFileStore
+from flowdeploy.steps.staging import StagedApp
 from flowdeploy.steps.stores import open_records
 
 _KEPT_BRIEFLY = (
@@ -43,10 +43,10 @@ _KEPT_BRIEFLY = (
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyRelease:
+class DeployableRelease:
     """A release that was built before, ready to be deployed; ``library`` if it has one."""
 
-    staged: Staged
+    staged: StagedApp
     library: Library | None
     note: str
 
@@ -55,16 +55,16 @@ class ReadyRelease:
 class ReleaseStore:
     """The releases, for one run. Every method raises Refused and ServiceError.
 
-    A release is kept in the first of the ``vaults``; an earlier one may be in any.
+    A release is kept in the first of the ``file_stores``; an earlier one may be in any.
     """
 
     context: Context
     version: str
     releases: Releases
-    vaults: Sequence[ReleaseFiles]
+    file_stores: Sequence[ReleaseFileStore]
     _recorded: StoredRelease | None = None
 
-    def recall(self, *, with_library: bool) -> ReadyRelease | None:
+    def recall(self, *, with_library: bool) -> DeployableRelease | None:
         """The version as it was built before, if it was and need not be built again.
 
         A build is needed where files of the first one are gone, where it had no
@@ -86,10 +86,10 @@ class ReleaseStore:
             or (with_library and release.library is None)
         ):
             return None
-        vault, _ = self._recovered(release)
-        return self._recalled(release, vault) if vault else None
+        vault, _ = self._recover(release)
+        return self._to_deployable(release, vault) if vault else None
 
-    def require(self) -> ReadyRelease:
+    def require(self) -> DeployableRelease:
         """The version as it was built before. Refused where it cannot be had any more."""
         recorded = self.releases.find(self.version)
         if recorded is None:
@@ -99,7 +99,7 @@ class ReleaseStore:
                 hint="`flowdeploy run` of the trunk or of a release tag writes one.",
             )
         release = replace(recorded.release, library=None)
-        vault, lost = self._recovered(release)
+        vault, lost = self._recover(release)
         if vault is None:
             raise Refused(
                 f"version {self.version} has expired: of its {len(release.manifest.by_sha1)}"
@@ -107,49 +107,53 @@ class ReleaseStore:
                 details=[f"{self.releases.named(self.version)}: built by {release.builder}"],
                 hint=_KEPT_BRIEFLY,
             )
-        return self._recalled(release, vault)
+        return self._to_deployable(release, vault)
 
     @property
     def sources(self) -> tuple[BucketFolder, ...]:
         """Buckets that have all files of what is kept."""
-        return self.vaults[0].sources
+        return self.file_stores[0].sources
 
-    def keep(self, staged: Staged, library: LocalLibrary | None) -> None:
+    def save(self, staged: StagedApp, library: LocalLibrary | None) -> None:
         """Keep what was built and is common to all instances: the files, then the record.
 
         Refused where the version has a record of other content.
         """
-        common = Common.of(staged, self.context.config.descriptors)
+        common = CommonFiles.of(staged, self.context.config.descriptors)
         release = _release(self.context, self.version, staged, common, library)
         stands = None if self.context.permissions.replace else self._recorded
         if stands and not stands.release.equals(release):
             raise self._of_another_build(stands.release, release)
         contents = {**common.contents, **self._library_files(library)}
-        self.vaults[0].keep(common.manifest, contents)
+        self.file_stores[0].keep(common.manifest, contents)
         if stands is None:
             self.releases.write(release, over=self._recorded)
 
-    def _recovered(self, release: Release) -> tuple[ReleaseFiles | None, frozenset[str]]:
+    def _recover(self, release: Release) -> tuple[ReleaseFileStore | None, frozenset[str]]:
         """The vault that has all of a release; without one, the least that is lost."""
         losses = []
-        for vault in self.vaults:
+        for vault in self.file_stores:
             lost = vault.recover(release.manifest, release.library_contents)
             if not lost:
                 return vault, lost
             losses.append(lost)
         return None, min(losses, key=len)
 
-    def _recalled(self, release: Release, vault: ReleaseFiles) -> ReadyRelease:
+    def _to_deployable(self, release: Release, vault: ReleaseFileStore) -> DeployableRelease:
         name = self.releases.named(release.version)
         app = parse(release.app_yaml, f"app.yaml in {name}")
         here = vault.here(release.manifest)
         # Files out of another kind of vault are sent as if they were new.
-        sources = () if here and vault is not self.vaults[0] else vault.sources
-        staged = Staged(app, release.app_yaml, release.manifest, release.configs, (), here, sources)
+        sources = () if here and vault is not self.file_stores[0] else vault.sources
+        staged = StagedApp(
+            app, release.app_yaml, release.manifest, release.configs, (), here, sources
+        )
         note = f"deployed from {name}: built by {release.builder}"
-        return ReadyRelease(staged, self._fetched(release.library, vault), note)
+        return DeployableRelease(staged, self._fetch_library(release.library, vault), note)
 
-    def _fetched(self, library: RecordedLibrary | None, vault: ReleaseFiles) -> Library | None:
+    def _fetch_library(
+        self, library: RecordedLibrary | None, vault: ReleaseFileStore
+    ) -> Library | None:
         """The library's files, brought to the run's folder; the pom is the one with the version."""
         configured = self.context.config.library
         if library is None or configured is None:
@@ -199,8 +203,8 @@ class ReleaseStore:
 def _release(
     context: Context,
     version: str,
-    staged: Staged,
-    common: Common,
+    staged: StagedApp,
+    common: CommonFiles,
     library: LocalLibrary | None,
 ) -> Release:
     return Release(
@@ -240,15 +244,15 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
     records = open_release_records(context)
     if isinstance(config.records, LocalRecords):
         folder = context.home / "records" / "objects"
-        return ReleaseStore(context, version, records, [FolderFiles(folder)])
+        return ReleaseStore(context, version, records, [FolderFileStore(folder)])
     place = config.records
     clients.buckets.keep_listing(place.bucket)  # it is a staging bucket, too, or may be
-    files = BucketFiles(
+    files = BucketFileStore(
         clients.buckets,
         BucketFolder(place.bucket, f"{place.prefix}objects/" if place.own else ""),
         () if place.own else _staging_buckets(config.fleet),
     )
-    archives = ZippedFiles(files, context.run_folder)
+    archives = ZipFileStore(files, context.run_folder)
     zipped = config.upload is UploadMode.ZIP
     return ReleaseStore(
         context, version, records, (archives, files) if zipped else (files, archives)

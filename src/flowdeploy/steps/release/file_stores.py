@@ -29,7 +29,7 @@ _LOOKS = 16  # buckets looked into at once
 _UPLOADS = 8  # files on their way at once
 
 
-class ReleaseFiles(Protocol):
+class ReleaseFileStore(Protocol):
     """Files by the SHA-1 of their bytes, in hex. Every method raises ServiceError.
 
     A release is the files of its manifest, and ``more``: those of its library.
@@ -53,7 +53,7 @@ class ReleaseFiles(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BucketFiles:
+class BucketFileStore:
     """Each file is an object of ``own``.
 
     ``others`` are buckets that may have a file that ``own`` has lost or is about
@@ -73,7 +73,7 @@ class BucketFiles:
         return {}
 
     def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
-        return self.restored({*files.by_sha1, *more})
+        return self.recover_objects({*files.by_sha1, *more})
 
     def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:  # noqa: ARG002
         self.send(contents)
@@ -81,13 +81,13 @@ class BucketFiles:
     def fetch(self, name: str, into: Path) -> None:
         self.buckets.download(self.own.bucket, self.own.prefix + name, into)
 
-    def restored(self, names: Collection[str]) -> frozenset[str]:
+    def recover_objects(self, names: Collection[str]) -> frozenset[str]:
         """As `recover`, for any objects."""
         listing = self.buckets.list_objects(self.own.bucket)
         lost = frozenset(n for n in names if self.own.prefix + n not in listing.lasting)
         looks = together(self._names, self.others if lost else (), _LOOKS)
         for source, there in looks:
-            lost -= self._copied(source, there & lost, listing)
+            lost -= self._copy_from(source, there & lost, listing)
             if not lost:
                 break
         return lost
@@ -112,7 +112,7 @@ class BucketFiles:
             return frozenset()
         return listing.lasting | listing.expiring
 
-    def _copied(
+    def _copy_from(
         self, source: BucketFolder, names: frozenset[str], listing: Listing
     ) -> frozenset[str]:
         """Those that the source has given."""
@@ -124,7 +124,7 @@ class BucketFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class FolderFiles:
+class FolderFileStore:
     """Files in a folder of this machine."""
 
     folder: Path

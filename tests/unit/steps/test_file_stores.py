@@ -9,7 +9,7 @@ import pytest
 
 from flowdeploy.appengine.manifest import File, Manifest
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.steps.release.files import FolderFiles
+from flowdeploy.steps.release.file_stores import FolderFileStore
 
 SHA1 = hashlib.sha1(b"one", usedforsecurity=False).hexdigest()
 MANIFEST = Manifest((File("a.txt", 3, SHA1),))
@@ -17,7 +17,7 @@ MANIFEST = Manifest((File("a.txt", 3, SHA1),))
 
 def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one")
-    vault = FolderFiles(tmp_path / "kept")
+    vault = FolderFileStore(tmp_path / "kept")
     assert vault.recover(MANIFEST, ()) == {SHA1}
     vault.keep(MANIFEST, {SHA1: tmp_path / "a.txt"})
     assert vault.recover(MANIFEST, ()) == frozenset()
@@ -32,5 +32,5 @@ def test_what_is_no_longer_what_it_was_is_named_and_not_kept(
     if now is not None:
         path.write_bytes(now)
     with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* {reason}"):
-        FolderFiles(folder).keep(MANIFEST, {SHA1: path})
+        FolderFileStore(folder).keep(MANIFEST, {SHA1: path})
     assert list(folder.iterdir()) == []

@@ -33,8 +33,8 @@ from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.rollout.parallel import together
-from flowdeploy.steps.configuration.indexes import ready
-from flowdeploy.steps.configuration.read import (
+from flowdeploy.steps.configuration.indexes import wait_for_indexes
+from flowdeploy.steps.configuration.kinds import (
     ASPECTS,
     PARTS,
     as_json,
@@ -43,8 +43,8 @@ from flowdeploy.steps.configuration.read import (
     switched_off,
     written,
 )
-from flowdeploy.steps.configuration.restore import Restorer
-from flowdeploy.steps.configuration.send import begun, send
+from flowdeploy.steps.configuration.restore import ConfigurationRestorer
+from flowdeploy.steps.configuration.send_change import outcome_unknown, send_change
 
 ATTEMPTS = 6  # without getting any further
 FRESH = 60.0  # seconds for which it is believed that nothing is to be done
@@ -55,7 +55,7 @@ Changes = tuple[ConfigChange, ...]
 
 
 @dataclass
-class Configurator:
+class ConfigurationUpdater:
     """What the configuration of instances is changed with.
 
     ``config`` is the version's, ``taking_back`` is for steps that undo runs; ``prune`` is
@@ -63,12 +63,12 @@ class Configurator:
     """
 
     cloud: GoogleClients
-    taking_back: Restorer
+    taking_back: ConfigurationRestorer
     config: AppConfig = NOTHING
     prune: bool = False
     _settled: dict[tuple[str, Phase], tuple[float, Changes]] = field(default_factory=dict)
 
-    def foreseen(self, steps: Sequence[Configure]) -> tuple[str, ...]:
+    def preview_steps(self, steps: Sequence[Configure]) -> tuple[str, ...]:
         """What these steps of one instance would do now, a line each.
 
         Raises ServiceError where it cannot be seen, and Refused where an API is switched
@@ -78,7 +78,9 @@ class Configurator:
             looks = [(step, self._read(step)) for step in steps]
         except ServiceError as error:
             raise self._refusal(error, steps) from error
-        return tuple(str(change) for step, there in looks for change in self._told(step, there))
+        return tuple(
+            str(change) for step, there in looks for change in self._preview_step(step, there)
+        )
 
     def preview(self, plan: Plan) -> tuple[dict[str, tuple[str, ...]], tuple[Finding, ...]]:
         """What the plan's steps would do now, a line each by instance, and what refuses them.
@@ -91,7 +93,7 @@ class Configurator:
         def look(name: str) -> tuple[str, ...] | FlowdeployError:
             try:
                 waits = self._first_wait(verified[name]) if name in verified else ()
-                return (*waits, *self.foreseen(steps.get(name, [])))
+                return (*waits, *self.preview_steps(steps.get(name, [])))
             except FlowdeployError as error:
                 return error
 
@@ -112,7 +114,7 @@ class Configurator:
     def _first_wait(self, instance: Instance) -> tuple[str, ...]:
         """What a promotion of the instance would wait for, if for anything."""
         notes: list[str] = []
-        next(self.ready(instance, [], notes.append), None)
+        next(self.wait_until_ready(instance, [], notes.append), None)
         return tuple(notes)
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
@@ -128,7 +130,7 @@ class Configurator:
                 details=grouped(sorted(findings, key=lambda finding: finding.instance)),
             )
 
-    def ready(
+    def wait_until_ready(
         self, instance: Instance, steps: Sequence[Configure], notify: Notify
     ) -> Generator[Pause, None, None]:
         """Before the traffic of an instance is moved: all of its steps can be taken, and every
@@ -137,16 +139,16 @@ class Configurator:
         Raises ServiceError and Refused as `foreseen`, and Refused for an index that does
         not become ready within half an hour.
         """
-        self.foreseen(steps)
-        yield from self._indexes_ready(instance, notify)
+        self.preview_steps(steps)
+        yield from self._wait_for_indexes(instance, notify)
 
-    def before_live(self, instance: Instance, version: str, notify: Notify) -> Running:
+    def update_before_live(self, instance: Instance, version: str, notify: Notify) -> Running:
         """What is due between a live deploy's version and its traffic."""
-        yield from self._indexes_ready(instance, notify)
+        yield from self._wait_for_indexes(instance, notify)
         step = Configure(instance, Phase.BEFORE_TRAFFIC, version)
-        return (yield from self.configure(step, notify))
+        return (yield from self.update(step, notify))
 
-    def configure(self, step: Configure, notify: Notify) -> Running:
+    def update(self, step: Configure, notify: Notify) -> Running:
         """Bring the step's part to what it is to be, and read back that it is.
 
         Raises ServiceError where its first change was refused, and StepFailed where
@@ -155,24 +157,24 @@ class Configurator:
         there = self._read(step) if self._is_stale(step) else None
         told = self._missing(step, there) if there else self._settled[_key(step)][1]
         notes = tuple(map(str, told))
-        if there is None or not to_send(told):
+        if there is None or not changes_to_send(told):
             return Done(Outcome.UNCHANGED, notes=notes)
-        meant = _meant(step, there, told)
-        attempts, now = yield from self._carried_out(step, meant, told, notify)
+        meant = _intended_change(step, there, told)
+        attempts, now = yield from self._send_until_done(step, meant, told, notify)
         if step.phase is not Phase.ADD:
-            with begun():
+            with outcome_unknown():
                 yield Intent(replace(meant, after=as_json(now)))
         return Done(attempts=attempts, notes=notes)
 
-    def _indexes_ready(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
+    def _wait_for_indexes(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
         if self.config.indexes:
             datastore, project = self.cloud.datastore, instance.project
-            yield from ready(datastore, project, self.config.indexes, notify)
+            yield from wait_for_indexes(datastore, project, self.config.indexes, notify)
 
     def _objection(self, named: tuple[str, Sequence[Configure]]) -> str | None:
         """Why an instance's steps cannot be taken, if they cannot."""
         try:
-            self.foreseen(named[1])
+            self.preview_steps(named[1])
         except (Refused, ServiceError) as error:
             if isinstance(error, ConnectionFailed):
                 raise
@@ -187,46 +189,46 @@ class Configurator:
         hint = switched_off(self.cloud, steps[0].instance.project, parts)
         return Refused(error.message, hint=hint or error.hint)
 
-    def _carried_out(
+    def _send_until_done(
         self, step: Configure, meant: Change, told: Changes, notify: Notify
     ) -> Generator[Request, None, tuple[int, Snapshot]]:
         """Send what is missing until nothing is; in how many attempts, and what is there then."""
         yield Intent(meant)
         missing, idle = told, 0
         for attempt in count(1):
-            error = yield from self._sent(step, missing, notify)
-            with begun():
+            error = yield from self._send(step, missing, notify)
+            with outcome_unknown():
                 now = self._read(step)
                 left = self._missing(step, now)
-            if not to_send(left):
+            if not changes_to_send(left):
                 return attempt, now
             if error and not is_transient(error.code, error.message):
                 raise error if left == told else StepFailed(error, Done(state=State.UNKNOWN))
             missing, idle = left, 0 if left != missing else idle + 1
             if idle == ATTEMPTS or attempt == ATTEMPTS + len(told):
                 raise StepFailed(error or _not_as_asked(left), Done(state=State.UNKNOWN))
-            with begun():
+            with outcome_unknown():
                 yield Pause(backoff(idle + 1), f"looking again after {error.code}" if error else "")
                 yield Intent(meant)
         raise AssertionError
 
-    def _sent(
+    def _send(
         self, step: Configure, missing: Changes, notify: Notify
     ) -> Generator[Pause, None, ServiceError | None]:
         """Why not all of it could be sent, if it could not."""
-        for change in to_send(missing):
+        for change in changes_to_send(missing):
             notify(str(change))
             try:
-                yield from send(self.cloud, step.instance.project, change)
+                yield from send_change(self.cloud, step.instance.project, change)
             except ServiceError as error:
                 error.details += (f"met by this change: {change}",)
                 return error
         return None
 
-    def _told(self, step: Configure, there: Snapshot) -> Changes:
+    def _preview_step(self, step: Configure, there: Snapshot) -> Changes:
         """What is missing; where that is nothing, the step need not look again for a while."""
         missing = self._missing(step, there)
-        if not to_send(missing):
+        if not changes_to_send(missing):
             self._settled[_key(step)] = time.monotonic(), missing
         return missing
 
@@ -253,12 +255,12 @@ def _key(step: Configure) -> tuple[str, Phase]:
     return step.instance.id, step.phase
 
 
-def to_send(changes: Sequence[ConfigChange]) -> list[ConfigChange]:
+def changes_to_send(changes: Sequence[ConfigChange]) -> list[ConfigChange]:
     """The changes without those that are only named."""
     return [change for change in changes if not isinstance(change, LeaveQueue)]
 
 
-def _meant(step: Configure, there: Snapshot, told: Changes) -> Change:
+def _intended_change(step: Configure, there: Snapshot, told: Changes) -> Change:
     """What is put on record beforehand: of what is only added nothing is ever taken back."""
     if step.phase is Phase.ADD:
         return Change(ASPECTS[step.phase], None, list(map(str, told)))
@@ -269,6 +271,6 @@ def _not_as_asked(missing: Sequence[ConfigChange]) -> ServiceError:
     return ServiceError(
         "NOT_AS_ASKED",
         "the configuration was sent, but reading it back shows something else",
-        details=[str(change) for change in to_send(missing)],
+        details=[str(change) for change in changes_to_send(missing)],
         hint="Somebody else may be changing it: look who, then run the same command again.",
     )

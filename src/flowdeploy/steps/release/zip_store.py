@@ -15,15 +15,19 @@ from flowdeploy.appengine import archive
 from flowdeploy.appengine.archive import Entry
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.clients.objects import BucketFolder
-from flowdeploy.steps.deploy.upload.zipping import CHUNK, shared_names, write_shared
-from flowdeploy.steps.release.files import BucketFiles
+from flowdeploy.steps.deploy.upload.zip_uploader import (
+    CHUNK,
+    common_piece_names,
+    write_common_pieces,
+)
+from flowdeploy.steps.release.file_stores import BucketFileStore
 
 
 @dataclass(frozen=True, slots=True)
-class ZippedFiles:
+class ZipFileStore:
     """A `Vault` (see `vault`). ``scratch`` is a folder for what is written here."""
 
-    objects: BucketFiles
+    objects: BucketFileStore
     scratch: Path
 
     @property
@@ -44,7 +48,7 @@ class ZippedFiles:
         return {sha1: folder / sha1 for sha1 in files.by_sha1}
 
     def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
-        lost = self.objects.restored({_head(files), *more})
+        lost = self.objects.recover_objects({_head(files), *more})
         if _head(files) in lost:
             return frozenset(files.by_sha1) | lost.intersection(more)
         return lost
@@ -52,7 +56,7 @@ class ZippedFiles:
     def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
         folder = self.scratch / "kept"
         folder.mkdir(exist_ok=True)
-        head = write_shared(files, contents, folder).head
+        head = write_common_pieces(files, contents, folder).head
         more = {name: path for name, path in contents.items() if name not in files.by_sha1}
         self.objects.send({_head(files): head, **more})
         head.unlink()
@@ -62,7 +66,7 @@ class ZippedFiles:
 
 
 def _head(files: Manifest) -> str:
-    return shared_names(files)[0]
+    return common_piece_names(files)[0]
 
 
 def _take(stream: BinaryIO, size: int, into: Path) -> None:
