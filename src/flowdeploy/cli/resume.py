@@ -59,7 +59,7 @@ def command(run: str, max_failures: Portion | None, wait: float, take_over: bool
 def _require_resumable(session: Session, name: str) -> Run:
     """Raises UsageError for a run that is not on record, Refused for one that is overtaken."""
     run = session.require_run(name)
-    if later := session.history.changed_since(run):
+    if later := session.history.find_later_changes(run):
         raise Refused(
             f"run {name} is overtaken: later runs have changed instances of its plan",
             details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],

@@ -22,7 +22,7 @@ from flowdeploy.planning.plan import Plan
 
 if TYPE_CHECKING:
     from flowdeploy.planning.fleet import Instance
-    from flowdeploy.records.undo import Undoing
+    from flowdeploy.records.undo import UndoPlan
 
 
 @click.command(
@@ -68,9 +68,9 @@ def _plan(session: Session, names: tuple[str, ...], run: str | None, *, skip_unr
     return plan_rollback(undoing.undos, skipped + undoing.skipped)
 
 
-def _find_undoing(session: Session, instances: tuple[Instance, ...], run: str | None) -> Undoing:
-    from flowdeploy.records.undo import undoing_run
+def _find_undoing(session: Session, instances: tuple[Instance, ...], run: str | None) -> UndoPlan:
+    from flowdeploy.records.undo import find_undo_of_run
 
     if run is None:
-        return session.history.undoing(instances)
-    return undoing_run(instances, session.require_run(run))
+        return session.history.find_undo(instances)
+    return find_undo_of_run(instances, session.require_run(run))

@@ -92,7 +92,7 @@ def _find_previous(session: Session, instances: Sequence[Instance]) -> Mapping[s
     """
     active = [instance for instance in instances if not instance.skip]
     try:
-        undos = session.history.undoing(active, NEWEST_RUNS).undos
+        undos = session.history.find_undo(active, NEWEST_RUNS).undos
     except FlowdeployError as error:
         print_note(f"what was served before is not known: {error.message}")
         return NOTHING
@@ -151,7 +151,7 @@ def _look_at(
     session: Session, instances: Sequence[Instance], look: Callable[[Instance], Seen]
 ) -> dict[str, Seen | FlowdeployError]:
     """``look`` at every instance that is not skipped, side by side: by id, its result or error."""
-    from flowdeploy.rollout.parallel import together
+    from flowdeploy.rollout.parallel import map_in_threads
 
     def look_or_error(instance: Instance) -> Seen | FlowdeployError:
         try:
@@ -160,7 +160,7 @@ def _look_at(
             return error
 
     active = [instance for instance in instances if not instance.skip]
-    results = together(look_or_error, active, session.jobs)
+    results = map_in_threads(look_or_error, active, session.jobs)
     return {instance.id: result for instance, result in results}
 
 

@@ -1,1 +1,1 @@
-"""What must be remembered beyond one process and one machine, over any store of objects."""
+"""What outlives a process: runs, releases and locks, kept in any store of objects."""

@@ -1,8 +1,9 @@
-"""A lock that lapses by itself: an object that its holder writes again and again.
+"""A lease: a lock that lapses unless its holder refreshes it.
 
-A holder that is killed writes no more. After `TTL` seconds by the store's clock anybody
-may take the lease over, and at once where its holder ran on this machine and is seen to
-be gone. A holder that could not write for half of that must stop before its next change.
+The holder rewrites an object again and again. Once the object is `TTL` seconds old by the
+store's clock, anybody may take the lease; at once, where the holder ran on this machine and
+has ended. A holder that could not refresh it for half of that time must stop before its next
+change.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ from flowdeploy.rollout import Notify
 TTL = 60.0
 REFRESH = 15.0
 LOOK_AGAIN = 2.0
-TAKE_OVERS = 3  # attempts, for the holder may refresh the lease between our look and our write
+TAKE_OVERS = 3  # attempts: the holder may refresh the lease between our read and our write
 
 LAPSES = f"If it was killed, its lock lapses within {TTL:.0f} s."
 TRY_AGAIN = f"Run the same command again when it has ended. {LAPSES}"
 WAIT = f"`--wait 10m` waits for it to end. {LAPSES}"
 WAIT_OR_TAKE_OVER = (
-    "`--wait 10m` waits for it to end; `--take-over` takes the lock from it, and it stops"
+    "`--wait 10m` waits for it to end; `--take-over` takes the lock, and its holder stops"
     f" before its next change. {LAPSES}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lease: the run, the person or service, the machine, and since when (RFC 3339).
+    """Who holds a lease: the run, its user, the machine, and since when (RFC 3339).
 
-    ``process`` is None where nobody could say which one it is.
+    ``process`` is None where it is not known.
     """
 
     run: str
@@ -53,18 +54,18 @@ class Holder:
     def here(cls, run: str, user: str, command: str) -> Holder:
         """This process, from now on."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(run, user, socket.gethostname(), command, now, Process.this())
+        return cls(run, user, socket.gethostname(), command, now, Process.current())
 
     @classmethod
-    def of_bytes(cls, content: bytes) -> Holder | None:
-        """Who wrote this; None where it cannot be read. Later versions may write more."""
+    def from_bytes(cls, content: bytes) -> Holder | None:
+        """None where ``content`` is no holder. Later versions may write more fields."""
         try:
             found = json.loads(content)
             said = [found[key] for key in ("run", "user", "host", "command", "since")]
         except (ValueError, LookupError, TypeError):
             return None
         run, user, host, command, since = map(str, said)
-        return cls(run, user, host, command, since, Process.of_json(found.get("process")))
+        return cls(run, user, host, command, since, Process.from_json(found.get("process")))
 
     def __bytes__(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -77,7 +78,7 @@ class Holder:
 class Lease:
     """A lease by its object's name. Not held until `acquire` returns.
 
-    ``hint`` tells whoever does not get it what to do. No two runs may have equal holders.
+    ``hint`` is for the user of a run that does not get it. No two runs may have equal holders.
     """
 
     store: ObjectStore
@@ -90,9 +91,9 @@ class Lease:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def acquire(self, *, take_over: bool = False) -> None:
-        """Take the lease, with ``take_over`` from whoever has it.
+        """Take the lease; with ``take_over``, from its holder.
 
-        Raises LockHeld, naming the holder, where somebody has it or was faster.
+        Raises LockHeld, naming the holder, where another run has it or was faster.
         """
         found = self.store.read(self.name)
         for _ in range(TAKE_OVERS if take_over else 1):
@@ -101,40 +102,40 @@ class Lease:
             if self._write(found.generation if found else 0) is not None:
                 return
             found = self.store.read(self.name)
-        raise self._held(found)
+        raise self._held_error(found)
 
     def confirm(self) -> None:
-        """Ask the store whether the lease is ours, and was refreshed in time.
+        """Ask the store whether the lease is still this run's, and was refreshed in time.
 
-        Raises LockHeld, naming who has taken it over, where it is not.
+        Raises LockHeld, naming the new holder, where it is not.
         """
         asked = time.monotonic()
         found = self.store.read(self.name)
-        # Not by the generation: the thread that refreshes may be about to learn the next one.
+        # Not by the generation: the refreshing thread may not know the newest one yet.
         if found is None or found.content != bytes(self.holder):
             self._lost = True
-            raise self._taken(found)
+            raise self._taken_error(found)
         self._confirmed = max(self._confirmed, asked - found.age)
         self.require()
 
     def require(self) -> None:
-        """Raises LockHeld where the lease is no longer surely ours."""
+        """Raises LockHeld where the lease may have lapsed."""
         if self._lost or time.monotonic() - self._confirmed > TTL / 2:
             raise LockHeld(
                 f"the lock {self.name} was lost: it could not be refreshed in time",
-                hint="Somebody else may be at work. Look who, then run the same command again.",
+                hint="Another run may have started. `flowdeploy history` shows it.",
             )
 
     def release(self) -> None:
         self.store.delete(self.name, self._generation)
 
-    def keep(self, refresh: float) -> None:
-        """Refresh, every so many seconds, until `stop` is called; for a thread of its own."""
+    def refresh_until_stopped(self, refresh: float) -> None:
+        """Refresh every ``refresh`` seconds until `stop` is called; runs in a thread of its own."""
         while not self._ended.wait(refresh):
             try:
                 self._lost = self._write(self._generation) is None
             except ServiceError:
-                continue  # `require` tells when this has gone on for too long
+                continue  # `require` fails when this lasts too long
             if self._lost:
                 return
 
@@ -148,34 +149,33 @@ class Lease:
             self._generation, self._confirmed = written, asked
         return written
 
-    def _held(self, found: Stored | None) -> LockHeld:
+    def _held_error(self, found: Stored | None) -> LockHeld:
         return LockHeld(
-            f"another run has the lock {self.name}: {_whose(found)}",
+            f"another run has the lock {self.name}: {_describe_holder(found)}",
             hint=self.hint,
         )
 
-    def _taken(self, found: Stored | None) -> LockHeld:
+    def _taken_error(self, found: Stored | None) -> LockHeld:
         return LockHeld(
-            f"the lock {self.name} was taken over: {_whose(found)}",
-            hint="This run changes nothing more. Look what the other one does, before you run"
-            " the same command again.",
+            f"the lock {self.name} was taken over: {_describe_holder(found)}",
+            hint="This run changes nothing more. `flowdeploy history` shows the other one.",
         )
 
 
 def _is_free(found: Stored) -> bool:
     if found.age >= TTL:
         return True
-    holder = Holder.of_bytes(found.content)
+    holder = Holder.from_bytes(found.content)
     return bool(holder and holder.process and holder.process.is_gone())
 
 
-def _whose(found: Stored | None) -> str:
+def _describe_holder(found: Stored | None) -> str:
     if found is None:
-        return "somebody who has given it back since"
-    return str(Holder.of_bytes(found.content) or "somebody who wrote no name")
+        return "a run that has released it since"
+    return str(Holder.from_bytes(found.content) or "a holder without a name")
 
 
-def acquired(
+def acquire_lease(
     lease: Lease,
     wait: float,
     notify: Notify,
@@ -183,10 +183,9 @@ def acquired(
     take_over: bool = False,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Acquire the lease, once whoever has it is done.
+    """Acquire the lease, waiting up to ``wait`` seconds for its holder to end.
 
-    Raises LockHeld where that is not within ``wait`` seconds; 0: where it is not free.
-    ``notify`` is told who has it.
+    Tells ``notify`` who has it. Raises LockHeld where it is not free in time.
     """
     deadline = time.monotonic() + wait
     told = ""
@@ -209,20 +208,22 @@ def _refusal(lease: Lease, take_over: bool) -> LockHeld | None:
 
 
 @contextmanager
-def kept(lease: Lease, refresh: float = REFRESH) -> Iterator[None]:
-    """Refresh an acquired lease in the background, and give it back at the end."""
-    keeper = threading.Thread(target=lease.keep, args=[refresh], name="lease", daemon=True)
+def hold_lease(lease: Lease, refresh: float = REFRESH) -> Iterator[None]:
+    """Refresh an acquired lease in the background, and release it at the end."""
+    keeper = threading.Thread(
+        target=lease.refresh_until_stopped, args=[refresh], name="lease", daemon=True
+    )
     keeper.start()
     try:
         yield
     finally:
         lease.stop()
-        keeper.join(REFRESH)  # a refresh that is under way would outlive what is given back
+        keeper.join(REFRESH)  # a refresh that is under way would outlive the release
         _release(lease)
 
 
 def _release(lease: Lease) -> None:
-    """A lease that cannot be given back lapses; what was done under it is done all the same."""
+    """A lease that cannot be released lapses."""
     try:
         lease.release()
     except FlowdeployError:

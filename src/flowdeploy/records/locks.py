@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from flowdeploy.planning.fleet import Role
-from flowdeploy.records.lease import WAIT, Holder, Lease, acquired, kept
+from flowdeploy.records.lease import WAIT, Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.store import ObjectStore
 
 
 @dataclass(slots=True)
 class Locks:
-    """Taken in the order of `Role`, so that two runs never wait for each other.
+    """Acquired in the order of `Role`, so that two runs never wait for each other.
 
-    ``wait`` is how many seconds to wait for each; ``take_over`` is to have them
-    whoever holds them. ``hint`` tells whoever does not get them what to do.
+    ``wait`` is how many seconds to wait for each; ``take_over`` takes them from their
+    holder. ``hint`` is for the user of a run that does not get them.
     """
 
     store: ObjectStore
@@ -28,16 +28,16 @@ class Locks:
     _held: ExitStack = field(default_factory=ExitStack, init=False)
 
     def acquire(self, roles: Iterable[Role], notify: Callable[[str], None]) -> None:
-        """Raises LockHeld, naming the holder, and ServiceError. What was taken is kept."""
+        """Raises LockHeld, naming the holder, and ServiceError. Keeps what was acquired."""
         wanted = set(roles)
         for role in (role for role in Role if role in wanted):
             lease = Lease(self.store, f"locks/{role}", self.holder, self.hint)
-            acquired(lease, self.wait, notify, take_over=self.take_over)
-            self._held.enter_context(kept(lease))
+            acquire_lease(lease, self.wait, notify, take_over=self.take_over)
+            self._held.enter_context(hold_lease(lease))
             self._leases.append(lease)
 
     def confirm(self) -> None:
-        """Raises LockHeld unless all of them are still ours."""
+        """Raises LockHeld unless this run still has all of them."""
         for lease in self._leases:
             lease.confirm()
 

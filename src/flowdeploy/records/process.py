@@ -1,7 +1,8 @@
-"""A process as others on its machine find it again, and see that it is gone.
+"""Whether a process of this machine is gone, so that its run can be resumed at once.
 
-Source: proc(5). A pid alone is given out again; together with the machine's boot, the PID
-namespace and the time at which the process started it is nobody else's.
+Without this, a killed run keeps its lock for a minute. Source: proc(5). A pid is reused;
+together with the machine's boot id, the PID namespace and the process's start time it is
+unique.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 PROC = Path("/proc")
 _STATE, _START = 0, 19  # fields 3 and 22 of /proc/PID/stat, counted from behind the name
-_DEAD = frozenset("ZXx")  # killed, and its parent has not asked how it ended
+_DEAD = frozenset("ZXx")  # a zombie has ended, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +27,22 @@ class Process:
     started: int
 
     @classmethod
-    def this(cls) -> Process | None:
-        """None where there is no /proc, or where it is that of another PID namespace."""
+    def current(cls) -> Process | None:
+        """None where there is no /proc, or where /proc is that of another PID namespace."""
         pid = os.getpid()
         try:
             if (PROC / "self").readlink().name != str(pid):
                 return None
             boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
-            return cls(boot, str((PROC / "self/ns/pid").readlink()), pid, int(_stat(pid)[_START]))
+            return cls(
+                boot, str((PROC / "self/ns/pid").readlink()), pid, int(_read_stat(pid)[_START])
+            )
         except OSError:
             return None
 
     @classmethod
-    def of_json(cls, document: Any) -> Process | None:
-        """What `dataclasses.asdict` has written down; None for anything else."""
+    def from_json(cls, document: Any) -> Process | None:
+        """The process that `dataclasses.asdict` has written; None for anything else."""
         match document:
             case {
                 "boot": str(boot),
@@ -51,19 +54,19 @@ class Process:
         return None
 
     def is_gone(self) -> bool:
-        """Whether it ran here and does not any more. What ran elsewhere is never known to be."""
-        here = Process.this()
+        """Whether it ran on this machine and has ended. Of other machines nothing is known."""
+        here = Process.current()
         if here is None or (here.boot, here.namespace) != (self.boot, self.namespace):
             return False
         try:
-            stat = _stat(self.pid)
-        except OSError:  # of other users' processes /proc may show nothing
+            stat = _read_stat(self.pid)
+        except OSError:  # /proc may hide the processes of other users
             return not _exists(self.pid)
         return int(stat[_START]) != self.started or stat[_STATE] in _DEAD
 
 
-def _stat(pid: int) -> list[str]:
-    """The fields from the third one on. The second, in brackets, may hold spaces and brackets."""
+def _read_stat(pid: int) -> list[str]:
+    """The fields after the second, which is in brackets and may hold spaces and brackets."""
     return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 

@@ -1,4 +1,4 @@
-"""Writes the record of a run while it goes on."""
+"""Writes the record of a run while it runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from flowdeploy.records.runs import (
     Header,
     RecordedChange,
     Run,
+    add_endings,
+    change_json,
     endings_json,
     entry_name,
     header_json,
-    recorded_json,
     run_json,
-    with_endings,
 )
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.rollout import Ended, Placed
@@ -30,8 +30,8 @@ from flowdeploy.rollout import Ended, Placed
 class Recorder:
     """The rollout's journal (see `flowdeploy.rollout.Journal`): the record in every store.
 
-    ``confirm`` is called when intents are on record; it raises FlowdeployError where
-    the run may change nothing any more, because it has lost its lock.
+    ``confirm`` is called once intents are on record; it raises FlowdeployError where the run
+    has lost its lock and may change nothing any more.
     """
 
     stores: Sequence[ObjectStore]
@@ -41,7 +41,7 @@ class Recorder:
     _number: int = field(default=0, init=False)
 
     @classmethod
-    def of(
+    def for_run(
         cls,
         stores: Sequence[ObjectStore],
         header: Header,
@@ -49,24 +49,24 @@ class Recorder:
         earlier: Run | None = None,
         clock: Clock = OURS,
     ) -> Recorder:
-        """For a run that begins, or one that is gone on with as its ``earlier`` record tells."""
+        """For a new run, or for one that is resumed from its ``earlier`` record."""
         run = replace(earlier, sessions=earlier.sessions + 1) if earlier else Run(header)
         return cls(stores, replace(run, report=None), confirm, clock)
 
     def begin(self, by: Mapping[str, str]) -> None:
-        """Put on record that the run begins, or is gone on with, and ``by`` whom.
+        """Record that the run begins, or is resumed, and ``by`` whom.
 
-        Raises ServiceError, and Refused where somebody else goes on with it already.
+        Raises ServiceError, and Refused where it is being resumed elsewhere already.
         """
         self._write("plan", {"header": header_json(self.run.header), "by": dict(by)})
 
     def replan(self, plan: Mapping[str, Any]) -> None:
-        """Put on record the plan as it is known by now, before any of it that is new has begun."""
+        """Record the plan as it is known by now, before its new steps begin."""
         self.run = replace(self.run, header=replace(self.run.header, plan=plan))
         self._write("plan", {"header": header_json(self.run.header)})
 
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
-        """As `Journal.record`. One object holds all of a call: an object is never rewritten."""
+        """As `Journal.record`. Each call writes one object: no object is ever rewritten."""
         at = self.clock.now()
         session = self.run.sessions - 1
         names = [step.get("instance", "") for _, step in self.run.steps] if intents else []
@@ -75,17 +75,17 @@ class Recorder:
         self._write(
             "changes",
             {
-                "intents": [recorded_json(each) for each in begun],
+                "intents": [change_json(each) for each in begun],
                 "ended": endings_json(endings.items()),
             },
         )
-        self.run = with_endings(replace(self.run, changes=(*self.run.changes, *begun)), endings)
+        self.run = add_endings(replace(self.run, changes=(*self.run.changes, *begun)), endings)
         if intents:
             self.confirm()
 
     def end(self, report: Mapping[str, Any], endings: Mapping[int, Ending]) -> None:
-        """The last entry of this session tells the whole run. Raises ServiceError."""
-        self.run = replace(with_endings(self.run, endings), report=report)
+        """Write the last entry of this session, which holds the whole run. Raises ServiceError."""
+        self.run = replace(add_endings(self.run, endings), report=report)
         self._write("report", run_json(self.run))
 
     def _write(self, kind: str, document: Mapping[str, Any]) -> None:
@@ -95,6 +95,6 @@ class Recorder:
         for store in self.stores:
             if store.write(name, content, 0) is None:
                 raise Refused(
-                    f"somebody else goes on with run {self.run.name}: {name} is there",
-                    hint=f"`flowdeploy history {self.run.name}` shows how far it has come.",
+                    f"run {self.run.name} is being resumed elsewhere: {name} exists",
+                    hint=f"`flowdeploy history {self.run.name}` shows how far it is.",
                 )

@@ -1,8 +1,8 @@
-"""Release records: what was built as a version, which is what the version is for ever.
+"""Release records: what was built as a version.
 
-Builds are not reproducible (jars carry times), so that a version is built once
-and later runs deploy what was built then. A record is written when all of its
-files are kept, and is replaced only where somebody asks for that.
+Builds are not reproducible (jars contain times), so a version is built once and later runs
+deploy what was built then. A record is written after all of its files are stored, and is
+replaced only by ``--replace``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """Who built it: the user, the machine, the run, and when (RFC 3339)."""
+    """The user, machine and run that built a release, and when (RFC 3339)."""
 
     user: str
     host: str
@@ -57,9 +57,9 @@ class RecordedLibrary:
 class Release:
     """A version as it was built.
 
-    ``commit`` is None where nobody has named it; ``modified`` is whether tracked
-    files differed from it. ``app_yaml`` is that file's text. ``configs`` are those
-    of queue.yaml and the like, by path, which are no part of a Version.
+    ``commit`` is None where it is not known; ``modified`` is whether tracked files differed
+    from it. ``app_yaml`` is that file's text. ``configs`` are the texts of queue.yaml and the
+    like by path, which are no part of a Version.
     """
 
     version: str
@@ -72,7 +72,7 @@ class Release:
     builder: Builder
 
     def equals(self, other: Release) -> bool:
-        """Whether both would be deployed and configured alike, whoever built them."""
+        """Whether both would be deployed and configured alike."""
         ours = (self.app_yaml, self.manifest, self.configs)
         return ours == (other.app_yaml, other.manifest, other.configs)
 
@@ -83,13 +83,13 @@ class Release:
 
 
 def same_commit(one: Commit, other: Commit) -> bool:
-    """Whether both are one commit; people abbreviate, so one SHA may be the other's beginning."""
+    """Whether both are one commit, of which one SHA may be abbreviated."""
     return one.sha.startswith(other.sha) or other.sha.startswith(one.sha)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRelease:
-    """A release as it was found, and the generation of its record."""
+    """A release record and its generation in the store."""
 
     release: Release
     generation: int
@@ -97,46 +97,46 @@ class StoredRelease:
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """The records of all releases in a store; ``place`` is where that is, for people."""
+    """The release records in a store; ``place`` is the store's address, for people."""
 
     store: ObjectStore
     place: str
 
     def find(self, version: str) -> StoredRelease | None:
-        """None where the version was never built. Raises Refused for an unreadable record."""
-        found = self.store.read(_name(version))
+        """None where the version has no record. Raises Refused for an unreadable record."""
+        found = self.store.read(_object_name(version))
         if found is None:
             return None
         try:
-            return StoredRelease(_parsed(json.loads(found.content)), found.generation)
+            return StoredRelease(_parse_release(json.loads(found.content)), found.generation)
         except (ValueError, KeyError, TypeError) as error:
             raise Refused(
-                f"the release record {self.named(version)} cannot be read:"
+                f"the release record {self.address_of(version)} cannot be read:"
                 f" {type(error).__name__}: {error}",
-                hint="It may be of a later flowdeploy: use that. Otherwise move the record away;"
-                " the version is then built anew.",
+                hint="A later flowdeploy may have written it: use that. Otherwise move the record"
+                " away; the version is then built again.",
             ) from error
 
     def write(self, release: Release, over: StoredRelease | None = None) -> None:
-        """Record a release, over the record that was found if there was one.
+        """Write a release record; ``over`` is the record that it replaces, if any.
 
-        Raises Refused where another run has recorded the version meanwhile.
+        Raises Refused where another run has written one meanwhile.
         """
         content = json.dumps(release_json(release), indent=2).encode()
         generation = over.generation if over else 0
-        if self.store.write(_name(release.version), content, generation) is None:
+        if self.store.write(_object_name(release.version), content, generation) is None:
             raise Refused(
-                f"another run has recorded version {release.version} in this moment:"
-                f" {self.named(release.version)}",
+                f"another run has just recorded version {release.version}:"
+                f" {self.address_of(release.version)}",
                 hint="Run the same command again: it deploys what is recorded.",
             )
 
-    def named(self, version: str) -> str:
+    def address_of(self, version: str) -> str:
         """The address of a version's record."""
-        return f"{self.place.rstrip('/')}/{_name(version)}"
+        return f"{self.place.rstrip('/')}/{_object_name(version)}"
 
 
-def _name(version: str) -> str:
+def _object_name(version: str) -> str:
     return f"releases/{version}.json"
 
 
@@ -156,8 +156,8 @@ def release_json(release: Release) -> dict[str, Any]:
     }
 
 
-def _parsed(record: dict[str, Any]) -> Release:
-    """The release that `release_json` has written down. Raises ValueError, KeyError, TypeError."""
+def _parse_release(record: dict[str, Any]) -> Release:
+    """The release that `release_json` has written. Raises ValueError, KeyError, TypeError."""
     if record["schema"] != SCHEMA:
         raise ValueError(f"its schema is {record['schema']}, not {SCHEMA}")
     commit = record["commit"]
@@ -167,20 +167,20 @@ def _parsed(record: dict[str, Any]) -> Release:
         modified=record["modified"],
         app_yaml=record["app_yaml"],
         manifest=Manifest(tuple(File(**file) for file in record["files"])),
-        configs=_configs(record["configs"]),
-        library=_library(record["library"]),
+        configs=_parse_configs(record["configs"]),
+        library=_parse_library(record["library"]),
         builder=Builder(**record["built"]),
     )
 
 
-def _configs(record: Any) -> Mapping[str, str]:
-    """Raises ValueError for what was recorded before configuration could be applied."""
+def _parse_configs(record: Any) -> Mapping[str, str]:
+    """Raises ValueError for records that are older than the configuration in them."""
     if isinstance(record, list) and record:
         raise ValueError(f"it names {', '.join(record)} and does not say what is in them")
-    return dict(record)  # an empty list of old is as good as no files
+    return dict(record)  # old records have an empty list for no files
 
 
-def _library(record: dict[str, Any] | None) -> RecordedLibrary | None:
+def _parse_library(record: dict[str, Any] | None) -> RecordedLibrary | None:
     if record is None:
         return None
     files = tuple(LibraryFile(**file) for file in record["files"])

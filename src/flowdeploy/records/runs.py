@@ -1,10 +1,9 @@
 """Records of runs: who did what to which instance, and what was there before.
 
-A run is a folder of objects that are written once and in order: first its plan,
-then what is about to be changed and what has ended, at last its report. A run
-that is gone on with adds a session of such objects to its folder. What a killed
-run leaves is thus the truth up to its last intent, and a reader needs no more
-than the newest report where there is one.
+A run is a folder of objects that are written once, in order: first the plan, then what is
+about to be changed and what has ended, last the report. A run that is resumed adds a session
+of such objects. So a killed run leaves the truth up to its last intent. The newest report
+holds everything before it.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ _STAYED = frozenset({State.DARK, State.DEPLOYED_NOT_PROMOTED})
 class Header:
     """What is known of a run before it does anything.
 
-    ``started`` is RFC 3339; ``plan`` is `plan_json`; ``places`` are the projects
-    and services of its instances; ``orders`` is what the user has allowed.
+    ``started`` is RFC 3339; ``plan`` is `plan_json`; ``places`` are the projects and services
+    of its instances; ``orders`` are the permissions that the user has given.
     """
 
     run: str
@@ -66,10 +65,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """A change that was put on record ``at`` a time (RFC 3339, UTC) before it was to happen.
+    """A change that was recorded before it was to happen, ``at`` a time (RFC 3339, UTC).
 
-    ``place`` is that of its step among all steps of the plan, ``session`` that of the
-    run. ``happened`` is None where nobody has seen whether it did.
+    ``place`` is the index of its step among all steps of the plan, ``session`` the session of
+    the run. ``happened`` is None where it is not known.
     """
 
     session: int
@@ -82,7 +81,7 @@ class RecordedChange:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its record tells it; ``report`` is None where its last session was cut off."""
+    """A run by its record; ``report`` is None where its last session was interrupted."""
 
     header: Header
     changes: tuple[RecordedChange, ...] = ()
@@ -100,13 +99,13 @@ class Run:
 
     @property
     def steps(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Every step of the plan as JSON, with its stage's name, in the plan's order."""
+        """Every step of the plan as JSON with its stage's name, in order."""
         for stage in self.header.plan["stages"]:
             for step in stage["steps"]:
                 yield stage["name"], step
 
     def changes_of(self, aspect: Aspect) -> Iterator[RecordedChange]:
-        """The changes that happened, or may have."""
+        """The changes that happened, or may have happened."""
         return (
             each
             for each in self.changes
@@ -116,7 +115,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The records in a store."""
+    """The records of runs in a store."""
 
     store: ObjectStore
 
@@ -128,7 +127,9 @@ class Runs:
 
     def find(self, run: str) -> Run | None:
         """None where there is no record. Raises Refused for one that cannot be read."""
-        entries = sorted(filter(None, map(_entry, self.store.children(f"{FOLDER}{run}/"))))
+        entries = sorted(
+            filter(None, map(_parse_entry_name, self.store.children(f"{FOLDER}{run}/")))
+        )
         if not entries:
             return None
         try:
@@ -136,12 +137,12 @@ class Runs:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Refused(
                 f"the record of run {run} cannot be read: {type(error).__name__}: {error}",
-                hint="It may be of a later flowdeploy: use that. `flowdeploy rollback --run RUN`"
-                " undoes a run by its own record alone.",
+                hint="A later flowdeploy may have written it: use that. `flowdeploy rollback --run"
+                " RUN` needs the record of that run only.",
             ) from error
 
     def _read(self, run: str, entries: list[_RecordEntry]) -> Run:
-        """From the newest report on; all from the beginning if there is none."""
+        """Read from the newest report on, or from the beginning if there is none."""
         reports = [index for index, entry in enumerate(entries) if entry.kind == "report"]
         told = reports[-1] if reports else 0
         found: Run | None = None
@@ -149,7 +150,7 @@ class Runs:
             stored = self.store.read(f"{FOLDER}{run}/{entry.name}")
             if stored is None:
                 raise ValueError(f"{entry.name} is gone")
-            found = _with(found, entry, json.loads(stored.content))
+            found = _add_entry(found, entry, json.loads(stored.content))
         assert found is not None  # noqa: S101  (there are entries)
         return found
 
@@ -162,7 +163,7 @@ class _RecordEntry:
     name: str
 
 
-def _entry(path: str) -> _RecordEntry | None:
+def _parse_entry_name(path: str) -> _RecordEntry | None:
     name = path.rpartition("/")[2]
     found = _ENTRY.fullmatch(name)
     return found and _RecordEntry(int(found["session"]), int(found["number"]), found["kind"], name)
@@ -172,30 +173,30 @@ def entry_name(run: str, session: int, number: int, kind: str) -> str:
     return f"{FOLDER}{run}/{session:03}-{number:05}-{kind}.json"
 
 
-def _with(run: Run | None, entry: _RecordEntry, document: Mapping[str, Any]) -> Run:
-    """What is known of a run after one more entry of its record."""
+def _add_entry(run: Run | None, entry: _RecordEntry, document: Mapping[str, Any]) -> Run:
+    """The run after one more entry of its record."""
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is {document['schema']}, not {SCHEMA}")
     if entry.kind == "report":
-        return _whole(document, entry.session)
+        return _parse_run(document, entry.session)
     if entry.kind == "plan":
-        header = _header(document["header"])  # the newest plan holds
+        header = _parse_header(document["header"])  # the newest plan is valid
         begun = replace(run, header=header) if run else Run(header)
         return replace(begun, report=None, sessions=entry.session + 1)
     if run is None:
         raise ValueError("it does not begin with a plan")
-    endings = {place: _ending(each) for place, each in _placed(document["ended"])}
-    changes = tuple(_recorded(each) for each in document["intents"])
-    return with_endings(replace(run, changes=run.changes + changes), endings)
+    endings = {place: _parse_ending(each) for place, each in _by_place(document["ended"])}
+    changes = tuple(_parse_change(each) for each in document["intents"])
+    return add_endings(replace(run, changes=run.changes + changes), endings)
 
 
-def with_endings(run: Run, endings: Mapping[int, Ending]) -> Run:
-    """What endings of the run's last session tell, also of the changes whose outcome was open.
+def add_endings(run: Run, endings: Mapping[int, Ending]) -> Run:
+    """The run with endings of its last session, and what they tell of its open changes.
 
-    What it has not come to stands as an earlier session has left it.
+    Unreached steps keep the earlier session's outcome.
     """
     changes = tuple(
-        replace(each, happened=_seen(each, endings[each.place], run.sessions - 1))
+        replace(each, happened=_judge_change(each, endings[each.place], run.sessions - 1))
         if each.happened is None and each.place in endings
         else each
         for each in run.changes
@@ -205,19 +206,19 @@ def with_endings(run: Run, endings: Mapping[int, Ending]) -> Run:
     return replace(run, changes=changes, endings={**known, **new})
 
 
-def _seen(each: RecordedChange, ending: Ending, session: int) -> bool | None:
-    """What the step's ending in ``session`` tells of a change.
+def _judge_change(each: RecordedChange, ending: Ending, session: int) -> bool | None:
+    """Whether a change happened, by its step's ending in ``session``; None: not known.
 
-    A step that now succeeds, or finds all done, shows that what an earlier session
-    was cut off in has happened. One that fails shows nothing of that.
+    A step that succeeds shows that a change which an earlier session left open has happened.
+    A step that fails shows nothing about it.
     """
     if ending.outcome in SUCCESS:
         return True
-    return _happened(each.change, ending) if each.session == session else None
+    return _judge_failed_change(each.change, ending) if each.session == session else None
 
 
-def _happened(change: Change, ending: Ending) -> bool | None:
-    """Whether a change happened whose step has ended so badly; None where nobody knows."""
+def _judge_failed_change(change: Change, ending: Ending) -> bool | None:
+    """Whether a change of a failed step happened; None where it is not known."""
     match ending.outcome:
         case Outcome.FAILED if not ending.left_unchanged and ending.state is not None:
             moved_nothing = change.aspect is Aspect.TRAFFIC and ending.state in _STAYED
@@ -227,11 +228,11 @@ def _happened(change: Change, ending: Ending) -> bool | None:
 
 
 def run_json(run: Run) -> dict[str, Any]:
-    """The whole record as one document: what the last entry of a session holds."""
+    """The whole record as one document, as the last entry of a session has it."""
     return {
         "schema": SCHEMA,
         "header": header_json(run.header),
-        "changes": [recorded_json(each) for each in run.changes],
+        "changes": [change_json(each) for each in run.changes],
         "ended": endings_json((run.endings or {}).items()),
         "report": run.report,
     }
@@ -245,7 +246,7 @@ def header_json(header: Header) -> dict[str, Any]:
     }
 
 
-def recorded_json(each: RecordedChange) -> dict[str, Any]:
+def change_json(each: RecordedChange) -> dict[str, Any]:
     return asdict(each)
 
 
@@ -253,17 +254,17 @@ def endings_json(endings: Iterable[tuple[int, Ending]]) -> list[dict[str, Any]]:
     return [{"place": place, **asdict(ending)} for place, ending in endings]
 
 
-def _whole(document: Mapping[str, Any], session: int) -> Run:
+def _parse_run(document: Mapping[str, Any], session: int) -> Run:
     return Run(
-        _header(document["header"]),
-        tuple(_recorded(each) for each in document["changes"]),
-        {place: _ending(each) for place, each in _placed(document["ended"])},
+        _parse_header(document["header"]),
+        tuple(_parse_change(each) for each in document["changes"]),
+        {place: _parse_ending(each) for place, each in _by_place(document["ended"])},
         document["report"],
         session + 1,
     )
 
 
-def _header(document: Mapping[str, Any]) -> Header:
+def _parse_header(document: Mapping[str, Any]) -> Header:
     commit = document["commit"]
     time = datetime.fromisoformat(commit["time"]) if commit else None
     return Header(
@@ -275,18 +276,18 @@ def _header(document: Mapping[str, Any]) -> Header:
     )
 
 
-def _placed(endings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _by_place(endings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     return ((each["place"], each) for each in endings)
 
 
-def _ending(document: Mapping[str, Any]) -> Ending:
+def _parse_ending(document: Mapping[str, Any]) -> Ending:
     state = document["state"]
     return Ending(
         Outcome(document["outcome"]), State(state) if state else None, document["left_unchanged"]
     )
 
 
-def _recorded(document: Mapping[str, Any]) -> RecordedChange:
+def _parse_change(document: Mapping[str, Any]) -> RecordedChange:
     change = document["change"]
     return RecordedChange(
         document["session"],

@@ -1,4 +1,4 @@
-"""What the journal needs of a place to keep things; `executors.clients` provides it."""
+"""The store of objects that records need; `flowdeploy.clients` has a bucket and a folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object as it was read.
+    """An object that was read.
 
-    ``generation`` changes with every write. ``age`` is the seconds since the last
+    ``generation`` changes with every write. ``age`` is the number of seconds since the last
     write, by the store's own clock.
     """
 
@@ -21,18 +21,18 @@ class Stored:
 
 
 class ObjectStore(Protocol):
-    """Named objects with generation preconditions, as Cloud Storage has them.
+    """Named objects with generation preconditions, as in Cloud Storage.
 
-    Every method raises ServiceError where the store does not do its part.
+    Every method raises ServiceError where the store fails.
     """
 
     def read(self, name: str) -> Stored | None:
         """None where there is no such object."""
 
     def write(self, name: str, content: bytes, generation: int) -> int | None:
-        """Write if the object still has this generation (0: if there is none).
+        """Write if the object still has this generation (0: if there is no object).
 
-        The new generation; None where somebody else was faster.
+        Returns the new generation, or None where the object has another one.
         """
 
     def delete(self, name: str, generation: int) -> None:
@@ -42,8 +42,7 @@ class ObjectStore(Protocol):
         """The time by the store's own clock."""
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        """What lies directly under ``prefix``, which ends in a slash or is empty; sorted.
+        """The names directly under ``prefix``, which ends in a slash or is empty; sorted.
 
-        An object by its whole name; all that lies deeper by its folder, with a
-        slash at the end. No folder is empty.
+        An object has its whole name. A folder, which is never empty, ends in a slash.
         """

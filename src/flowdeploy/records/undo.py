@@ -1,4 +1,4 @@
-"""What the records say of who has moved an instance's traffic, and what it served before."""
+"""What a rollback restores, by the records of runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from flowdeploy.planning.traffic import Split
 from flowdeploy.records.runs import RecordedChange, Run
 from flowdeploy.report import Aspect, Outcome
 
-# Indexes and queues that were added with a deploy stay: nothing feels them.
-_TAKEN_BACK = {
+# Indexes and queues that were added with a deploy stay: the live version does not use them.
+_UNDONE = {
     Phase.BEFORE_TRAFFIC: Aspect.QUEUES,
     Phase.AFTER_TRAFFIC: Aspect.SCHEDULES,
 }
@@ -23,57 +23,59 @@ _NO_RUN = "no run on record has moved its traffic"
 
 
 @dataclass(frozen=True, slots=True)
-class Undoing:
-    """What can be undone, instance by instance, and where there is nothing to undo."""
+class UndoPlan:
+    """What to undo on which instances, and why there is nothing to undo on others.
+
+    ``open`` are the instances of which the runs that were read say nothing.
+    """
 
     undos: tuple[Undo, ...]
     skipped: tuple[Skipped, ...]
     open: tuple[Instance, ...] = ()
 
 
-def undoing(instances: Sequence[Instance], runs: Iterable[Run]) -> Undoing:
-    """What the last run that changed each instance's traffic would be undone with.
+def find_undo(instances: Sequence[Instance], runs: Iterable[Run]) -> UndoPlan:
+    """What undoes, on each instance, the last run that moved its traffic.
 
-    What a rollback has changed is left out: what it has undone stays undone. A run
-    that has moved others, was to move an instance as well, and did not, leaves
-    nothing to undo there: going back to what an earlier run replaced would take
-    that instance past what the others are given back. ``open`` are the instances
-    of which these runs say nothing.
+    Rollbacks are ignored: what they have undone stays undone. Where the last run moved the
+    traffic of other instances but failed on this one, there is nothing to undo here: undoing
+    an earlier run would take this instance further back than the others.
     """
-    known = [run for run in runs if run.kind != PlanKind.ROLLBACK]
-    moving = [run for run in known if _moved(run)]
-    configuring = [run for run in known if _has_configured(run)]
-    found = {each.id: _last(each, moving, configuring) for each in instances}
-    return Undoing(
+    forward = [run for run in runs if run.kind != PlanKind.ROLLBACK]
+    moving = [run for run in forward if _moves_traffic(run)]
+    configuring = [run for run in forward if _changes_configuration(run)]
+    found = {each.id: _find_last_undo(each, moving, configuring) for each in instances}
+    return UndoPlan(
         tuple(last for last in found.values() if isinstance(last, Undo)),
         tuple(Skipped(name, last) for name, last in found.items() if isinstance(last, str)),
         tuple(each for each in instances if found[each.id] is None),
     )
 
 
-def undoing_run(instances: Sequence[Instance], run: Run) -> Undoing:
-    """What this run, a rollback or not, would be undone with."""
-    found = {each.id: _undo(each, run) for each in instances}
+def find_undo_of_run(instances: Sequence[Instance], run: Run) -> UndoPlan:
+    """What undoes this run, a rollback or not."""
+    found = {each.id: _undo_of(each, run) for each in instances}
     reason = f"run {run.name} did not move its traffic"
-    return Undoing(
+    return UndoPlan(
         tuple(undo for undo in found.values() if undo),
         tuple(Skipped(name, reason) for name, undo in found.items() if undo is None),
     )
 
 
-def given_up(undoing: Undoing) -> Undoing:
-    """The same once there are no more runs to look at."""
+def close_search(undoing: UndoPlan) -> UndoPlan:
+    """The same once all runs have been read: nothing is left open."""
     untouched = tuple(Skipped(instance.id, _NO_RUN) for instance in undoing.open)
-    return Undoing(undoing.undos, undoing.skipped + untouched)
+    return UndoPlan(undoing.undos, undoing.skipped + untouched)
 
 
-def changed_later(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
-    """Instances of the run's plan that others have changed since: instance → the last of those.
+def find_later_changes(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
+    """The instances of a run that other runs have changed later: instance → the last such run.
 
-    Since the first change of its last session that made any: a run may have waited for
-    the lock of others, and may go on to record changes when they have taken it over.
+    Later than the first change of the run's last session that made any. Its start is too
+    early: it may have waited for the lock. Its last change is too late: it may record changes
+    after its lock was taken over.
     """
-    own, since = set(run.header.places), _locked_since(run)
+    own, since = set(run.header.places), _first_locked_time(run)
     changes = [
         (each.at, each.instance, other.name)
         for other in others
@@ -83,114 +85,119 @@ def changed_later(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
     return {instance: name for _, instance, name in sorted(changes)}
 
 
-def _last(
+def _find_last_undo(
     instance: Instance, moving: Sequence[Run], configuring: Sequence[Run]
 ) -> Undo | str | None:
-    """The undo, why there is nothing to undo, or None where no run has dealt with it.
+    """The undo, or why there is nothing to undo; None where no run has dealt with the instance.
 
-    What later runs have finished of the configuration that came with the traffic goes with it.
+    Later runs may have completed the configuration that belongs to that traffic; the undo
+    covers them, too.
     """
-    dealt = [run for run in moving if _was_to_move(instance, run)]
-    for run in sorted(dealt, key=lambda run: _moment(instance, run), reverse=True):
-        if undo := _undo(instance, run):
-            return replace(undo, configured=_since(instance, run, configuring))
-        if not _found_done(instance, run):
-            return _unmoved(instance, run)
+    dealt = [run for run in moving if _plans_to_move(instance, run)]
+    for run in sorted(dealt, key=lambda run: _time_of(instance, run), reverse=True):
+        if undo := _undo_of(instance, run):
+            return replace(undo, configured=_configured_since(instance, run, configuring))
+        if not _needed_no_move(instance, run):
+            return _explain_unmoved(instance, run)
     return None
 
 
-def _unmoved(instance: Instance, run: Run) -> str:
-    """Why there is nothing to give back; queues come before the traffic, and may be others."""
-    said = f"run {run.name} was to move its traffic, and did not"
-    if not _configured(instance, run, Aspect.QUEUES):
-        return said
-    return f"{said}, but has changed its queues: promote the version that it serves to have its own"
+def _explain_unmoved(instance: Instance, run: Run) -> str:
+    """Why there is nothing to undo. Queues change before the traffic, and may have changed."""
+    reason = f"run {run.name} was to move its traffic, and did not"
+    if not _configuration_changes(instance, run, Aspect.QUEUES):
+        return reason
+    return f"{reason}, but has changed its queues: promote its live version to restore them"
 
 
-def _undo(instance: Instance, run: Run) -> Undo | None:
-    moves = tuple(_moves(instance, run))
+def _undo_of(instance: Instance, run: Run) -> Undo | None:
+    moves = tuple(_traffic_changes(instance, run))
     splits = [Split.of_json(each.change.before) for each in moves[:1] if each.change.before]
     if not splits:
         return None  # never moved, or live by being the service's first version
     left = tuple(Split.of_json(each.change.after) for each in moves)
-    return Undo(instance, splits[0], left, run.name, _since(instance, run, [run]))
+    return Undo(instance, splits[0], left, run.name, _configured_since(instance, run, [run]))
 
 
-def _since(instance: Instance, run: Run, runs: Sequence[Run]) -> Mapping[Phase, tuple[str, ...]]:
-    """Which of the runs, the oldest first, have changed the instance's configuration since
-    ``run`` moved its traffic, that one included."""
-    moment = _moment(instance, run)
-    later = [(_moment(instance, each), each.name, each) for each in runs]
+def _configured_since(
+    instance: Instance, run: Run, runs: Sequence[Run]
+) -> Mapping[Phase, tuple[str, ...]]:
+    """The runs that have changed the instance's configuration since ``run`` moved its traffic.
+
+    By phase, the oldest first, ``run`` included.
+    """
+    moment = _time_of(instance, run)
+    later = [(_time_of(instance, each), each.name, each) for each in runs]
     since = [each for at, _, each in sorted(later, key=itemgetter(0, 1)) if at >= moment]
     found = {
-        phase: tuple(each.name for each in since if _configured(instance, each, aspect))
-        for phase, aspect in _TAKEN_BACK.items()
+        phase: tuple(each.name for each in since if _configuration_changes(instance, each, aspect))
+        for phase, aspect in _UNDONE.items()
     }
     return {phase: names for phase, names in found.items() if names}
 
 
-def _moved(run: Run) -> bool:
+def _moves_traffic(run: Run) -> bool:
     return any(True for _ in run.changes_of(Aspect.TRAFFIC))
 
 
-def _has_configured(run: Run) -> bool:
-    return any(True for aspect in _TAKEN_BACK.values() for _ in run.changes_of(aspect))
+def _changes_configuration(run: Run) -> bool:
+    return any(True for aspect in _UNDONE.values() for _ in run.changes_of(aspect))
 
 
-def _moves(instance: Instance, run: Run) -> Iterator[RecordedChange]:
-    """The moves of an instance's traffic by a run, in their order."""
+def _traffic_changes(instance: Instance, run: Run) -> Iterator[RecordedChange]:
+    """The run's changes of the instance's traffic, in order."""
     return _changes(instance, run, Aspect.TRAFFIC)
 
 
 def _changes(instance: Instance, run: Run, aspect: Aspect) -> Iterator[RecordedChange]:
-    """What a run changed of an instance, unless another project had its name by then."""
+    """The run's changes of the instance, unless its name belonged to another project then."""
     if run.header.places.get(instance.id) != (instance.project, instance.service):
         return iter(())
     return (each for each in run.changes_of(aspect) if each.instance == instance.id)
 
 
-def _was_to_move(instance: Instance, run: Run) -> bool:
-    return any(_is_to_move(instance, step) for _, step in run.steps)
+def _plans_to_move(instance: Instance, run: Run) -> bool:
+    return any(_moves_instance(instance, step) for _, step in run.steps)
 
 
-def _is_to_move(instance: Instance, step: Mapping[str, Any]) -> bool:
+def _moves_instance(instance: Instance, step: Mapping[str, Any]) -> bool:
     moving = step["action"] == "promote" or step.get("traffic") == "live"
     return moving and step.get("instance") == instance.id
 
 
-def _found_done(instance: Instance, run: Run) -> bool:
-    """Whether the run found the instance as it was to be."""
-    places = (p for p, (_, step) in enumerate(run.steps) if _is_to_move(instance, step))
+def _needed_no_move(instance: Instance, run: Run) -> bool:
+    """Whether the run found the traffic as it was to be."""
+    places = (p for p, (_, step) in enumerate(run.steps) if _moves_instance(instance, step))
     endings = ((run.endings or {}).get(place) for place in places)
     return any(ending and ending.outcome is Outcome.UNCHANGED for ending in endings)
 
 
-def _locked_since(run: Run) -> str:
-    """A moment at which the run had the locks, the last that is known; or it began, if none is."""
+def _first_locked_time(run: Run) -> str:
+    """When the run's last session first had the locks; when the run began, if never."""
     last = max((each.session for each in run.changes), default=0)
     return min(
         (each.at for each in run.changes if each.session == last), default=run.header.started
     )
 
 
-def _moment(instance: Instance, run: Run) -> str:
-    """When the run moved the instance, by the records; when it began, if it did not."""
-    return next((each.at for each in _moves(instance, run)), run.header.started)
+def _time_of(instance: Instance, run: Run) -> str:
+    """When the run moved the instance's traffic; when it began, if it did not."""
+    return next((each.at for each in _traffic_changes(instance, run)), run.header.started)
 
 
-def configuration_before(
+def find_configuration(
     instance: Instance, runs: Sequence[Run], aspect: Aspect
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
-    """What these runs, the oldest first, found of an instance's configuration, and what they left.
+    """An instance's configuration before the first of these runs, and after the last.
 
-    None for what was left: it was never read back. Raises ValueError where they have
+    The latter is None where it was never read back. Raises ValueError where the runs have
     changed nothing of it.
     """
-    changes = [change for run in runs for change in _configured(instance, run, aspect)]
+    changes = [change for run in runs for change in _configuration_changes(instance, run, aspect)]
     if not changes:
         raise ValueError(f"nothing of {instance.id}'s {aspect} is on record")
     return changes[0].change.before, changes[-1].change.after
 
 
-def _configured(instance: Instance, run: Run, aspect: Aspect) -> list[RecordedChange]:
+def _configuration_changes(instance: Instance, run: Run, aspect: Aspect) -> list[RecordedChange]:
     return list(_changes(instance, run, aspect))

@@ -21,6 +21,7 @@ from flowdeploy.planning.plan import (
     Promote,
     Publish,
     Stage,
+    StageKind,
     Step,
     Verify,
 )
@@ -249,10 +250,11 @@ class PlanExecutor:
     # Checks.
 
     def _is_checkpoint(self, stage: Stage) -> bool:
-        return stage.publishes or (stage.changes_instances and not self._is_changing)
+        is_first_change = stage.changes_instances and not self._is_changing
+        return stage.kind is StageKind.PUBLISH or is_first_change
 
     def _check(self, stage: Stage) -> None:
-        checks = [self._check_library] if stage.publishes else []
+        checks = [self._check_library] if stage.kind is StageKind.PUBLISH else []
         _run_all([*checks, self._check_deploys])
 
     def _check_library(self) -> None:

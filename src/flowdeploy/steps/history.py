@@ -13,8 +13,8 @@ from flowdeploy.endpoints import GOOGLE
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.records.runs import Run, Runs
-from flowdeploy.records.undo import Undoing, changed_later, given_up, undoing
-from flowdeploy.rollout.parallel import together
+from flowdeploy.records.undo import UndoPlan, close_search, find_later_changes, find_undo
+from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.stores import open_records
 
 AT_ONCE = 32  # records that are read side by side
@@ -55,7 +55,7 @@ class RunHistory:
         runs = (each for batch in self._batches(count) for each in batch)
         return islice(runs, count)
 
-    def undoing(self, instances: Sequence[Instance], most: int | None = None) -> Undoing:
+    def find_undo(self, instances: Sequence[Instance], most: int | None = None) -> UndoPlan:
         """What a rollback of these has to do, by the newest ``most`` runs (None: by all).
 
         Raises Refused where a record cannot be read.
@@ -63,12 +63,12 @@ class RunHistory:
         runs: list[Run] = []
         for batch in self._batches(AT_ONCE, most):
             runs += _require_readable(batch)
-            known = undoing(instances, runs)
+            known = find_undo(instances, runs)
             if not known.open:
                 return known
-        return given_up(undoing(instances, runs))
+        return close_search(find_undo(instances, runs))
 
-    def changed_since(self, run: Run) -> dict[str, str]:
+    def find_later_changes(self, run: Run) -> dict[str, str]:
         """The instances of a run that later runs have changed: instance → the last such run.
 
         Some runs that began before it count, too: they may have waited for its lock.
@@ -76,7 +76,7 @@ class RunHistory:
         names = self.names()
         later = [name for name in names if name > run.name]
         earlier = [name for name in names if name < run.name][:AT_ONCE]
-        return dict(changed_later(run, _require_readable(self._read(later + earlier))))
+        return dict(find_later_changes(run, _require_readable(self._read(later + earlier))))
 
     def _batches(
         self, size: int, most: int | None = None
@@ -87,7 +87,7 @@ class RunHistory:
 
     def _read(self, names: Sequence[str]) -> list[tuple[str, Run | Refused]]:
         """Those that exist, in the order of their names as given."""
-        runs = dict(together(self._find_or_error, names, AT_ONCE))
+        runs = dict(map_in_threads(self._find_or_error, names, AT_ONCE))
         return [(name, run) for name in names if (run := runs[name])]
 
     def _find_or_error(self, name: str) -> Run | Refused | None:

@@ -38,9 +38,9 @@ class RunJournal:
         clock = OURS
         if shared and stores.are_shared:
             copies.append(stores.common)
-            clock = Clock.set_by(stores.common.now())
+            clock = Clock.synchronize(stores.common.now())
         header = self._header(plan, clock)
-        recorder = Recorder.of(copies, header, self._confirm, resumed, clock)
+        recorder = Recorder.for_run(copies, header, self._confirm, resumed, clock)
         recorder.begin({"user": context.user, "host": context.host, "command": context.command})
         self._recorder = recorder
 

@@ -12,10 +12,10 @@ from flowdeploy.records.clock import Clock
 @pytest.mark.parametrize("apart", [0.0, -0.9, 4.0, -3600.0, 3600.0, 3596.5])
 def test_it_says_what_the_other_clock_says_to_ten_seconds(apart: float) -> None:
     other = timedelta(seconds=apart)
-    clock = Clock.set_by(datetime.now(UTC) + other)
+    clock = Clock.synchronize(datetime.now(UTC) + other)
     said = datetime.fromisoformat(clock.now())
     assert abs(said - (datetime.now(UTC) + other)) < timedelta(seconds=6)
 
 
 def test_what_a_time_of_whole_seconds_cannot_tell_puts_no_clock_forward() -> None:
-    assert Clock.set_by(datetime.now(UTC).replace(microsecond=0)) == Clock()
+    assert Clock.synchronize(datetime.now(UTC).replace(microsecond=0)) == Clock()

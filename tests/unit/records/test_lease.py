@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.errors import LockHeld
-from flowdeploy.records.lease import TTL, Holder, Lease, acquired, kept
+from flowdeploy.records.lease import TTL, Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.process import Process
 
 OURS = Holder("run-1", "ada", "laptop", "flowdeploy run master", "2020-04-03T07:30:34+00:00")
@@ -39,7 +39,7 @@ def theirs(store: FolderStore) -> Lease:
 
 def found_in(store: FolderStore) -> Holder | None:
     found = store.read("lock")
-    return Holder.of_bytes(found.content) if found else None
+    return Holder.from_bytes(found.content) if found else None
 
 
 def let_pass(store: FolderStore, seconds: float) -> None:
@@ -153,7 +153,7 @@ def test_a_lease_that_was_not_refreshed_for_half_its_time_is_not_confirmed(
 
 
 def test_a_lease_of_a_process_that_is_gone_is_free_at_once(store: FolderStore, ours: Lease) -> None:
-    this = Process.this()
+    this = Process.current()
     if this is None:
         pytest.skip("no /proc of this PID namespace")
     Lease(store, "lock", replace(THEIRS, process=this)).acquire()
@@ -166,20 +166,20 @@ def test_a_lease_of_a_process_that_is_gone_is_free_at_once(store: FolderStore, o
 
 def test_a_holder_of_this_process_says_so() -> None:
     holder = Holder.here("run-1", "ada", "flowdeploy run master")
-    assert holder.process == Process.this()
+    assert holder.process == Process.current()
     assert holder.since.endswith("+00:00")
 
 
 @given(st.builds(Holder, *[st.text()] * 5, st.none() | st.builds(Process)))
 def test_a_holder_is_read_as_it_was_written(holder: Holder) -> None:
-    assert Holder.of_bytes(bytes(holder)) == holder
+    assert Holder.from_bytes(bytes(holder)) == holder
 
 
 def test_records_of_earlier_and_later_versions_are_read() -> None:
     record = asdict(THEIRS)
     del record["process"]
-    assert Holder.of_bytes(json.dumps(record).encode()) == THEIRS
-    assert Holder.of_bytes(json.dumps(record | {"process": {"id": 7}, "x": 1}).encode()) == THEIRS
+    assert Holder.from_bytes(json.dumps(record).encode()) == THEIRS
+    assert Holder.from_bytes(json.dumps(record | {"process": {"id": 7}, "x": 1}).encode()) == THEIRS
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"run": 1}', b"[]", b"null"])
@@ -187,7 +187,7 @@ def test_a_holder_that_cannot_be_read_still_holds(
     store: FolderStore, ours: Lease, content: bytes
 ) -> None:
     store.write("lock", content, 0)
-    with pytest.raises(LockHeld, match="somebody who wrote no name"):
+    with pytest.raises(LockHeld, match="a holder without a name"):
         ours.acquire()
 
 
@@ -200,7 +200,7 @@ def test_a_lease_that_was_never_taken_is_not_ours(ours: Lease) -> None:
 
 def test_a_kept_lease_is_given_back_also_after_an_error(store: FolderStore, ours: Lease) -> None:
     ours.acquire()
-    with pytest.raises(ZeroDivisionError), kept(ours):
+    with pytest.raises(ZeroDivisionError), hold_lease(ours):
         _ = 1 / 0
     assert found_in(store) is None
 
@@ -212,7 +212,7 @@ def test_a_kept_lease_is_refreshed_until_it_is_given_back(
         lease = Lease(store, "lock", OURS)
         lease.acquire()
         first = lease._generation
-        with kept(lease, refresh=0.0):
+        with hold_lease(lease, refresh=0.0):
             while lease._generation == first:
                 lease.require()
         assert found_in(store) is None
@@ -223,7 +223,7 @@ def test_a_kept_lease_notices_that_it_was_taken_over(
 ) -> None:
     ours.acquire()
     theirs.acquire(take_over=True)
-    with kept(ours, refresh=0.0):
+    with hold_lease(ours, refresh=0.0):
         while not ours._lost:
             assert found_in(store) == THEIRS
     with pytest.raises(LockHeld, match="lost"):
@@ -243,7 +243,7 @@ def test_who_waits_gets_the_lease_once_it_is_free(
         if len(slept) == 3:
             theirs.release()
 
-    acquired(ours, 3600.0, told.append, sleep=sleep)
+    acquire_lease(ours, 3600.0, told.append, sleep=sleep)
     assert found_in(store) == OURS
     assert len(slept) == 3
     [text] = told
@@ -254,11 +254,11 @@ def test_who_does_not_wait_is_told_at_once(ours: Lease, theirs: Lease) -> None:
     theirs.acquire()
     told: list[str] = []
     with pytest.raises(LockHeld, match="bob"):
-        acquired(ours, 0.0, told.append)
+        acquire_lease(ours, 0.0, told.append)
     assert told == []
 
 
 def test_who_takes_over_does_not_wait(store: FolderStore, ours: Lease, theirs: Lease) -> None:
     theirs.acquire()
-    acquired(ours, 0.0, lambda _: None, take_over=True)
+    acquire_lease(ours, 0.0, lambda _: None, take_over=True)
     assert found_in(store) == OURS

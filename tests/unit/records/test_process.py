@@ -16,14 +16,14 @@ from flowdeploy.records.process import Process
 CHILD = """
 import dataclasses, json
 from flowdeploy.records.process import Process
-print(json.dumps(dataclasses.asdict(Process.this())), flush=True)
+print(json.dumps(dataclasses.asdict(Process.current())), flush=True)
 input()
 """
 
 
 @pytest.fixture
 def ours() -> Process:
-    this = Process.this()
+    this = Process.current()
     if this is None:
         pytest.skip("no /proc of this PID namespace")
     return this
@@ -31,15 +31,15 @@ def ours() -> Process:
 
 def test_this_process_runs(ours: Process) -> None:
     assert not ours.is_gone()
-    assert ours == Process.this()
-    assert Process.of_json(asdict(ours)) == ours
+    assert ours == Process.current()
+    assert Process.from_json(asdict(ours)) == ours
 
 
 def test_a_killed_process_is_gone_even_before_its_parent_has_noticed(ours: Process) -> None:
     command = [sys.executable, "-c", CHILD]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout
-        process = Process.of_json(json.loads(child.stdout.readline()))
+        process = Process.from_json(json.loads(child.stdout.readline()))
         assert process
         assert (process.pid, process.namespace) == (child.pid, ours.namespace)
         assert not process.is_gone()
@@ -68,9 +68,9 @@ def test_a_pid_that_no_process_can_have_is_gone(ours: Process) -> None:
     [None, [], "x", {}, {"boot": 1}, {"boot": "b", "namespace": "n", "pid": "1", "started": 1}],
 )
 def test_what_is_no_process_is_none(document: Any) -> None:
-    assert Process.of_json(document) is None
+    assert Process.from_json(document) is None
 
 
 def test_what_a_later_version_adds_does_no_harm() -> None:
     process = Process("b", "n", 1, 2)
-    assert Process.of_json(asdict(process) | {"thread": 3}) == process
+    assert Process.from_json(asdict(process) | {"thread": 3}) == process

@@ -19,7 +19,7 @@ from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.planning.refs import Commit
 from flowdeploy.planning.traffic import Split
 from flowdeploy.records.recorder import Recorder
-from flowdeploy.records.runs import Ending, Header, RecordedChange, Run, Runs, with_endings
+from flowdeploy.records.runs import Ending, Header, RecordedChange, Run, Runs, add_endings
 from flowdeploy.records.store import Stored
 from flowdeploy.report import Aspect, Change, Outcome, State, StepReport
 
@@ -82,7 +82,7 @@ class Memory:
 
 
 def ready(*stores: Memory, confirm: Callable[[], None] = lambda: None) -> Recorder:
-    recorder = Recorder.of(stores, HEADER, confirm)
+    recorder = Recorder.for_run(stores, HEADER, confirm)
     recorder.begin(BY)
     return recorder
 
@@ -131,7 +131,7 @@ def test_what_is_on_record_is_read_back_after_every_write(
         recorder._number = len(told)
         recorder.end({"outcome": "partial"}, first.endings or {})
         told.append(recorder.run)
-    again = Recorder.of([store], HEADER, lambda: None, found(store))
+    again = Recorder.for_run([store], HEADER, lambda: None, found(store))
     again.begin(BY)
     write(again, after)
     for count, run in enumerate(told, 1):
@@ -153,7 +153,7 @@ def test_a_run_that_has_ended_is_told_by_its_last_entry_alone() -> None:
 def test_who_goes_on_begins_a_session_of_its_own() -> None:
     store = Memory()
     ready(store).record([(0, CHANGE)], [])
-    again = Recorder.of([store], HEADER, lambda: None, found(store))
+    again = Recorder.for_run([store], HEADER, lambda: None, found(store))
     again.begin(BY)
     again.record([(1, CHANGE)], [])
     assert [(each.session, each.instance) for each in found(store).changes] == [
@@ -167,9 +167,9 @@ def test_who_goes_on_begins_a_session_of_its_own() -> None:
 def test_two_that_go_on_at_once_do_not_share_a_session() -> None:
     store = Memory()
     ready(store)
-    one, other = (Recorder.of([store], HEADER, lambda: None, found(store)) for _ in range(2))
+    one, other = (Recorder.for_run([store], HEADER, lambda: None, found(store)) for _ in range(2))
     one.begin({"user": "ada"})
-    with pytest.raises(Refused, match=f"somebody else goes on with run {NAME}"):
+    with pytest.raises(Refused, match=f"run {NAME} is being resumed elsewhere"):
         other.begin({"user": "bob"})
 
 
@@ -224,15 +224,15 @@ def test_what_an_ending_tells_of_a_change(
 ) -> None:
     """``session`` is the one of the ending; the change was recorded in the first."""
     run = Run(HEADER, (RecordedChange(0, 0, "i0", HEADER.started, CHANGE),), sessions=session + 1)
-    told = with_endings(run, {0: Ending(outcome, state, unchanged)})
+    told = add_endings(run, {0: Ending(outcome, state, unchanged)})
     assert [each.happened for each in told.changes] == [happened]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NOT_STARTED, Outcome.SKIPPED])
 def test_what_a_session_has_not_come_to_stands_as_it_was(outcome: Outcome) -> None:
     known, new = Ending(Outcome.UNCHANGED, State.LIVE, True), Ending(outcome, None, False)
-    run = with_endings(Run(HEADER), {0: known})
-    assert with_endings(run, {0: new, 1: new}).endings == {0: known, 1: new}
+    run = add_endings(Run(HEADER), {0: known})
+    assert add_endings(run, {0: new, 1: new}).endings == {0: known, 1: new}
 
 
 def test_runs_are_named_newest_first_and_only_if_there_is_any_record() -> None:

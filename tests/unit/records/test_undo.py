@@ -13,7 +13,13 @@ from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Skipped
 from flowdeploy.planning.traffic import Split
 from flowdeploy.records.runs import Ending, Header, RecordedChange, Run
-from flowdeploy.records.undo import Undoing, changed_later, given_up, undoing, undoing_run
+from flowdeploy.records.undo import (
+    UndoPlan,
+    close_search,
+    find_later_changes,
+    find_undo,
+    find_undo_of_run,
+)
 from flowdeploy.report import Aspect, Change, Outcome, State
 
 IDS = I0, I1, I2, I3 = ("i0", "i1", "i2", "i3")
@@ -76,8 +82,8 @@ def ending(
     return Outcome.FAILED, State.DARK, False
 
 
-def undone(runs: Sequence[Run], *names: str) -> Undoing:
-    return undoing([FLEET[name] for name in names or IDS], runs)
+def undone(runs: Sequence[Run], *names: str) -> UndoPlan:
+    return find_undo([FLEET[name] for name in names or IDS], runs)
 
 
 def back(runs: Sequence[Run]) -> dict[str, str]:
@@ -113,7 +119,7 @@ def test_a_rollback_repeated_undoes_the_same(times: int) -> None:
 
 def test_a_rollback_is_itself_undone_by_name() -> None:
     rollback = made(3, all_from(C, B, [I0]), unchanged=[I1], kind="rollback")
-    found = undoing_run([FLEET[I0], FLEET[I1], FLEET[I2]], rollback)
+    found = find_undo_of_run([FLEET[I0], FLEET[I1], FLEET[I2]], rollback)
     assert [(undo.instance.id, undo.back, undo.left) for undo in found.undos] == [(I0, C, (B,))]
     reason = "run run-03 did not move its traffic"
     assert found.skipped == (Skipped("i1", reason), Skipped("i2", reason))
@@ -164,14 +170,14 @@ def test_a_service_that_went_live_by_its_first_version_has_nothing_to_come_back_
 def test_an_instance_that_no_run_names_stays_open() -> None:
     found = undone([made(1, all_from(A, B, [I0]))])
     assert [each.id for each in found.open] == [I1, I2, I3]
-    ended = given_up(found)
+    ended = close_search(found)
     assert ended.undos == found.undos
     assert {each.instance for each in ended.skipped} == {I1, I2, I3}
 
 
 def test_an_id_that_is_another_project_by_now_is_not_touched() -> None:
     another = replace(FLEET[I0], project="elsewhere")
-    assert undoing([another], [made(1, all_from(A, B))]).undos == ()
+    assert find_undo([another], [made(1, all_from(A, B))]).undos == ()
 
 
 def test_the_order_in_which_records_are_read_makes_no_difference() -> None:
@@ -187,26 +193,28 @@ def test_the_order_in_which_records_are_read_makes_no_difference() -> None:
 def test_what_others_changed_since_overtakes_a_run() -> None:
     run = made(2, all_from(A, B, [I0, I1]), failed=[I2])
     before, after = made(1, all_from(D, A)), made(3, all_from(B, C, [I1, I2, I3]))
-    assert changed_later(run, [after, before]) == {"i1": "run-03", "i2": "run-03"}
+    assert find_later_changes(run, [after, before]) == {"i1": "run-03", "i2": "run-03"}
 
 
 def test_a_run_that_began_before_and_changed_after_overtakes_too() -> None:
     run, waited = made(2, all_from(A, B)), made(3, all_from(B, C, [I0]))
     waited = replace(waited, header=replace(waited.header, run="run-01", started=second(1)))
-    assert changed_later(run, [waited]) == {"i0": "run-01"}
+    assert find_later_changes(run, [waited]) == {"i0": "run-01"}
 
 
 def test_a_run_is_overtaken_though_it_went_on_to_record() -> None:
     """Its lock was taken over, and it asked only when its next intents were on record."""
     run, theirs = made(1, {I0: [(A, B)]}), made(2, all_from(B, C, [I0]))
     late = replace(run.changes[0], at=second(3), happened=None)
-    assert changed_later(replace(run, changes=(*run.changes, late)), [theirs]) == {"i0": "run-02"}
+    assert find_later_changes(replace(run, changes=(*run.changes, late)), [theirs]) == {
+        "i0": "run-02"
+    }
 
 
 def test_what_did_not_happen_overtakes_nothing() -> None:
     run, other = made(1, all_from(A, B)), made(2, all_from(B, C, [I0]))
     denied = tuple(replace(each, happened=False) for each in other.changes)
-    assert changed_later(run, [replace(other, changes=denied)]) == {}
+    assert find_later_changes(run, [replace(other, changes=denied)]) == {}
 
 
 VERSIONS = st.sampled_from("ABCD")

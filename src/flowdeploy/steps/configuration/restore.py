@@ -12,7 +12,7 @@ from flowdeploy.appengine.config_files.changes import Change
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Configure
 from flowdeploy.records.runs import Run
-from flowdeploy.records.undo import configuration_before
+from flowdeploy.records.undo import find_configuration
 from flowdeploy.steps.configuration.kinds import ASPECTS, of_json
 
 
@@ -33,7 +33,7 @@ class ConfigurationRestorer:
         read back, because the run was cut off, cannot be told from somebody else's.
         """
         runs = [self._run(name) for name in step.undoes]
-        found, left = configuration_before(step.instance, runs, ASPECTS[step.phase])
+        found, left = find_configuration(step.instance, runs, ASPECTS[step.phase])
         before = of_json(found)
         if left is not None and not self.force:
             _require_no_outside_changes(

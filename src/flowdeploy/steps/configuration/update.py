@@ -32,7 +32,7 @@ from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
-from flowdeploy.rollout.parallel import together
+from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
 from flowdeploy.steps.configuration.kinds import (
     ASPECTS,
@@ -98,7 +98,7 @@ class ConfigurationUpdater:
                 return error
 
         names = dict.fromkeys((*verified, *steps))
-        results = dict(together(look, names, self.cloud.connections))
+        results = dict(map_in_threads(look, names, self.cloud.connections))
         lines = {name: results[name] for name in names}
         return (
             {
@@ -119,7 +119,7 @@ class ConfigurationUpdater:
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
         """Look at every instance, by id. Raises Refused with all that cannot be seen."""
-        looks = together(self._objection, steps.items(), self.cloud.connections)
+        looks = map_in_threads(self._objection, steps.items(), self.cloud.connections)
         findings: list[Finding] = []
         for done, ((name, _), objection) in enumerate(looks, 1):
             progress(done, len(steps))

@@ -13,7 +13,7 @@ from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout import Notify, Running
-from flowdeploy.rollout.parallel import together
+from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps import observe
 from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.deploy import BeforeLive, Means, at_once, deploy
@@ -70,7 +70,7 @@ class Instances:
         self._delivery = self._delivery or self.deliver(
             self.cloud.buckets, tuple(self._packages.values())
         )
-        looks = together(self._look, steps, self.cloud.connections)
+        looks = map_in_threads(self._look, steps, self.cloud.connections)
         for count, (step, seen) in enumerate(looks, 1):
             progress(count, len(steps))
             findings += self._findings(step, seen)

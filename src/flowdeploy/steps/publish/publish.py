@@ -17,7 +17,7 @@ from flowdeploy.clients.repository import Repository
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.maven.clojars_rules import api_of
 from flowdeploy.planning.plan import Publish
-from flowdeploy.records.lease import Holder, Lease, acquired, kept
+from flowdeploy.records.lease import Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Notify, Running
@@ -75,8 +75,8 @@ class LibraryPublisher:
             return
         name = f"library/{self.check(files, step).coordinates}/lock"
         lease = Lease(self.store, name, _holder(self.context))
-        acquired(lease, LONGEST_WAIT, notify)
-        with kept(lease):
+        acquire_lease(lease, LONGEST_WAIT, notify)
+        with hold_lease(lease):
             yield lease.require
 
 

@@ -95,7 +95,7 @@ class ReleaseStore:
         if recorded is None:
             raise Refused(
                 f"version {self.version} has no release record: there is no"
-                f" {self.releases.named(self.version)}",
+                f" {self.releases.address_of(self.version)}",
                 hint="`flowdeploy run` of the trunk or of a release tag writes one.",
             )
         release = replace(recorded.release, library=None)
@@ -104,7 +104,7 @@ class ReleaseStore:
             raise Refused(
                 f"version {self.version} has expired: of its {len(release.manifest.by_sha1)}"
                 f" files, {len(lost)} are kept nowhere any more",
-                details=[f"{self.releases.named(self.version)}: built by {release.builder}"],
+                details=[f"{self.releases.address_of(self.version)}: built by {release.builder}"],
                 hint=_KEPT_BRIEFLY,
             )
         return self._to_deployable(release, vault)
@@ -140,7 +140,7 @@ class ReleaseStore:
         return None, min(losses, key=len)
 
     def _to_deployable(self, release: Release, vault: ReleaseFileStore) -> DeployableRelease:
-        name = self.releases.named(release.version)
+        name = self.releases.address_of(release.version)
         app = parse(release.app_yaml, f"app.yaml in {name}")
         here = vault.here(release.manifest)
         # Files out of another kind of vault are sent as if they were new.
@@ -182,7 +182,7 @@ class ReleaseStore:
             details=[
                 f"this is {ours.sha}, and the record says {theirs.sha};"
                 " --replace replaces it, unless it has traffic",
-                f"{self.releases.named(self.version)}: built by {release.builder}",
+                f"{self.releases.address_of(self.version)}: built by {release.builder}",
             ],
             hint="Give this commit a tag of its own.",
         )
@@ -193,7 +193,7 @@ class ReleaseStore:
         return Refused(
             f"version {self.version} was built before, with {what}, and is that for ever",
             details=[
-                f"{self.releases.named(self.version)}: built by {before.builder}",
+                f"{self.releases.address_of(self.version)}: built by {before.builder}",
                 "--replace replaces the record, and the version wherever it has no traffic",
             ],
             hint=f"Give what is new a tag of its own. {_KEPT_BRIEFLY}",

@@ -27,7 +27,7 @@ from flowdeploy.planning.plan import Promote, Verify
 from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.report import State
 from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
-from flowdeploy.rollout.parallel import together
+from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.observe import before_promotion
 from flowdeploy.steps.traffic.health import UNHEALTHY, wait_until_healthy
 from flowdeploy.steps.traffic.move import Move
@@ -57,7 +57,7 @@ class Gate:
 
     def look(self, steps: Sequence[Verify], progress: Progress) -> None:
         """Read all instances, so that each can be compared with the others."""
-        looks = together(self._look, steps, self.clients.connections)
+        looks = map_in_threads(self._look, steps, self.clients.connections)
         for count, (step, seen) in enumerate(looks, 1):
             self._seen[step.instance.id] = seen
             progress(count, len(steps))
@@ -123,7 +123,7 @@ class Gate:
         if self.health is None:
             return
         findings: list[Finding] = []
-        answers = together(self._check_live_page, promoted, self.clients.connections)
+        answers = map_in_threads(self._check_live_page, promoted, self.clients.connections)
         for count, (instance, error) in enumerate(answers, 1):
             progress(count, len(promoted))
             findings += [Finding(instance.id, error.message)] if error else []
