@@ -61,7 +61,7 @@ def _problem(document: YamlDocument, details: ErrorDetails) -> Problem:
     path = _path(details)
     name = path_text(path)
     if _is_key(details):
-        return Problem(path, f"unknown key {name}", _known_key(path), document.key(path))
+        return Problem(path, f"unknown key {name}", _suggestion(path), document.key(path))
     return Problem(path, f"{name} {_complaint(details)}", _example(path), document.value(path))
 
 
@@ -89,7 +89,7 @@ def _is_key(details: ErrorDetails) -> bool:
     return details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",)
 
 
-def _known_key(path: Path) -> str:
+def _suggestion(path: Path) -> str:
     """What to write instead of an unknown key."""
     key = str(path[-1])
     settings = get_args(SettingKey)

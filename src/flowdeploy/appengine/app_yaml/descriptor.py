@@ -67,7 +67,7 @@ def read(xml: bytes, source: str) -> Descriptor:
         try:
             if element.name not in _NOT_OURS:
                 settings |= _CARRIED.get(element.name, _unknown)(element)
-        except _Unknown as unknown:
+        except _UnknownElement as unknown:
             problems.append(f"{source}:{unknown}")
     if problems:
         raise Refused(
@@ -79,12 +79,12 @@ def read(xml: bytes, source: str) -> Descriptor:
     return Descriptor(settings, service)
 
 
-class _Unknown(ValueError):
+class _UnknownElement(ValueError):
     """An element that we do not know what to do with; the message begins with its line."""
 
 
 def _unknown(element: _Element) -> dict[str, Any]:
-    raise _Unknown(f"{element.line}: <{element.name}> is not supported; remove it")
+    raise _UnknownElement(f"{element.line}: <{element.name}> is not supported; remove it")
 
 
 def _text(element: _Element) -> str:
@@ -109,7 +109,7 @@ def _block(element: _Element) -> dict[str, Any]:
     return {element.name.replace("-", "_"): inside}
 
 
-def _named(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
+def _named_values(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
     """Children with a name and a value, such as environment variables."""
 
     def carry(element: _Element) -> dict[str, Any]:
@@ -120,7 +120,9 @@ def _named(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
 
 def _pair(child: _Element, child_name: str) -> tuple[str, str]:
     if child.name != child_name or child.attributes.keys() != {"name", "value"}:
-        raise _Unknown(f'{child.line}: <{child.name}> is not <{child_name} name="…" value="…"/>')
+        raise _UnknownElement(
+            f'{child.line}: <{child.name}> is not <{child_name} name="…" value="…"/>'
+        )
     return child.attributes["name"], child.attributes["value"]
 
 
@@ -147,9 +149,9 @@ _CARRIED: Mapping[str, Callable[[_Element], dict[str, Any]]] = {
     "manual-scaling": _block,
     "vpc-access-connector": _block,
     "inbound-services": _services,
-    "env-variables": _named("env_variables", "env-var"),
-    "build-env-variables": _named("build_env_variables", "build-env-var"),
-    "beta-settings": _named("beta_settings", "setting"),
+    "env-variables": _named_values("env_variables", "env-var"),
+    "build-env-variables": _named_values("build_env_variables", "build-env-var"),
+    "beta-settings": _named_values("beta_settings", "setting"),
 }
 
 
