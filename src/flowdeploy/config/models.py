@@ -1,7 +1,6 @@
-"""The form of the file: one definition that validates it and describes it to editors.
+"""Models of the configuration file; they validate it and describe it to editors.
 
-Every field has a description and an example; both appear in the schema and in
-the messages for people who got the field wrong.
+Every field has a description and an example for the schema and for error messages.
 """
 
 from __future__ import annotations
@@ -57,13 +56,13 @@ SomeShare = Annotated[Portion, PlainValidator(_some), WithJsonSchema(_SHARE | {"
 
 
 class Section(BaseModel):
-    """A mapping of the file: no other keys, and no value bent into another type."""
+    """A mapping of the file, without other keys and without conversion of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class BuildSection(Section):
-    """How the application is built, and where the result lies."""
+    """The build's commands, and the folder of its result."""
 
     commands: list[Annotated[str, Field(pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]] = Field(
         description="Commands, run in order with the shell; the first failure stops the run.",
@@ -112,7 +111,7 @@ class UploadSection(Section):
 
 
 class HealthSection(Section):
-    """The page that must answer before an instance counts as well."""
+    """The page of the health check."""
 
     path: str = Field(
         default="/",
@@ -153,7 +152,7 @@ class WaveSection(Section):
 
 
 class RolloutSection(Section):
-    """How fast production moves, and when it stops."""
+    """The pace of a rollout, and when it stops."""
 
     jobs: int = Field(
         default=32,

@@ -1,4 +1,4 @@
-"""Data → a validated model, and what pydantic says about it in our words."""
+"""Validates the data with the models, and rewords pydantic's errors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _problem(document: YamlDocument, details: ErrorDetails) -> Problem:
 
 
 def _complaint(details: ErrorDetails) -> str:
-    """What is wrong with a value, to be read after its name."""
+    """The message for an invalid value; it continues the value's name."""
     shown = reprlib.repr(details["input"])
     match details["type"]:
         case "missing":
@@ -90,7 +90,7 @@ def _is_key(details: ErrorDetails) -> bool:
 
 
 def _suggestion(path: Path) -> str:
-    """What to write instead of an unknown key."""
+    """The advice for an unknown key."""
     key = str(path[-1])
     settings = get_args(SettingKey)
     known = settings if path[-2:-1] == ("settings",) else _section(path).model_fields

@@ -1,4 +1,4 @@
-"""Times in app.yaml, and the durations that the API is sent for them."""
+"""Converts times of app.yaml to durations of the API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPAN = re.compile(r"(\d{1,15})([dhms]?)", re.ASCII | re.IGNORECASE)
 
 
 def latency(value: Any, place: Place) -> str | None:
-    """``30ms`` or ``1.5s``; ``automatic`` is the platform's own and is not sent."""
+    """``30ms`` or ``1.5s``; ``automatic`` is the default and is not sent."""
     if value == "automatic":
         return None
     found = _LATENCY.fullmatch(text(value, place))
@@ -35,7 +35,7 @@ def idle_timeout(value: Any, place: Place) -> str:
 
 
 def expiration(value: Any, place: Place) -> str:
-    """``4d 5h`` and the like; a bare number is seconds."""
+    """A time such as ``4d 5h``; a number without a unit is seconds."""
     spans = [_SPAN.fullmatch(part) for part in text(value, place).split()]
     if not spans or None in spans:
         raise Wrong("a time such as 4d 5h or 600s")
