@@ -41,7 +41,7 @@ def _portion(value: object) -> Portion:
 
 def _some(value: object) -> Portion:
     if (portion := _portion(value)).number == 0:
-        raise ValueError("with none under way the wave would never end")
+        raise ValueError("with none at once the wave would never end")
     return portion
 
 
@@ -74,7 +74,7 @@ class BuildSection(Section):
     env: list[Annotated[str, Field(pattern=_VARIABLE)]] = Field(
         default=[],
         description="Names of variables that look like credentials and that the build needs; "
-        "all others are taken out of its environment.",
+        "all others are removed from its environment.",
         examples=[["NPM_TOKEN"]],
     )
     staging: Line = Field(
@@ -140,7 +140,7 @@ class WaveSection(Section):
     )
     max: SomeShare = Field(
         default=ALL,
-        description="How many of its instances are under way at once: a number or a share.",
+        description="How many of its instances are promoted at once: a number or a share.",
         examples=["10%"],
     )
     pause: Duration = Field(
@@ -200,7 +200,7 @@ class InstanceSection(Section):
     )
     url: Annotated[str, Field(pattern=_URL)] | None = Field(
         default=None,
-        description="Where users find it, if not at appspot.com: https://HOST/PATH.",
+        description="Its address for users, if not at appspot.com: https://HOST/PATH.",
         examples=["https://uat1.akvoflow.org"],
     )
     wave: Annotated[str, Field(pattern=NAME)] | None = Field(
@@ -209,11 +209,11 @@ class InstanceSection(Section):
         examples=["internal"],
     )
     skip: Line | None = Field(
-        default=None, description="Why it is left out, in one line.", examples=["closed in 2019"]
+        default=None, description="The reason to skip it, in one line.", examples=["closed in 2019"]
     )
     settings: dict[SettingKey, Any] = Field(
         default={},
-        description="Keys of app.yaml that only this instance has.",
+        description="Keys of app.yaml for this instance only.",
         examples=[{"instance_class": "F4"}],
     )
 
