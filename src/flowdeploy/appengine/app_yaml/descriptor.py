@@ -109,7 +109,7 @@ def _block(element: _Element) -> dict[str, Any]:
     return {element.name.replace("-", "_"): inside}
 
 
-def _named_values(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
+def _names_and_values(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
     """Child elements with a name and a value, such as environment variables."""
 
     def convert(element: _Element) -> dict[str, Any]:
@@ -149,9 +149,9 @@ _CONVERTERS: Mapping[str, Callable[[_Element], dict[str, Any]]] = {
     "manual-scaling": _block,
     "vpc-access-connector": _block,
     "inbound-services": _services,
-    "env-variables": _named_values("env_variables", "env-var"),
-    "build-env-variables": _named_values("build_env_variables", "build-env-var"),
-    "beta-settings": _named_values("beta_settings", "setting"),
+    "env-variables": _names_and_values("env_variables", "env-var"),
+    "build-env-variables": _names_and_values("build_env_variables", "build-env-var"),
+    "beta-settings": _names_and_values("beta_settings", "setting"),
 }
 
 

@@ -6,9 +6,8 @@ import re
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place, Wrong
-from flowdeploy.appengine.forms.schema import text
+from flowdeploy.appengine.forms.schema import LONGEST_DURATION, text
 
-LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "": 1}
 _LATENCY = re.compile(r"(?P<number>\d+|\d+\.\d{1,3}(?=s))(?P<unit>ms|s)", re.ASCII)
 _IDLE = re.compile(r"(?P<number>\d{1,15})(?P<unit>[sm])", re.ASCII)
@@ -44,6 +43,6 @@ def expiration(value: Any, place: Place) -> str:
 
 
 def _duration(number: str) -> str:
-    if float(number) > LONGEST:
+    if float(number) > LONGEST_DURATION:
         raise Wrong("a shorter time")
     return f"{number}s"

@@ -7,10 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place, Wrong
-from flowdeploy.appengine.forms.schema import INT32, Key, Read, number, text, unusable, whole
+from flowdeploy.appengine.forms.schema import (
+    INT32,
+    LONGEST_DURATION,
+    Key,
+    Read,
+    number,
+    text,
+    unusable,
+    whole,
+)
 
 SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 
 # gcloud takes the project from its options and refuses it in a file.
 APPLICATION = Key(unusable("cannot be set here: the instance says it"))
@@ -33,7 +41,7 @@ def count(low: int, high: int = INT32) -> Read:
 def seconds(value: Any, place: Place) -> float:
     """A number of seconds, not negative."""
     found = float(number(value, place))
-    if not 0 <= found <= LONGEST:
+    if not 0 <= found <= LONGEST_DURATION:
         raise Wrong("a number of seconds, not negative")
     return found
 
@@ -42,7 +50,7 @@ def age(value: Any, _place: Place) -> int:
     """Parse a time such as ``2.5h`` into whole seconds, at least one; the unit is required."""
     found = _AGE.fullmatch(value) if isinstance(value, str) else None
     total = int(float(found[1]) * SECONDS[found[2]]) if found else 0
-    if not 1 <= total <= LONGEST:
+    if not 1 <= total <= LONGEST_DURATION:
         raise Wrong("a time of a second or more with its unit, such as 90s, 10m, 2.5h or 1d")
     return total
 
