@@ -1,1 +1,1 @@
-"""App Engine's files, read and checked as App Engine and gcloud read them. Pure."""
+"""Reads and checks App Engine's files as App Engine and gcloud do. Pure."""

@@ -1,16 +1,16 @@
-"""A zip archive in pieces, of which a fleet shares the large ones.
+"""Builds a zip archive in pieces; the instances of a fleet share the large ones.
 
     head       the common files, each after its local header
-    own        the same for an instance's own files; none for most fleets
+    own        an instance's own files, likewise; most fleets have none
     directory  the central directory's entries of the common files
     end        its entries of the own files, and the end record
 
-An instance's archive is these four, one after the other. Head and directory are
-equal for all instances, so Cloud Storage can copy and compose them.
+The archive of an instance is these four in this order. Head and directory are equal for
+all instances, so Cloud Storage can copy and compose them.
 
-Files are stored, not deflated: most bytes of an application are jars, which are
-compressed already; the head is sent once for a whole fleet; and what is stored is
-the same to the byte whatever zlib a machine has. Source: PKWARE's APPNOTE 6.3.10.
+Files are stored, not deflated: most of the bytes are jars, which are compressed already;
+the head is sent once for a whole fleet; and the result does not depend on the version
+of zlib. Source: PKWARE's APPNOTE 6.3.10.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 _UTF8_NAME = 0x0800
-_DATE, _TIME = 0x0021, 0  # 1 January 1980, the first moment that the format knows
+_DATE, _TIME = 0x0021, 0  # 1 January 1980, the earliest time of the format
 _UNIX = 3 << 8
 _REGULAR_0644 = 0o100644 << 16
 _NEEDS, _NEEDS_64 = 20, 45  # versions of the format, times ten
-_MAX_16, _MAX_32 = 0xFFFF, 0xFFFFFFFF  # what stands for "see the 64-bit field"
+_MAX_16, _MAX_32 = 0xFFFF, 0xFFFFFFFF  # means: see the 64-bit field
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file: its path with slashes, bytes, CRC-32, and where its local header begins."""
+    """A file: path with slashes, size in bytes, CRC-32, and the offset of its local header."""
 
     path: str
     size: int
@@ -39,14 +39,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Entries in their places; ``stop`` is the byte after the last one."""
+    """Entries with their offsets; ``stop`` is the offset after the last one."""
 
     entries: tuple[Entry, ...]
     stop: int
 
 
 def lay_out(files: Iterable[Entry], start: int = 0) -> Extent:
-    """Lay files out, sorted by path, from byte ``start`` on."""
+    """Assign offsets to files, sorted by path, from ``start`` on."""
     entries = []
     for entry in sorted(files, key=lambda entry: entry.path):
         entries.append(replace(entry, offset=start))
@@ -55,7 +55,7 @@ def lay_out(files: Iterable[Entry], start: int = 0) -> Extent:
 
 
 def local_header(entry: Entry) -> bytes:
-    """What stands before the file's bytes."""
+    """The local header, which precedes the file's bytes."""
     name = entry.path.encode()
     extra = _in_64_bits(entry.size, entry.size) if entry.size >= _MAX_32 else b""
     size = min(entry.size, _MAX_32)
@@ -69,8 +69,10 @@ def directory(entries: Iterable[Entry]) -> bytes:
 
 
 def end(common: int, size: int, own: Extent) -> bytes:
-    """What follows the directory of the ``common`` files (how many they are), which has ``size``
-    bytes: the own files' directory, and the end record."""
+    """The directory entries of the own files, and the end record.
+
+    ``common`` is the number of common files, ``size`` that of their directory in bytes.
+    """
     ours = directory(own.entries)
     return ours + _end_record(common + len(own.entries), size + len(ours), own.stop)
 
@@ -88,7 +90,7 @@ def _directory_entry(entry: Entry) -> bytes:
 
 
 def _common(entry: Entry) -> Sequence[int]:
-    """Flags, method (stored), time, date, checksum: in both places of a file."""
+    """Flags, method (stored), time, date, checksum: equal in header and directory."""
     return _UTF8_NAME, 0, _TIME, _DATE, entry.crc32
 
 
@@ -101,7 +103,7 @@ def _in_64_bits(*numbers: int) -> bytes:
 
 
 def _end_record(count: int, size: int, offset: int) -> bytes:
-    """The end of the central directory, with its 64-bit form before it where one is needed."""
+    """The end of the central directory, after its 64-bit form if that is needed."""
     large = b""
     if count >= _MAX_16 or size >= _MAX_32 or offset >= _MAX_32:
         totals = (0, 0, count, count, size, offset)

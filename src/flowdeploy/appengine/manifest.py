@@ -1,4 +1,4 @@
-"""The files of a deployment: their paths, sizes and contents' hashes."""
+"""The files of a deployment: paths, sizes and hashes."""
 
 from __future__ import annotations
 
@@ -41,30 +41,30 @@ class Manifest:
 
     @property
     def by_sha1(self) -> Mapping[str, File]:
-        """One file for every different content, by its hash."""
+        """One file for each distinct content, by hash."""
         return {file.sha1: file for file in reversed(self.files)}
 
     @property
     def size(self) -> int:
-        """Bytes of the different contents: what an empty bucket is sent."""
+        """Bytes of the distinct contents: the upload to an empty bucket."""
         return sum(file.size for file in self.by_sha1.values())
 
     def with_file(self, file: File) -> Manifest:
-        """The manifest with this file in place of the one at its path, if any."""
+        """The manifest with this file added, or in place of the one at its path."""
         others = (other for other in self.files if other.path != file.path)
         return Manifest(tuple(sorted((*others, file))))
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What gcloud would refuse, and what the server may."""
+    """Errors are refused by gcloud, warnings possibly by the server."""
 
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 def check(manifest: Manifest, runtime: str) -> Findings:
-    """Compare with the limits: those that gcloud 528 enforces for the runtime are errors."""
+    """Check the limits; those that gcloud 528 enforces for the runtime are errors."""
     large = tuple(
         f"{file.path} has {file.size} bytes, more than the {LARGEST_FILE} of a file's limit"
         for file in manifest.files

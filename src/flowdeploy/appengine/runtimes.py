@@ -1,4 +1,4 @@
-"""What differs between runtimes. The families are gcloud 528's, by the beginning of a name."""
+"""Differences between runtimes. The families are those of gcloud 528, by prefix of the name."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _IGNORED = {
 
 
 def is_second_generation(runtime: str) -> bool:
-    """Whether a runtime reads ``.gcloudignore`` and knows no ``skip_files``."""
+    """Whether a runtime uses ``.gcloudignore`` and does not allow ``skip_files``."""
     return bool(_SECOND_GENERATION.match(runtime))
 
 
 def default_ignore_rules(runtime: str) -> tuple[str, ...]:
-    """The rules of a second-generation runtime whose folder has no ``.gcloudignore``."""
+    """The ignore rules of a second-generation runtime without a ``.gcloudignore``."""
     family = next(name for name in _IGNORED if runtime.startswith(name))
     return _EVERYWHERE + _IGNORED[family]
 
 
 def has_small_files(runtime: str) -> bool:
-    """Whether gcloud itself refuses files above 32 MiB for this runtime."""
+    """Whether gcloud refuses files above 32 MiB for this runtime."""
     return runtime in _SMALL_FILES

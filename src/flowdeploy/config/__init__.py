@@ -1,7 +1,7 @@
-"""The configuration: ``config/instances.yaml`` → frozen values, every problem at once.
+"""Reads ``config/instances.yaml`` into frozen values, or lists all of its problems.
 
-``find`` the file, ``load`` it, or list its ``problems``; ``schema`` describes it
-to editors. Models (pydantic) stay inside: what leaves are the values below.
+``find`` the file, ``load`` it, or list its ``problems``; ``schema`` describes it to
+editors. The pydantic models are internal; the values below are the interface.
 """
 
 from flowdeploy.appengine.forms.problems import Problem

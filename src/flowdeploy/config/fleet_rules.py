@@ -1,8 +1,7 @@
-"""What one value cannot know: rules between the instances, and their waves.
+"""Rules between several values: the instances, their roles and their waves.
 
-They look at raw data, not at validated models, so that an error elsewhere in the
-file does not hide theirs. Each yields violations; values of a wrong type are
-left to the models.
+They check raw data, not validated models, so that an error elsewhere in the file does
+not hide their problems. The models check the types of values.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from flowdeploy.planning.refs import parse_ref
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A mapping in a list; ``text`` is empty for what is missing or no text."""
+    """A mapping in a list; ``text`` is empty for a missing value or one that is no text."""
 
     path: Path
     data: dict[Any, Any]
@@ -35,7 +34,7 @@ class _Item:
 
 
 def find_problems(data: Any) -> Iterator[Problem]:
-    """Every rule that the raw data of a configuration file breaks."""
+    """Check every rule on the raw data of a configuration file."""
     if not isinstance(data, dict):
         return
     yield from _empty_values(data, ())
@@ -62,7 +61,7 @@ def _entries(parent: Any, key: str, path: Path) -> list[_Item]:
 
 
 def _empty_values(value: Any, path: Path) -> Iterator[Problem]:
-    """A key with nothing after it is a mistake everywhere but in settings."""
+    """A key without a value is a mistake, except in settings."""
     if value is None:
         yield Problem(path, f"{path_text(path)} has no value", "write one or remove it")
     elif isinstance(value, dict):
@@ -95,7 +94,7 @@ def _kind(ref: str, trunk: str = "") -> PlanKind | None:
 def _repetitions(
     entries: Sequence[_Item], key: str, identity: Callable[[_Item], str]
 ) -> Iterator[Problem]:
-    """Entries whose identity an earlier one has already."""
+    """Entries with the identity of an earlier one."""
     seen: dict[str, Path] = {}
     for entry in entries:
         name = identity(entry)
@@ -118,7 +117,7 @@ def _ids(instances: list[_Item]) -> Iterator[Problem]:
 
 
 def _lacks_project(instance: _Item) -> bool:
-    """Whether its project is its id, which is a good id but no id of a project."""
+    """Whether its id, which is valid as such, would be an invalid id of its project."""
     name = instance.text("id")
     lent = "project" not in instance.data
     return lent and bool(re.match(NAME, name)) and not re.match(PROJECT, name)

@@ -21,7 +21,7 @@ def schema() -> dict[str, Any]:
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Describes what people write: shares as text, and no null, which is refused."""
+    """Describes the file as it is written: shares are text, and null is not allowed."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

@@ -1,4 +1,4 @@
-"""Where the configuration is, what it says, and what is wrong with it."""
+"""Finds the configuration file, loads it, and lists its problems."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def find(start: Path) -> Path:
 
 
 def load(path: Path) -> Config:
-    """What the file says. Raises ConfigError with every problem in its details.
+    """Load the file. Raises ConfigError with every problem in its details.
 
-    The application's own files are not asked for: a rollback needs no checkout.
+    The application's own files need not exist: a rollback needs no checkout.
     """
     model, found = validate(_parse(path))
     if model is None:
@@ -64,11 +64,10 @@ def load(path: Path) -> Config:
 
 
 def problems(path: Path) -> tuple[Problem, ...]:
-    """Everything that is wrong with the file, and with what must lie beside it.
+    """All problems of the file; also a missing folder of the build.
 
-    That is the build's folder; the build's outputs and the descriptors are
-    looked for when they are needed. Raises ConfigError for a file that cannot
-    be read.
+    Outputs of the build and descriptors are checked when they are needed. Raises
+    ConfigError if the file cannot be read.
     """
     document = _parse(path)
     model, found = validate(document)
@@ -94,7 +93,7 @@ def _missing_folder(document: YamlDocument, folder: Path) -> tuple[Problem, ...]
 
 def _read(path: Path) -> bytes:
     try:
-        # A named pipe may be waited at for ever; what a shell makes of `<(…)` lies in /dev.
+        # Reading a named pipe may never end; a shell's `<(…)` is in /dev.
         if path.is_fifo() and not path.is_relative_to("/dev"):
             raise _unreadable(path, "it is a pipe")
         with path.open("rb") as file:
@@ -116,7 +115,7 @@ def _unreadable(path: Path, reason: str) -> ConfigError:
 
 
 def _root(path: Path) -> Path:
-    """The project's folder: the one that holds ``config``, else the file's own."""
+    """The project's folder: the parent of ``config``, else the file's own folder."""
     folder = path.parent.resolve()
     return folder.parent if folder.name == NAME.parent.name else folder
 
@@ -182,7 +181,7 @@ def _instance(root: Path, file: ConfigFile, entry: InstanceSection) -> Instance:
 
 
 def _skip_marker(root: Path, descriptors: str | None, instance_id: str) -> str | None:
-    """The reason that a marker file in the instance's descriptor folder gives."""
+    """The reason to skip an instance with a marker file in its descriptor folder."""
     if descriptors is None:
         return None
     marker = Path(descriptors, instance_id, SKIP_MARKER)

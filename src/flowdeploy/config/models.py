@@ -1,7 +1,6 @@
-"""The form of the file: one definition that validates it and describes it to editors.
+"""Models of the configuration file; they validate it and describe it to editors.
 
-Every field has a description and an example; both appear in the schema and in
-the messages for people who got the field wrong.
+Every field has a description and an example for the schema and for error messages.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def _portion(value: object) -> Portion:
 
 def _some(value: object) -> Portion:
     if (portion := _portion(value)).number == 0:
-        raise ValueError("with none under way the wave would never end")
+        raise ValueError("with none at once the wave would never end")
     return portion
 
 
@@ -57,13 +56,13 @@ SomeShare = Annotated[Portion, PlainValidator(_some), WithJsonSchema(_SHARE | {"
 
 
 class Section(BaseModel):
-    """A mapping of the file: no other keys, and no value bent into another type."""
+    """A mapping of the file, without other keys and without conversion of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class BuildSection(Section):
-    """How the application is built, and where the result lies."""
+    """The build's commands, and the folder of its result."""
 
     commands: list[Annotated[str, Field(pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]] = Field(
         description="Commands, run in order with the shell; the first failure stops the run.",
@@ -75,7 +74,7 @@ class BuildSection(Section):
     env: list[Annotated[str, Field(pattern=_VARIABLE)]] = Field(
         default=[],
         description="Names of variables that look like credentials and that the build needs; "
-        "all others are taken out of its environment.",
+        "all others are removed from its environment.",
         examples=[["NPM_TOKEN"]],
     )
     staging: Line = Field(
@@ -112,7 +111,7 @@ class UploadSection(Section):
 
 
 class HealthSection(Section):
-    """The page that must answer before an instance counts as well."""
+    """The page of the health check."""
 
     path: str = Field(
         default="/",
@@ -141,7 +140,7 @@ class WaveSection(Section):
     )
     max: SomeShare = Field(
         default=ALL,
-        description="How many of its instances are under way at once: a number or a share.",
+        description="How many of its instances are promoted at once: a number or a share.",
         examples=["10%"],
     )
     pause: Duration = Field(
@@ -153,7 +152,7 @@ class WaveSection(Section):
 
 
 class RolloutSection(Section):
-    """How fast production moves, and when it stops."""
+    """The pace of a rollout, and when it stops."""
 
     jobs: int = Field(
         default=32,
@@ -201,7 +200,7 @@ class InstanceSection(Section):
     )
     url: Annotated[str, Field(pattern=_URL)] | None = Field(
         default=None,
-        description="Where users find it, if not at appspot.com: https://HOST/PATH.",
+        description="Its address for users, if not at appspot.com: https://HOST/PATH.",
         examples=["https://uat1.akvoflow.org"],
     )
     wave: Annotated[str, Field(pattern=NAME)] | None = Field(
@@ -210,11 +209,11 @@ class InstanceSection(Section):
         examples=["internal"],
     )
     skip: Line | None = Field(
-        default=None, description="Why it is left out, in one line.", examples=["closed in 2019"]
+        default=None, description="The reason to skip it, in one line.", examples=["closed in 2019"]
     )
     settings: dict[SettingKey, Any] = Field(
         default={},
-        description="Keys of app.yaml that only this instance has.",
+        description="Keys of app.yaml for this instance only.",
         examples=[{"instance_class": "F4"}],
     )
 

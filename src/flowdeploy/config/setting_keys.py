@@ -1,9 +1,9 @@
-"""The keys of app.yaml that an instance may have for itself.
+"""The keys of app.yaml that can be settings of an instance.
 
-From the app.yaml reference of the standard environment. Left out are keys that
-name what the configuration names elsewhere (``service``, ``version``, …), those
-of the flexible environment, those that App Engine no longer reads, and
-``skip_files``: which files are deployed is the same for the whole fleet.
+Source: the app.yaml reference of the standard environment, without keys that the
+configuration sets elsewhere (``service``, ``version``, …), keys of the flexible
+environment, keys without effect, and ``skip_files``, since all instances get the same
+files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Data → a validated model, and what pydantic says about it in our words."""
+"""Validates the data with the models, and rewords pydantic's errors."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def _problem(document: YamlDocument, details: ErrorDetails) -> Problem:
     path = _path(details)
     name = path_text(path)
     if _is_key(details):
-        return Problem(path, f"unknown key {name}", _known_key(path), document.key(path))
+        return Problem(path, f"unknown key {name}", _suggestion(path), document.key(path))
     return Problem(path, f"{name} {_complaint(details)}", _example(path), document.value(path))
 
 
 def _complaint(details: ErrorDetails) -> str:
-    """What is wrong with a value, to be read after its name."""
+    """The message for an invalid value; it continues the value's name."""
     shown = reprlib.repr(details["input"])
     match details["type"]:
         case "missing":
@@ -89,8 +89,8 @@ def _is_key(details: ErrorDetails) -> bool:
     return details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",)
 
 
-def _known_key(path: Path) -> str:
-    """What to write instead of an unknown key."""
+def _suggestion(path: Path) -> str:
+    """The advice for an unknown key."""
     key = str(path[-1])
     settings = get_args(SettingKey)
     known = settings if path[-2:-1] == ("settings",) else _section(path).model_fields

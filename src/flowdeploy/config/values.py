@@ -1,4 +1,4 @@
-"""What a configuration says, as the rest of the program sees it."""
+"""The values of a configuration file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from flowdeploy.units import Portion
 
 @dataclass(frozen=True, slots=True)
 class BuildConfig:
-    """How the application is built.
+    """How to build the application.
 
-    ``commands`` run with the shell, in order, in ``directory``; ``env`` names
-    the credential-like variables that they may see; ``staging`` is the folder
-    that they leave behind to be deployed.
+    ``commands`` run with the shell, in order, in ``directory``; ``env`` names the
+    variables with credentials that they may use; ``staging`` is the folder to deploy.
     """
 
     commands: tuple[str, ...]
@@ -27,7 +26,7 @@ class BuildConfig:
 
 @dataclass(frozen=True, slots=True)
 class LibraryConfig:
-    """The jar that is published; ``repository`` is the URL that it is sent to."""
+    """The jar to publish; ``repository`` is the URL of the Maven repository."""
 
     jar: Path
     pom: Path
@@ -37,7 +36,7 @@ class LibraryConfig:
 
 @dataclass(frozen=True, slots=True)
 class HealthConfig:
-    """A page that tells whether an instance is well; ``timeout`` is seconds for each attempt."""
+    """The page of the health check; ``timeout`` is in seconds for each attempt."""
 
     path: str = "/"
     timeout: float = 30.0
@@ -46,7 +45,7 @@ class HealthConfig:
 
 @dataclass(frozen=True, slots=True)
 class RolloutConfig:
-    """``jobs`` instances at once; more than ``max_failures`` failed ones stop a stage."""
+    """At most ``jobs`` instances at once; more than ``max_failures`` failures stop a stage."""
 
     jobs: int
     max_failures: Portion

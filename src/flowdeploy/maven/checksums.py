@@ -1,4 +1,4 @@
-"""The digests that a Maven repository keeps beside a file."""
+"""The checksums that a Maven repository stores with a file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 class Checksums:
     """Digests in lower-case hex; ``size`` in bytes.
 
-    SHA-1 and MD5 are what the clients of a repository read. What is the same and
-    what is not is decided by SHA-256.
+    Clients of a repository read SHA-1 and MD5; flowdeploy compares files by SHA-256.
     """
 
     size: int
@@ -22,7 +21,7 @@ class Checksums:
 
     @classmethod
     def of(cls, chunks: Iterable[bytes]) -> Checksums:
-        """Of all the chunks together, each of which is looked at once."""
+        """Compute the checksums of all chunks together, in one pass."""
         size = 0
         md5 = hashlib.md5(usedforsecurity=False)
         sha1 = hashlib.sha1(usedforsecurity=False)

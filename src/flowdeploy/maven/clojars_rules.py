@@ -1,4 +1,4 @@
-"""What only Clojars does: its rules, its API, and what its refusals mean.
+"""Rules and API of Clojars, and hints for its refusals.
 
 Source: the deploy routes of clojars-web as of August 2026, and the wiki pages that
 its refusals point to.
@@ -14,7 +14,7 @@ from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.maven.pom import Pom
 from flowdeploy.maven.repository_rules import is_plain
 
-MAX_FILE_BYTES = 30 * 1024 * 1024  # of the front server: client_max_body_size 30m
+MAX_FILE_BYTES = 30 * 1024 * 1024  # client_max_body_size 30m of its front server
 STAGED_OR_PUBLISHED = "Non-SNAPSHOT redeploy"
 
 _HOSTS = {"clojars.org", "www.clojars.org", "repo.clojars.org"}
@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"CLOJARS_[0-9a-f]{60}", re.ASCII)
 
 _POISONED = (
     "The version is staged under this token and a staged file cannot be replaced: "
-    "mend the cause, then publish another version, or this one with another token "
+    "correct the cause, then publish another version, or this one with another token "
     "(or in three days, when Clojars forgets what was staged)."
 )
 _SETTINGS = "The group's settings are at https://clojars.org/groups."
@@ -80,16 +80,16 @@ def size_problems(name: str, size: int) -> Iterator[str]:
 
 
 def api_of(repository: str) -> str | None:
-    """Where Clojars answers about artifacts, if ``repository`` is Clojars; else None."""
+    """The address of Clojars' API for artifacts if ``repository`` is Clojars; else None."""
     is_clojars = urlsplit(repository).hostname in _HOSTS
     return "https://clojars.org/api/artifacts" if is_clojars else None
 
 
 def artifact_address(api: str, coordinates: Coordinates) -> str:
-    """Where the API answers what it knows of an artifact, or 404. No cache stands before it."""
+    """The API's address of an artifact, which is not cached; 404 if it is unknown."""
     return f"{api}/{coordinates.group}/{coordinates.artifact}"
 
 
 def hint(status: int, title: str) -> str | None:
-    """What to do about a refusal. Only status and title tell one from another."""
+    """The hint for a refusal, which only its status and title identify."""
     return _HINTS.get(title) or _STATUS_HINTS.get(status)

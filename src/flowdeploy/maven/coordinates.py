@@ -1,4 +1,4 @@
-"""Where an artifact lies in a Maven repository."""
+"""Paths of an artifact in a Maven repository."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Coordinates:
 
     @property
     def folder(self) -> str:
-        """``org/akvo/flow/akvo-flow``"""
+        """The path of the artifact: ``org/akvo/flow/akvo-flow``."""
         return f"{self.group.replace('.', '/')}/{self.artifact}"
 
     @property

@@ -1,8 +1,8 @@
-"""maven-metadata.xml: the versions that an artifact has.
+"""maven-metadata.xml: the versions of an artifact.
 
-The format is that of Maven's repository metadata: ``release`` is the version that
-was released last, ``versions`` are in the order of their publishing, ``lastUpdated``
-is UTC as ``yyyyMMddHHmmss``.
+The format is that of Maven's repository metadata: ``release`` is the latest release,
+``versions`` are in the order of publishing, ``lastUpdated`` is UTC as
+``yyyyMMddHHmmss``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOMENT = "%Y%m%d%H%M%S"
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """``latest`` is None where the repository does not keep it, as Clojars does not."""
+    """The metadata; ``latest`` is None if the repository does not have it, as on Clojars."""
 
     coordinates: Coordinates
     versions: tuple[str, ...] = ()
@@ -31,14 +31,14 @@ class Metadata:
     updated: datetime | None = None
 
     def with_versions(self, versions: Iterable[str]) -> Metadata:
-        """With these at the end, each once; those that are there keep their places."""
+        """With these versions added at the end; existing ones keep their places."""
         return replace(self, versions=tuple(dict.fromkeys([*self.versions, *versions])))
 
     def with_release(self, version: str, now: datetime) -> Metadata:
-        """After ``version`` was released; ``updated`` is always later than it was.
+        """With ``version`` as the latest release and a later ``updated``.
 
-        That makes the bytes differ from all that were sent before: Clojars takes
-        the same bytes a second time with 201 and does nothing.
+        The later time makes the bytes differ from earlier ones: Clojars answers 201 to
+        the same bytes and does nothing.
         """
         now = now.astimezone(UTC).replace(microsecond=0)
         return replace(
@@ -65,7 +65,7 @@ class Metadata:
 
 
 def parse(data: bytes, coordinates: Coordinates) -> Metadata:
-    """Raises ValueError where it is no repository metadata."""
+    """Parse repository metadata. Raises ValueError."""
     try:
         root = fromstring(data, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
@@ -94,7 +94,7 @@ def _text(root: Xml.Element, name: str) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """None also for a text of another form: it is only compared, to be later than it."""
+    """Parse a time; None for another form, since the time is only compared."""
     try:
         return datetime.strptime(text or "", _MOMENT).replace(tzinfo=UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The pom of a library: what it says, and the same pom for another version."""
+"""Reads the pom of a library, and sets its version."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from defusedxml.ElementTree import ParseError, fromstring
 from flowdeploy.errors import Refused
 from flowdeploy.maven.coordinates import Coordinates
 
-_CHILD = 2  # the depth of an element that stands directly in <project>
+_CHILD = 2  # the depth of a child of <project>
 _WELL_FORMED = "A pom is an XML document without a DTD whose root is <project>."
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """``version`` is empty where a parent manages it."""
+    """A dependency; ``version`` is empty if a parent manages it."""
 
     name: str
     version: str
@@ -30,10 +30,10 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Pom:
-    """What a repository looks at, as it stands in the file.
+    """The parts of a pom that a repository checks, as they are written.
 
-    Nothing is interpolated: a repository does not do so either. The group may
-    be the parent's; the artifact is always the pom's own.
+    Properties are not interpolated, as in a repository. The group may be the parent's;
+    the artifact is always the pom's own.
     """
 
     group: str
@@ -43,19 +43,19 @@ class Pom:
 
 
 def coordinates(pom: bytes, source: str) -> Coordinates:
-    """The group and the artifact of a pom that was read from ``source``.
+    """The group and the artifact of a pom; ``source`` is its name in messages.
 
-    Raises Refused where it is no pom, or says neither plainly.
+    Raises Refused if it is not a pom or lacks one of them.
     """
-    parsed = parse(pom, source)
-    problems = list(name_problems(parsed))
+    found = parse(pom, source)
+    problems = list(name_problems(found))
     if problems:
         raise Refused(f"{source} does not name the library", details=problems)
-    return Coordinates(parsed.group, parsed.artifact)
+    return Coordinates(found.group, found.artifact)
 
 
 def parse(pom: bytes, source: str) -> Pom:
-    """Raises Refused where it is not XML, not a pom, or a name stands in it twice."""
+    """Parse a pom. Raises Refused if it is not a pom, or has an element twice or empty."""
     root = _root(pom, source)
     for name in ("groupId", "artifactId", "version"):
         found = root.findall(f"{{*}}{name}")
@@ -75,7 +75,7 @@ def parse(pom: bytes, source: str) -> Pom:
 
 
 def name_problems(pom: Pom) -> Iterator[str]:
-    """Why its group and artifact name no library; one sentence each."""
+    """Problems of group and artifact, one sentence each."""
     for element, value in (("groupId", pom.group), ("artifactId", pom.artifact)):
         if not value:
             yield f"the pom has no <{element}>: add it to <project>"
@@ -84,13 +84,13 @@ def name_problems(pom: Pom) -> Iterator[str]:
 
 
 def with_version(pom: bytes, version: str) -> bytes:
-    """The pom, with this version and otherwise the same byte for byte.
+    """The pom with this version, and otherwise the same byte for byte.
 
-    ``pom`` has been through ``parse``, so it holds no document type. A pom that
-    takes its version from its parent gets one of its own.
+    `parse` has accepted the pom, so it has no document type. A pom that inherits the
+    version of its parent gets its own.
     """
     places = _Places(pom)
-    # Latin-1 stands for all encodings that hold ASCII as it is: each byte is a character.
+    # Latin-1 works for every encoding that extends ASCII: each byte is a character.
     encoding = _BYTE_ORDER_MARKS.get(pom[:2], "latin-1")
     if "version" in places.content:
         begin, end = places.content["version"]
@@ -102,10 +102,10 @@ def with_version(pom: bytes, version: str) -> bytes:
 
 
 class _Places:
-    """Where the children of <project> stand in a pom, as offsets in bytes.
+    """Offsets in bytes of the children of <project>.
 
-    ``tag`` is where a child's tag begins, ``content`` from where to where its content
-    goes. Expat counts in the file's own encoding.
+    ``tag`` is the begin of a child's tag, ``content`` begin and end of its content. Expat
+    counts bytes of the file's own encoding.
     """
 
     def __init__(self, pom: bytes) -> None:
@@ -127,7 +127,7 @@ class _Places:
             self._opened = None
 
     def _other(self, _data: str = "") -> None:
-        """Whatever comes first after a child's tag is where its content begins."""
+        """The first event after a child's tag is the begin of its content."""
         if self._opened is None:
             self._opened = self._parser.CurrentByteIndex
 
@@ -154,5 +154,5 @@ def _text(element: Element, path: str) -> str:
 
 
 def _local(name: str) -> str:
-    """Without its namespace, as ElementTree (``{uri}name``) or expat (``prefix:name``) has it."""
+    """The name without a namespace of ElementTree (``{uri}name``) or expat (``prefix:name``)."""
     return re.split("[}:]", name)[-1]

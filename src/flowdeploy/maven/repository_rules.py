@@ -1,7 +1,6 @@
-"""What stands in the way of a publish, in sentences that say what to change.
+"""Rules of every Maven repository; each problem is a sentence that says what to change.
 
-These are the rules of every Maven repository; those that only Clojars has are in
-``flowdeploy.maven.clojars_rules``.
+`flowdeploy.maven.clojars_rules` has the rules of Clojars.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _VERSION = re.compile(r"[A-Za-z0-9_.+-]+", re.ASCII)
 
 
 def pom_problems(pom: Pom) -> Iterator[str]:
-    """Group, artifact and dependencies."""
+    """Check group, artifact and dependencies."""
     yield from name_problems(pom)
     for element, value in (("groupId", pom.group), ("artifactId", pom.artifact)):
         if value and "${" not in value and not is_plain(value, _NAME):
@@ -41,7 +40,7 @@ def classifier_problems(classifier: str | None) -> Iterator[str]:
 
 
 def address_problems(url: str) -> Iterator[str]:
-    """Why a user name and a token must not be sent to this address."""
+    """Reasons not to send a user name and a token to this address."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         yield f"the repository {without_user(url)} is not an https address"
@@ -55,17 +54,17 @@ def address_problems(url: str) -> Iterator[str]:
 
 
 def is_plain(value: str, legal: re.Pattern[str]) -> bool:
-    """Of legal characters, and no step upwards in a path."""
+    """Whether a value has only legal characters and no parent folder in a path."""
     return bool(legal.fullmatch(value)) and ".." not in value
 
 
 def without_user(url: str) -> str:
-    """The address, fit to be shown."""
+    """The address without user name and password, for messages."""
     return re.sub(r"//[^/]*@", "//", url)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name or number alone."""
+    """Whether a host is this machine, by its name or address alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

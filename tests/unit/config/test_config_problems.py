@@ -132,7 +132,7 @@ def test_a_fleet_needs_both_uats(tmp_path: Path) -> None:
     ("waves", "expected"),
     [
         ("{name: early}, {name: early}", "3:33: early is taken by rollout.waves[0]"),
-        ("{name: early, max: 0}", "3:30: rollout.waves[0].max is wrong: with none under way"),
+        ("{name: early, max: 0}", "3:30: rollout.waves[0].max is wrong: with none at once"),
         ("{name: early, max: 101%}", "3:30: rollout.waves[0].max is wrong: '101%' is neither"),
         ("{name: early, max: true}", "3:30: rollout.waves[0].max is wrong: 'True' is neither"),
     ],

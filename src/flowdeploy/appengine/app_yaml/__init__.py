@@ -1,4 +1,4 @@
-"""app.yaml and the files beside it, as App Engine's API takes them. Pure."""
+"""Reads app.yaml into the JSON of App Engine's API. Pure."""
 
 from flowdeploy.appengine.app_yaml.app import (
     AppYaml,

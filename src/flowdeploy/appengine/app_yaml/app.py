@@ -1,4 +1,4 @@
-"""An application's app.yaml, read, checked and ready to be sent."""
+"""Reads and checks app.yaml, and builds the Version that is sent."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NOT_OF_AN_INSTANCE = {
 
 @dataclass(frozen=True, slots=True)
 class AppYaml:
-    """What app.yaml says.
+    """The content of app.yaml.
 
-    ``settings`` holds its keys and values as they were written, ``fields`` the
-    Version's JSON that follows from them (without id and deployment),
-    ``origins`` the source of each key, of ``env_variables.NAME`` one by one.
+    ``settings`` are its keys and values, ``fields`` the Version's JSON for them (without
+    id and deployment), ``origins`` the source of each key; of environment variables as
+    ``env_variables.NAME``.
     """
 
     source: str
@@ -46,7 +46,7 @@ class AppYaml:
 
     @property
     def skip_files(self) -> str | None:
-        """One regular expression for files that are left out; None if the key is absent."""
+        """One regular expression for files to skip; None if the key is absent."""
         written = self.settings.get("skip_files")
         return None if written is None else str(regex(written, Place()))
 
@@ -105,9 +105,8 @@ def with_settings(app: AppYaml, settings: Mapping[str, Any], source: str) -> App
 def version_body(app: AppYaml, version: str, files: Manifest, bucket: str) -> dict[str, Any]:
     """The body of versions.create, as ``gcloud app deploy`` sends it.
 
-    The JSON names of ``google.appengine.v1.Version``; every file is named by
-    the object in the bucket that holds its content (Admin API reference,
-    Deployment.files). ``google.cloud.appengine_admin_v1`` can carry all of it.
+    It has the JSON names of ``google.appengine.v1.Version``; each file refers to the
+    object in the bucket with its content (Admin API reference, Deployment.files).
     """
     objects = f"https://storage.googleapis.com/{bucket}"
     manifest = {
@@ -126,8 +125,8 @@ def _read(settings: Mapping[str, Any], place: Place) -> dict[str, Any]:
 
 def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     rescaled = any(over.get(name) is not None for name in scaling.BLOCKS)
-    kept = {k: v for k, v in under.items() if not (rescaled and k in scaling.BLOCKS)}
-    merged = {**kept, **over}
+    others = {k: v for k, v in under.items() if not (rescaled and k in scaling.BLOCKS)}
+    merged = {**others, **over}
     ours, theirs = over.get("env_variables"), under.get("env_variables")
     if isinstance(ours, dict) and isinstance(theirs, dict):
         merged["env_variables"] = {**theirs, **ours}
@@ -135,7 +134,7 @@ def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _setting_names(settings: Mapping[str, Any]) -> list[str]:
-    """The names under which origins are told."""
+    """The names that origins have."""
     variables = settings.get("env_variables")
     named = variables if isinstance(variables, dict) else {}
     others = (name for name in settings if name != "env_variables")

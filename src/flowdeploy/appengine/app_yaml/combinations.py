@@ -1,4 +1,4 @@
-"""Which keys of app.yaml go with which runtime and with each other."""
+"""Checks which keys of app.yaml can be used with a runtime and with each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GONE = {
 
 
 def is_flexible(settings: Settings, place: Place) -> bool:
-    """Whether the file is for the flexible environment, which is then the one problem told."""
+    """Whether the file is for the flexible environment; adds a problem if so."""
     found = {
         "env": str(settings.get("env")) in _FLEXIBLE,
         "vm": bool(settings.get("vm")),
@@ -36,7 +36,7 @@ def is_flexible(settings: Settings, place: Place) -> bool:
 
 
 def check(settings: Settings, place: Place) -> None:
-    """Report to the place what cannot go together."""
+    """Add a problem to the place for each invalid combination."""
     runtime = str(settings.get("runtime"))
     _runtime(settings, runtime, place)
     _one_of(("service", "module"), settings, place)
@@ -91,7 +91,7 @@ def _python27(settings: Settings, place: Place) -> None:
 
 
 def _handlers(settings: Settings) -> list[tuple[int, Settings]]:
-    """The handlers that are blocks at all, with their positions."""
+    """The handlers that are blocks, with their indexes."""
     handlers = settings.get("handlers")
     listed = handlers if isinstance(handlers, list) else []
     return [(at, handler) for at, handler in enumerate(listed) if isinstance(handler, dict)]

@@ -1,9 +1,9 @@
-"""An instance's own appengine-web.xml: which settings of the platform it holds.
+"""Reads the platform's settings from an instance's own appengine-web.xml.
 
-The staging tool of the App Engine SDK turns one descriptor into app.yaml. The
-others of the fleet take its place afterwards, so what the platform must know of
-them is carried over into app.yaml's keys here. Elements that the staging tool
-or the runtime reads for itself are left to them; any other is refused by name.
+The staging tool of the App Engine SDK converts one descriptor to app.yaml. The
+descriptors of other instances replace it later, so their settings are converted to
+keys of app.yaml here. Elements that only the staging tool or the runtime reads are
+ignored; any other element is refused by name.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ NAME = "appengine-web.xml"
 DEPLOYED_AS = f"WEB-INF/{NAME}"
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
-# Read by the staging tool (and in app.yaml already) or by the runtime.
-_NOT_OURS = frozenset(
+# Elements of the staging tool (which are in app.yaml already) or of the runtime.
+_IGNORED = frozenset(
     {
         *("application", "version", "threadsafe", "precompilation-enabled", "code-lock"),
         *("sessions-enabled", "async-session-persistence", "system-properties", "public-root"),
@@ -49,7 +49,7 @@ class _Element:
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """A descriptor's ``settings`` as keys of app.yaml, and its service if it names one."""
+    """The ``settings`` of a descriptor as keys of app.yaml, and its service, if any."""
 
     settings: Mapping[str, Any]
     service: str | None = None
@@ -58,16 +58,16 @@ class Descriptor:
 def read(xml: bytes, source: str) -> Descriptor:
     """Read a descriptor; ``source`` is its name in messages.
 
-    Raises Refused for what is no descriptor, and for every element that cannot be
-    carried over as ``FILE:LINE: …``. Values are judged where they are merged.
+    Raises Refused if it is not a descriptor, or with every element that cannot be
+    converted, as ``FILE:LINE: …``. Values are checked when they are merged.
     """
     settings: dict[str, Any] = {}
     problems: list[str] = []
     for element in _root(xml, source).children:
         try:
-            if element.name not in _NOT_OURS:
-                settings |= _CARRIED.get(element.name, _unknown)(element)
-        except _Unknown as unknown:
+            if element.name not in _IGNORED:
+                settings |= _CONVERTERS.get(element.name, _unknown)(element)
+        except _UnknownElement as unknown:
             problems.append(f"{source}:{unknown}")
     if problems:
         raise Refused(
@@ -79,12 +79,12 @@ def read(xml: bytes, source: str) -> Descriptor:
     return Descriptor(settings, service)
 
 
-class _Unknown(ValueError):
-    """An element that we do not know what to do with; the message begins with its line."""
+class _UnknownElement(ValueError):
+    """An unknown element; the message begins with its line."""
 
 
 def _unknown(element: _Element) -> dict[str, Any]:
-    raise _Unknown(f"{element.line}: <{element.name}> is not supported; remove it")
+    raise _UnknownElement(f"{element.line}: <{element.name}> is not supported; remove it")
 
 
 def _text(element: _Element) -> str:
@@ -103,24 +103,26 @@ def _switch(key: str) -> Callable[[_Element], dict[str, Any]]:
 
 
 def _block(element: _Element) -> dict[str, Any]:
-    """Elements inside as keys: <max-instances> is max_instances; digits are a number."""
+    """Child elements as keys: <max-instances> is max_instances; digits are a number."""
     texts = {child.name.replace("-", "_"): _text(child) for child in element.children}
     inside = {key: int(text) if _NUMBER.fullmatch(text) else text for key, text in texts.items()}
     return {element.name.replace("-", "_"): inside}
 
 
-def _named(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
-    """Children with a name and a value, such as environment variables."""
+def _names_and_values(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
+    """Child elements with a name and a value, such as environment variables."""
 
-    def carry(element: _Element) -> dict[str, Any]:
+    def convert(element: _Element) -> dict[str, Any]:
         return {key: dict(_pair(child, child_name) for child in element.children)}
 
-    return carry
+    return convert
 
 
 def _pair(child: _Element, child_name: str) -> tuple[str, str]:
     if child.name != child_name or child.attributes.keys() != {"name", "value"}:
-        raise _Unknown(f'{child.line}: <{child.name}> is not <{child_name} name="…" value="…"/>')
+        raise _UnknownElement(
+            f'{child.line}: <{child.name}> is not <{child_name} name="…" value="…"/>'
+        )
     return child.attributes["name"], child.attributes["value"]
 
 
@@ -131,7 +133,7 @@ def _services(element: _Element) -> dict[str, Any]:
     return {"inbound_services": [_text(child) for child in element.children]}
 
 
-_CARRIED: Mapping[str, Callable[[_Element], dict[str, Any]]] = {
+_CONVERTERS: Mapping[str, Callable[[_Element], dict[str, Any]]] = {
     "runtime": _plain("runtime"),
     "service": _plain("service"),
     "module": _plain("service"),
@@ -147,9 +149,9 @@ _CARRIED: Mapping[str, Callable[[_Element], dict[str, Any]]] = {
     "manual-scaling": _block,
     "vpc-access-connector": _block,
     "inbound-services": _services,
-    "env-variables": _named("env_variables", "env-var"),
-    "build-env-variables": _named("build_env_variables", "build-env-var"),
-    "beta-settings": _named("beta_settings", "setting"),
+    "env-variables": _names_and_values("env_variables", "env-var"),
+    "build-env-variables": _names_and_values("build_env_variables", "build-env-var"),
+    "beta-settings": _names_and_values("beta_settings", "setting"),
 }
 
 
@@ -170,7 +172,7 @@ def _root(xml: bytes, source: str) -> _Element:
 
 
 class _Tree(ContentHandler):
-    """Builds elements that know their lines, by their names without prefixes."""
+    """Builds elements with their lines and names without prefixes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which URLs are served by what: handlers, error handlers and the API configuration."""
+"""Reads handlers, error handlers and the API configuration of app.yaml."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COMMON = {
     "redirect_http_response_code": Key(
         choice("301", "302", "303", "307", prefix="REDIRECT_HTTP_RESPONSE_CODE")
     ),
-    "position": Key(unusable("belongs into files that are included")),
+    "position": Key(unusable("belongs into files of includes")),
 }
 
 
@@ -88,7 +88,7 @@ _READERS = {kind: block(keys, f"a {kind} handler") for kind, keys in _KINDS.item
 
 
 def kind_of(handler: Mapping[str, Any]) -> str | None:
-    """What answers: the first of the keys that say so."""
+    """The key that tells what answers the handler's URL."""
     return next((kind for kind in _KINDS if handler.get(kind) is not None), None)
 
 
@@ -111,7 +111,7 @@ def _handler(value: Any, place: Place) -> dict[str, Any] | None:
 
 
 def _spell_out_folder(sent: dict[str, Any], url_place: Place) -> None:
-    """static_dir is short for static_files below a folder; the API knows the latter only."""
+    """Write static_dir as static_files, the only form that the API has."""
     url, folder = sent.get("urlRegex"), sent.get("staticFiles", {}).get("path")
     if url is None or folder is None:
         return

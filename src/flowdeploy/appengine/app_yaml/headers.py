@@ -1,4 +1,4 @@
-"""HTTP headers that a static handler may add to its answers (RFC 9110, and App Engine's own)."""
+"""Checks the response headers of static handlers (RFC 9110 and App Engine's own rules)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONG_VALUES = {
 
 
 def headers(value: Any, place: Place) -> dict[str, str]:
-    """Names and values; a boolean is sent as ``true``, other than in environment variables."""
+    """Names and values; a boolean is sent as ``true``, unlike in environment variables."""
     if not isinstance(value, dict):
         raise Wrong("a block of `Name: value` lines")
     if len(value) > _MOST_HEADERS:

@@ -1,13 +1,12 @@
-"""Which files of a folder are not deployed.
+"""Decides which files of a folder are not deployed.
 
-Second-generation runtimes read ``.gcloudignore`` or have defaults; the others
-read it too, or else ``skip_files``, or else have other defaults (gcloud 528,
+Second-generation runtimes use ``.gcloudignore`` or their defaults; other runtimes use
+``.gcloudignore``, ``skip_files`` or other defaults, in this order (gcloud 528,
 ``command_lib/app/source_files_util``).
 
-``.gcloudignore`` looks like ``.gitignore`` and is read with the same library,
-but where the two differ gcloud's reading counts: ``a/b`` means any ``a/b``, not
-only the top folder's, ``*`` alone means the top folder only, and ``a/**`` means
-``a`` itself. What lies in an ignored folder cannot be taken back in.
+``.gcloudignore`` has the syntax of ``.gitignore``, with gcloud's differences: ``a/b``
+matches in any folder, ``*`` alone matches in the top folder only, and ``a/**`` matches
+``a`` itself. A rule cannot include what is inside an ignored folder.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from flowdeploy.errors import Refused
 
 IGNORE_FILE = ".gcloudignore"
 
-# The answer for a path (with /) and whether it is a folder. The folders around
-# a path have been asked about before, and are not ignored.
+# Whether a path (with /) is ignored; the second argument is whether it is a folder.
+# It is called for outer folders first, and not for anything in an ignored folder.
 Ignored = Callable[[str, bool], bool]
 
 _INCLUDE = re.compile(r"#\s*!include:(?P<name>.*)")
@@ -33,7 +32,7 @@ _SKIPPED_BY_DEFAULT = re.compile(
     (
         \#.*\#       # Emacs' autosaves
       | .*~          # backups
-      | .*\.py[co]   # compiled Python
+      | .*\.py[co]   # Python's bytecode
       | .*/RCS/.*    # old revisions
       | \..*         # dot files
       |              # nothing
@@ -43,7 +42,7 @@ _SKIPPED_BY_DEFAULT = re.compile(
 
 
 def parse_includes(text: str) -> tuple[str, ...]:
-    """The files that ``.gcloudignore`` includes by ``#!include:NAME``, which lie beside it.
+    """The names of the files that ``.gcloudignore`` includes by ``#!include:NAME``.
 
     Raises Refused for a name in another folder.
     """
@@ -58,9 +57,9 @@ def parse_includes(text: str) -> tuple[str, ...]:
 
 
 def ignore_rules(runtime: str, skip_files: str | None, texts: Mapping[str, str]) -> Ignored:
-    """The rules for a runtime; ``texts`` holds ``.gcloudignore``, if there, and what it includes.
+    """The rules for a runtime; ``texts`` holds ``.gcloudignore``, if any, and its includes.
 
-    Raises Refused where there is both ``skip_files`` and ``.gcloudignore``.
+    Raises Refused if there are both ``skip_files`` and ``.gcloudignore``.
     """
     own = texts.get(IGNORE_FILE)
     if own is not None and skip_files is not None:
@@ -77,7 +76,7 @@ def ignore_rules(runtime: str, skip_files: str | None, texts: Mapping[str, str])
 
 
 def _lines(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
-    """The lines of a file and, where it includes others, theirs; those include no more."""
+    """The lines of a file, with its includes in place; these cannot include others."""
     lines: list[str] = []
     for line in text.splitlines():
         found = _INCLUDE.match(line)
@@ -86,19 +85,19 @@ def _lines(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _by_patterns(lines: tuple[str, ...]) -> Ignored:
-    """The last pattern that matches a path itself decides about it."""
+    """The last pattern that matches the path itself decides."""
     patterns = [pattern for line in lines for pattern in _patterns(line)]
 
-    def ignored(path: str, is_folder: bool) -> bool:
+    def is_ignored(path: str, is_folder: bool) -> bool:
         entry = f"{path}/" if is_folder else path
         for pattern in reversed(patterns):
             found = pattern.match_file(entry)
-            # A match that ends early is one of a folder around the path.
+            # A match that ends early is a match of an outer folder.
             if found and found.match.end() == len(entry):
                 return bool(pattern.include)
         return False
 
-    return ignored
+    return is_ignored
 
 
 def _patterns(line: str) -> list[pathspec.Pattern]:
@@ -113,7 +112,7 @@ def _patterns(line: str) -> list[pathspec.Pattern]:
 
 
 def _to_gitignore(line: str) -> list[str]:
-    """What .gitignore would say for a line of .gcloudignore."""
+    """Translate a line of .gcloudignore to lines of .gitignore."""
     if line.startswith("#") or re.search(r"(?<!\\)(\\\\)*\\$", line):
         return []
     negation, pattern = ("!", line[1:]) if line.startswith("!") else ("", line)
@@ -125,7 +124,7 @@ def _to_gitignore(line: str) -> list[str]:
 
 
 def _readings(parts: list[str]) -> list[list[str]]:
-    """The patterns that together match what gcloud matches; ``?*`` is any name at all."""
+    """The patterns that together match as in gcloud; ``?*`` is any name."""
     if "" in parts[1:]:  # nothing lies between two slashes
         return []
     if "**" in parts and set(parts) <= {"", "*", "**"} and "*" not in parts[:-1]:

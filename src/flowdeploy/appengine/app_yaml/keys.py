@@ -1,7 +1,7 @@
-"""The keys of app.yaml, where their values go, and what goes together.
+"""The keys of app.yaml and the fields that their values are sent in.
 
 The table follows ``appengine/admin/tools/conversion/yaml_schema_v1`` of gcloud
-528. The order matters where several keys end in one field: later ones win.
+528. If several keys set one field, the later one in the table wins.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _UNFOLDED = "is not supported: write the handlers that it stands for into the fi
 
 
 def _entrypoint(value: Any, place: Place) -> str:
-    """The command without a leading exec, which App Engine puts there itself."""
+    """The command without a leading exec, which App Engine adds itself."""
     return text(value, place).removeprefix("exec ")
 
 
@@ -100,7 +100,7 @@ SENT: Mapping[str, Key] = {
     "vm_settings": Key(text_map(), "betaSettings"),
 }
 
-# Read for their own sake: they say where to deploy and what to upload.
+# Not part of the Version: they name the service and the files to upload.
 ASIDE: Mapping[str, Key] = {
     "service": Key(SERVICE),
     "module": Key(SERVICE),
@@ -124,7 +124,7 @@ REFUSED: Mapping[str, Key] = {
     "resources": Key(unusable(FLEXIBLE)),
 }
 
-# gcloud accepts these and sends nothing for them.
+# gcloud accepts these keys and sends nothing for them.
 DROPPED = frozenset(
     {
         *("admin_console", "backends", "code_lock", "derived_file_type", "source_language"),
@@ -136,7 +136,7 @@ DROPPED = frozenset(
 def read(settings: Mapping[str, Any], place: Place) -> dict[str, Any]:
     """The Version's fields for the keys of app.yaml, without id and deployment.
 
-    What is wrong is reported to the place, as are keys that have no effect.
+    Problems, and notes about keys without effect, are added to the place.
     """
     for name in settings:
         if name in DROPPED:

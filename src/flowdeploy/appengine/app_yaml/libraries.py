@@ -1,4 +1,4 @@
-"""The libraries that python27 brings with it; no other runtime has any."""
+"""Reads the libraries of the python27 runtime; no other runtime has any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from flowdeploy.appengine.forms.problems import Place
 from flowdeploy.appengine.forms.schema import Key, block, list_of, text
 
-# What gcloud 528 knows: every version of a library, the one that `latest` means first.
+# The libraries of gcloud 528 and their versions; the first one is `latest`.
 VERSIONS = {
     "MySQLdb": ("1.2.5", "1.2.4", "1.2.4b4"),
     "PIL": ("1.1.7",),
@@ -52,7 +52,7 @@ _LIST = list_of(
 
 
 def libraries(value: Any, place: Place) -> list[dict[str, str]]:
-    """Names and versions, ``latest`` replaced by the version that it means."""
+    """Names and versions, with ``latest`` resolved."""
     found: list[dict[str, str] | None] = _LIST(value, place)
     whole = [(at, library) for at, library in enumerate(found) if library and len(library) == 2]
     names: set[str] = set()

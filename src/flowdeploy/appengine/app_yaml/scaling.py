@@ -1,4 +1,4 @@
-"""The three ways to scale. A version has at most one of them."""
+"""Reads the three scaling blocks; a version has at most one of them."""
 
 from __future__ import annotations
 

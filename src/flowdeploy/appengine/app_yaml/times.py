@@ -1,4 +1,4 @@
-"""Times in app.yaml, and the durations that the API is sent for them."""
+"""Converts times of app.yaml to durations of the API."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import re
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place, Wrong
-from flowdeploy.appengine.forms.schema import text
+from flowdeploy.appengine.forms.schema import LONGEST_DURATION, text
 
-LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "": 1}
 _LATENCY = re.compile(r"(?P<number>\d+|\d+\.\d{1,3}(?=s))(?P<unit>ms|s)", re.ASCII)
 _IDLE = re.compile(r"(?P<number>\d{1,15})(?P<unit>[sm])", re.ASCII)
@@ -16,7 +15,7 @@ _SPAN = re.compile(r"(\d{1,15})([dhms]?)", re.ASCII | re.IGNORECASE)
 
 
 def latency(value: Any, place: Place) -> str | None:
-    """``30ms`` or ``1.5s``; ``automatic`` is the platform's own and is not sent."""
+    """``30ms`` or ``1.5s``; ``automatic`` is the default and is not sent."""
     if value == "automatic":
         return None
     found = _LATENCY.fullmatch(text(value, place))
@@ -35,7 +34,7 @@ def idle_timeout(value: Any, place: Place) -> str:
 
 
 def expiration(value: Any, place: Place) -> str:
-    """``4d 5h`` and the like; a bare number is seconds."""
+    """A time such as ``4d 5h``; a number without a unit is seconds."""
     spans = [_SPAN.fullmatch(part) for part in text(value, place).split()]
     if not spans or None in spans:
         raise Wrong("a time such as 4d 5h or 600s")
@@ -44,6 +43,6 @@ def expiration(value: Any, place: Place) -> str:
 
 
 def _duration(number: str) -> str:
-    if float(number) > LONGEST:
+    if float(number) > LONGEST_DURATION:
         raise Wrong("a shorter time")
     return f"{number}s"

@@ -1,4 +1,4 @@
-"""The files beside app.yaml: indexes, queues, cron jobs and dispatch rules. Pure."""
+"""The configuration files beside app.yaml: indexes, queues, cron jobs, dispatch rules. Pure."""
 
 from flowdeploy.appengine.config_files.app_config import NAMES, AppConfig, read
 from flowdeploy.appengine.config_files.changes import ConfigChanges

@@ -1,8 +1,8 @@
-"""What is to be done about an application's configuration, in an order that works.
+"""Changes of an application's configuration, in an order that works.
 
-Every change has all that is needed to send it, but for the names of the project and
-the region, and says in ``str()`` what it does. A body is the JSON of the API's
-resource; ``mask`` holds the paths of its update mask.
+A change holds everything that is needed to send it except the names of the project and
+the region; its ``str()`` describes it. A body is the JSON of the API's resource;
+``mask`` holds the paths of its update mask.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flowdeploy.appengine.config_files.queue_settings import RATE, value_text
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """A setting under its name in the file: how it is there, and how it is to be."""
+    """A setting by its name in the file: the actual and the wanted value."""
 
     setting: str
     actual: str
@@ -29,7 +29,7 @@ class SettingChange:
 
 @dataclass(frozen=True, slots=True)
 class CreateIndex:
-    """A Datastore Admin Index; it serves no query before it is READY."""
+    """Create a Datastore Admin Index; it serves queries once it is READY."""
 
     body: Mapping[str, Any]
 
@@ -44,7 +44,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True)
 class CreateQueue:
-    """A Cloud Tasks Queue, created by updating it; ``paused`` is to follow at once."""
+    """Create a Cloud Tasks Queue by an update; ``paused`` means: pause it right after."""
 
     name: str
     body: Mapping[str, Any]
@@ -87,7 +87,7 @@ class ResumeQueue:
 
 @dataclass(frozen=True, slots=True)
 class LeaveQueue:
-    """Nothing is sent: a queue that is only named, since it goes on running."""
+    """Report a queue that keeps running; nothing is sent."""
 
     name: str
     why: str
@@ -98,7 +98,7 @@ class LeaveQueue:
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """A Cloud Scheduler Job, which gets its name from the server."""
+    """Create a Cloud Scheduler Job; the server chooses its name."""
 
     body: Mapping[str, Any]
     paused: bool = False
@@ -111,10 +111,10 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceJob:
-    """Create ``body``, then delete the job ``name`` (the whole resource name).
+    """Create ``body``, then delete the job ``name`` (the full resource name).
 
-    In this order a failure between the two leaves a job too many rather than one too
-    few, and the next comparison finds only the deletion left to do.
+    In this order a failure between the two leaves a job too many instead of one too
+    few, and the next comparison finds only the deletion.
     """
 
     name: str
@@ -128,7 +128,7 @@ class ReplaceJob:
 
 @dataclass(frozen=True, slots=True)
 class DeleteJob:
-    """``name`` is the whole resource name, ``body`` what is deleted."""
+    """Delete a job; ``name`` is the full resource name, ``body`` describes the job."""
 
     name: str
     body: Mapping[str, Any]
@@ -139,29 +139,29 @@ class DeleteJob:
 
 @dataclass(frozen=True, slots=True)
 class PauseJob:
-    """``name`` is the whole resource name, ``called`` the one for people."""
+    """Pause a job; ``name`` is the full resource name, ``title`` the one for people."""
 
     name: str
-    called: str
+    title: str
 
     def __str__(self) -> str:
-        return f"cron job {self.called}: pause"
+        return f"cron job {self.title}: pause"
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeJob:
-    """As PauseJob."""
+    """Resume a job; fields as in `PauseJob`."""
 
     name: str
-    called: str
+    title: str
 
     def __str__(self) -> str:
-        return f"cron job {self.called}: resume"
+        return f"cron job {self.title}: resume"
 
 
 @dataclass(frozen=True, slots=True)
 class SetDispatch:
-    """All dispatch rules of the application, in their order, instead of those that are there.
+    """Replace all dispatch rules of the application; their order counts.
 
     Each is a UrlDispatchRule: ``domain``, ``path``, ``service``.
     """
@@ -194,7 +194,7 @@ class ConfigChanges:
 
     @property
     def unfelt(self) -> tuple[Change, ...]:
-        """What a version that is live does not notice: what is new, but for cron jobs."""
+        """Changes that do not affect the live version: new indexes and queues."""
         created = (change for change in self.queues if isinstance(change, CreateQueue))
         return (*self.indexes, *created)
 
@@ -211,12 +211,12 @@ class ConfigChanges:
         return (*self.before_traffic, *self.after_traffic)
 
     def __bool__(self) -> bool:
-        """Whether anything is to be sent."""
+        """Whether there is a change to send."""
         return any(not isinstance(change, LeaveQueue) for change in self.all)
 
 
 def job_name(job: Mapping[str, Any]) -> str:
-    """A job's name for people: the path that it calls, or what else it does."""
+    """A cron job's name for people: the path or address that it calls."""
     path = at(job, "appEngineHttpTarget.relativeUri") or at(job, "httpTarget.uri")
     return str(path or job.get("name", "").rpartition("/")[2] or "without a path")
 

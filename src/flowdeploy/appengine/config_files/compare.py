@@ -1,4 +1,4 @@
-"""What a version's files change about an application, and what takes it back."""
+"""Compares an application's configuration with a version's files, or with an earlier state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Change = TypeVar("_Change")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An application's configuration as the APIs gave it, in their JSON; None: not read.
+    """An application's configuration as the APIs' JSON; None for parts that were not read.
 
     ``queues`` are Cloud Tasks' Queues, ``jobs`` the legacy cron jobs of Cloud
     Scheduler, ``dispatch`` the application's dispatch rules, ``indexes`` Datastore's.
@@ -32,36 +32,35 @@ class Snapshot:
 
 
 def changes(config: AppConfig, there: Snapshot, *, prune_queues: bool = False) -> ConfigChanges:
-    """What makes an application as the files say.
+    """The changes that bring an application to the configuration of the files.
 
-    Raises ValueError where ``there`` lacks something that a file speaks of.
+    Raises ValueError if ``there`` lacks a part that a file configures.
     """
     queues = partial(queue_changes.for_file, prune=prune_queues)
     return ConfigChanges(
-        _part(index_yaml.for_file, config.indexes, there.indexes),
-        _part(queues, config.queues, there.queues),
-        _part(cron_changes.for_file, config.cron, there.jobs),
-        _part(dispatch_yaml.for_file, config.dispatch, there.dispatch),
+        _compare_part(index_yaml.for_file, config.indexes, there.indexes),
+        _compare_part(queues, config.queues, there.queues),
+        _compare_part(cron_changes.for_file, config.cron, there.jobs),
+        _compare_part(dispatch_yaml.for_file, config.dispatch, there.dispatch),
     )
 
 
 def restore(before: Snapshot, now: Snapshot) -> ConfigChanges:
-    """What brings an earlier state back, as far as it was read: all that it says of
-    queues, whether they were paused, cron jobs and dispatch rules.
+    """The changes that restore an earlier state: queues, cron jobs and dispatch rules.
 
-    Indexes stay: a version that needs none of them does not feel them. Queues that
-    were created since stay as they are and are named. Raises ValueError where ``now``
-    lacks what ``before`` has.
+    Indexes stay: they do not affect a version that does not need them. Queues that were
+    created since stay, too, and are reported. Raises ValueError if ``now`` lacks a part
+    that ``before`` has.
     """
     return ConfigChanges(
         (),
-        _part(queue_changes.restoration, before.queues, now.queues),
-        _part(cron_changes.restoration, before.jobs, now.jobs),
-        _part(dispatch_yaml.for_file, before.dispatch, now.dispatch),
+        _compare_part(queue_changes.restoration, before.queues, now.queues),
+        _compare_part(cron_changes.restoration, before.jobs, now.jobs),
+        _compare_part(dispatch_yaml.for_file, before.dispatch, now.dispatch),
     )
 
 
-def _part(
+def _compare_part(
     compare: Callable[[_Wanted, Resources], tuple[_Change, ...]],
     wanted: _Wanted | None,
     there: Resources | None,

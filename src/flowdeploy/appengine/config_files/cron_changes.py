@@ -1,8 +1,7 @@
-"""What a cron.yaml, or an earlier state, changes about the jobs that are there.
+"""Compares cron jobs with a cron.yaml, or with an earlier state.
 
-As with gcloud 528 no job is ever changed: one that is not as it should be is created
-anew, and the one that was there is deleted. Jobs have no names in a file; they are
-told apart by what they say.
+As with gcloud 528 no job is ever updated: a job that differs is created again, and the
+existing one is deleted. Jobs have no names in the file; their content identifies them.
 """
 
 from __future__ import annotations
@@ -26,30 +25,30 @@ from flowdeploy.appengine.config_files.fields import at, in_seconds
 
 Resource = Mapping[str, Any]
 
-# What Cloud Scheduler takes for a job that says nothing of retries (API reference).
+# The retries of a job without a retry configuration (API reference of Cloud Scheduler).
 _NO_RETRIES = (5.0, 3600.0, 5, 0.0, 0)
-_KEPT = (
+_OWN_FIELDS = (
     *("description", "schedule", "timeZone", "retryConfig", "attemptDeadline"),
     *("appEngineHttpTarget", "httpTarget", "pubsubTarget"),
 )
-# Headers that Cloud Scheduler itself puts on a job's requests.
-_SERVERS_HEADERS = ("user-agent", "x-cloudscheduler", "x-appengine-", "x-google-")
+# Headers that Cloud Scheduler itself adds to requests.
+_SERVER_HEADERS = ("user-agent", "x-cloudscheduler", "x-appengine-", "x-google-")
 
 
 def for_file(wanted: Sequence[Resource], there: Iterable[Resource]) -> tuple[JobChange, ...]:
-    """What makes the jobs that are there (the API's Jobs) those of the file.
+    """The changes that bring the existing jobs (the API's Jobs) to those of the file.
 
-    Jobs that the file does not list are deleted, as are the second and further ones
-    of equal jobs. A job that is paused stays so, as with gcloud.
+    Jobs that the file does not list are deleted, as are duplicates. A paused job stays
+    paused, as with gcloud.
     """
     _, missing, extra = _match(wanted, there, _key)
     return tuple(_changes(missing, extra))
 
 
 def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[JobChange, ...]:
-    """What makes jobs as they are (``now``) jobs as they were (``before``), paused or not.
+    """The changes from the jobs ``now`` back to those of ``before``, paused or not.
 
-    A job that was deleted comes back with all that it said, under a new name.
+    A deleted job is created with the same content under a new name.
     """
     _, missing, extra = _match(before, now, identity)
     alike, missing, extra = _match(missing, extra, _text)
@@ -61,14 +60,14 @@ def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[Jo
 
 
 def identity(job: Resource) -> Hashable:
-    """All that is restored of a job: two with the same are interchangeable."""
+    """What a restoration restores of a job: jobs with equal identities are interchangeable."""
     return _text(job), _is_paused(job)
 
 
 def _match(
     wanted: Iterable[Resource], there: Iterable[Resource], key: Callable[[Resource], Hashable]
 ) -> tuple[list[tuple[Resource, Resource]], list[Resource], list[Resource]]:
-    """Pairs with an equal key, each used once; what is wanted further; what is left over."""
+    """Pairs with equal keys, each job used once; unmatched wanted jobs; unmatched existing jobs."""
     left: dict[Hashable, list[Resource]] = defaultdict(list)
     for job in there:
         left[key(job)].append(job)
@@ -82,7 +81,7 @@ def _match(
 
 
 def _changes(wanted: Iterable[Resource], there: Iterable[Resource]) -> Iterator[JobChange]:
-    """Those with the same path and target are told as one job that changes."""
+    """Jobs with the same path and target are reported as one job that changes."""
     pairs, missing, extra = _match(wanted, there, lambda job: (job_name(job), _target(job)))
     for job, actual in pairs:
         yield ReplaceJob(
@@ -95,7 +94,7 @@ def _changes(wanted: Iterable[Resource], there: Iterable[Resource]) -> Iterator[
 
 
 def _key(job: Resource) -> Hashable:
-    """All that a cron.yaml can say of a job."""
+    """Everything that cron.yaml can define of a job."""
     return (
         *(job.get("schedule"), job.get("timeZone") or "UTC", job_name(job)),
         *(job.get("description") or "", _target(job), _retries(job)),
@@ -117,7 +116,7 @@ def _retries(job: Resource) -> Hashable:
 
 
 def _target(job: Resource) -> str:
-    """The service, or what comes before the project in a host (``service.project.…``)."""
+    """The service, or the part before the project in a host (``service.project.…``)."""
     routing = at(job, "appEngineHttpTarget.appEngineRouting") or {}
     if routing.get("service") or not routing.get("host"):
         return str(routing.get("service") or "")
@@ -126,11 +125,11 @@ def _target(job: Resource) -> str:
 
 
 def _content(job: Resource) -> dict[str, Any]:
-    """A job as it can be created again: without what the server says of it."""
-    kept = {name: job[name] for name in _KEPT if job.get(name)}
-    if "appEngineHttpTarget" in kept:
-        kept["appEngineHttpTarget"] = _app_engine_target(job)
-    return {**kept, "legacyAppEngineCron": True}
+    """The body that creates a job again: without fields that the server sets."""
+    fields = {name: job[name] for name in _OWN_FIELDS if job.get(name)}
+    if "appEngineHttpTarget" in fields:
+        fields["appEngineHttpTarget"] = _app_engine_target(job)
+    return {**fields, "legacyAppEngineCron": True}
 
 
 def _app_engine_target(job: Resource) -> dict[str, Any]:
@@ -138,7 +137,7 @@ def _app_engine_target(job: Resource) -> dict[str, Any]:
     headers = {
         name: value
         for name, value in target.get("headers", {}).items()
-        if not name.lower().startswith(_SERVERS_HEADERS)
+        if not name.lower().startswith(_SERVER_HEADERS)
     }
     routing = target.get("appEngineRouting", {})
     named = {key: value for key, value in routing.items() if value and key != "host"}

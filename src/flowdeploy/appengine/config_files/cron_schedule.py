@@ -1,8 +1,7 @@
-"""When a cron job runs: App Engine's English-like schedules, and crontab's.
+"""Checks schedules of cron jobs: App Engine's English-like ones and crontab's.
 
-The grammar is that of App Engine's cron.yaml reference; gcloud 528 sends any text
-and leaves the judgement to Cloud Scheduler, which a deploy would hear too late.
-A schedule is sent as it was written.
+The grammar is that of App Engine's cron.yaml reference. gcloud 528 sends any text, and
+Cloud Scheduler would refuse it too late. A schedule is sent as it is written.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 def schedule(value: Any, _place: Place) -> str:
-    """Raises Wrong with what is accepted."""
+    """Return the schedule as it is written. Raises Wrong."""
     if not isinstance(value, str):
         raise Wrong("a schedule such as every 24 hours, as text")
     written = value.strip()
@@ -81,7 +80,7 @@ def _check_interval(found: re.Match[str]) -> None:
 
 
 def _check_days(found: re.Match[str]) -> None:
-    """A schedule is good if one of its days is in one of its months."""
+    """A schedule is valid if one of its days is in one of its months."""
     days = [int(day) for day in found["days"].split(",")]
     named = [month.strip()[:3].lower() for month in (found["months"] or "jan").split(",")]
     last = max(_MONTHS[month] for month in named)
@@ -90,9 +89,9 @@ def _check_days(found: re.Match[str]) -> None:
 
 
 def time_zone(known: Collection[str]) -> Read:
-    """A zone of the IANA's list, such as ``Europe/Amsterdam``.
+    """A time zone of the IANA's list, such as ``Europe/Amsterdam``.
 
-    Where the list is not ``known`` (empty), only what cannot be a zone is refused.
+    If ``known`` is empty, only impossible names are refused.
     """
 
     def read(value: Any, _place: Place) -> str:

@@ -1,7 +1,7 @@
-"""cron.yaml: jobs as Cloud Scheduler v1beta1 takes them.
+"""Reads cron.yaml: cron jobs in the form of Cloud Scheduler v1beta1.
 
-The keys are those of the cron.yaml reference, what is sent that of gcloud 528: retry
-parameters are sent only where the file has some, then with defaults for the others.
+The keys are those of the cron.yaml reference, the bodies those of gcloud 528: retry
+parameters are sent only if the file has some, then with defaults for the others.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _TARGET = pattern(
 
 
 def read(values: Mapping[str, Any], place: Place, zones: Collection[str]) -> tuple[Any, ...]:
-    """The file's jobs as bodies of the API's Job, in its order; problems go to the place.
+    """Read the data of the file as bodies of the API's Job; problems are added to the place.
 
-    ``zones`` are the time zones that are known, empty where none are.
+    ``zones`` are the known time zones; empty if they are not known.
     """
     given = _file(zones)(values, place)
     return tuple(_body(job) for job in given.get("cron", []) if job)

@@ -1,4 +1,4 @@
-"""dispatch.yaml: which service answers which addresses, in order, the first that fits.
+"""Reads dispatch.yaml: which service answers which addresses; the first match counts.
 
 Sources: gcloud 528 for hosts and for how a url is split, the Admin API's reference
 (UrlDispatchRule, Application.dispatchRules) for lengths and numbers.
@@ -30,7 +30,7 @@ _SERVICE = pattern("(?!-)[a-z0-9-]{0,62}[a-z0-9]", "a service in lower-case lett
 
 
 def read(values: Mapping[str, Any], place: Place) -> Rules:
-    """The file's rules as the API's UrlDispatchRules; problems go to the place."""
+    """Read the data of the file as the API's UrlDispatchRules; problems are added to the place."""
     given = _FILE(values, place)
     return tuple(rule for rule in given.get("dispatch", []) if rule)
 
@@ -38,13 +38,13 @@ def read(values: Mapping[str, Any], place: Place) -> Rules:
 def for_file(
     wanted: Iterable[Mapping[str, str]], there: Iterable[Mapping[str, str]]
 ) -> tuple[SetDispatch, ...]:
-    """What makes an application's rules those that are wanted: all of them, or nothing."""
+    """The change from the existing rules to the wanted ones: all rules, or nothing."""
     rules, actual = (tuple({**_ANYWHERE, **rule} for rule in given) for given in (wanted, there))
     return () if actual == rules else (SetDispatch(rules, actual),)
 
 
 def _url(value: Any, _place: Place) -> dict[str, str]:
-    """``*/mobile/*`` → domain and path."""
+    """Split ``*/mobile/*`` into domain and path."""
     if not isinstance(value, str) or not re.fullmatch("[^/\n]+/[^\n]*", value):
         raise Wrong("a host and a path, such as */mobile/* or www.example.org/*")
     domain, path = value[: value.index("/")], value[value.index("/") :]
@@ -60,7 +60,7 @@ def _url(value: Any, _place: Place) -> dict[str, str]:
 
 
 def _path(path: str) -> str:
-    """Further slashes before a last ``/*`` go."""
+    """Remove further slashes before a final ``/*``."""
     return path.removesuffix("/*").rstrip("/") + "/*" if path.endswith("/*") else path
 
 

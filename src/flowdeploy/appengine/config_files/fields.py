@@ -1,4 +1,4 @@
-"""Values that several of the files share, read as gcloud 528 reads them."""
+"""Values that several configuration files share, read as gcloud 528 reads them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place, Wrong
-from flowdeploy.appengine.forms.schema import INT32, Key, Read, number, text, unusable, whole
+from flowdeploy.appengine.forms.schema import (
+    INT32,
+    LONGEST_DURATION,
+    Key,
+    Read,
+    number,
+    text,
+    unusable,
+    whole,
+)
 
 SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-LONGEST = 315_576_000_000  # seconds; protobuf's Duration takes no more
 
-# gcloud takes the project from its own options and refuses it in a file.
+# gcloud takes the project from its options and refuses it in a file.
 APPLICATION = Key(unusable("cannot be set here: the instance says it"))
 
 MIN_BACKOFF, MAX_BACKOFF = 0.1, 3600.0  # seconds; App Engine's defaults
@@ -20,7 +28,7 @@ _AGE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?|\.[0-9]{1,15})([smhd])", re.A
 
 
 def count(low: int, high: int = INT32) -> Read:
-    """A whole number, which may be written 5.0 as generated files do."""
+    """A whole number; generated files may write it as 5.0."""
     read = whole(low, high)
 
     def read_count(value: Any, place: Place) -> int:
@@ -33,16 +41,16 @@ def count(low: int, high: int = INT32) -> Read:
 def seconds(value: Any, place: Place) -> float:
     """A number of seconds, not negative."""
     found = float(number(value, place))
-    if not 0 <= found <= LONGEST:
+    if not 0 <= found <= LONGEST_DURATION:
         raise Wrong("a number of seconds, not negative")
     return found
 
 
 def age(value: Any, _place: Place) -> int:
-    """``2.5h`` and the like in whole seconds, at least one; a unit is needed."""
+    """Parse a time such as ``2.5h`` into whole seconds, at least one; the unit is required."""
     found = _AGE.fullmatch(value) if isinstance(value, str) else None
     total = int(float(found[1]) * SECONDS[found[2]]) if found else 0
-    if not 1 <= total <= LONGEST:
+    if not 1 <= total <= LONGEST_DURATION:
         raise Wrong("a time of a second or more with its unit, such as 90s, 10m, 2.5h or 1d")
     return total
 
@@ -66,7 +74,7 @@ def backoffs(low: float | None, high: float | None) -> tuple[float, float]:
 
 
 def words(longest: int) -> Read:
-    """Any single value as one line of text."""
+    """Any single value, as one line of text."""
 
     def read(value: Any, place: Place) -> str:
         found = text(value, place)
@@ -78,17 +86,17 @@ def words(longest: int) -> Read:
 
 
 def duration(length: float) -> str:
-    """Seconds as protobuf's JSON has them: ``10s``, ``0.1s``."""
+    """Seconds in protobuf's JSON form: ``10s``, ``0.1s``."""
     return f"{round(length, 8):.8f}".rstrip("0").rstrip(".") + "s"
 
 
 def in_seconds(length: str | None) -> float:
-    """What ``duration`` wrote; an unset one is 0."""
+    """Parse a duration of protobuf's JSON; None is 0."""
     return float(length.removesuffix("s")) if length else 0.0
 
 
 def at(message: Mapping[str, Any], path: str) -> Any:
-    """The field of a message at a path with dots; None where there is none."""
+    """The field of a message at a path with dots, or None."""
     found: Any = message
     for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None

@@ -1,8 +1,8 @@
-"""index.yaml: composite indexes as the Datastore Admin API takes them.
+"""Reads index.yaml: composite indexes in the form of the Datastore Admin API.
 
-The keys are those of the index.yaml reference, the meaning that of gcloud 528: a last
-``__key__`` that ascends goes without saying, and equal indexes are one. Geospatial and
-vector indexes, which that API has not, are refused.
+The keys are those of the index.yaml reference, the meaning that of gcloud 528: a final
+ascending ``__key__`` is implied, and equal indexes are one. Geospatial and vector indexes
+are refused, because that API does not have them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOT_THERE = ("cannot be sent: the Datastore API has no such index", "remove the
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """``properties``: names and directions, the order counts."""
+    """A composite index; ``properties`` are names and directions, in order."""
 
     kind: str
     ancestor: bool
@@ -36,7 +36,7 @@ class Index:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The API's Index."""
+        """The body of the API's Index."""
         return {
             "kind": self.kind,
             "ancestor": "ALL_ANCESTORS" if self.ancestor else "NONE",
@@ -45,7 +45,7 @@ class Index:
 
     @classmethod
     def of(cls, resource: Mapping[str, Any]) -> Index:
-        """The index that one of the API's is."""
+        """Convert an Index of the API."""
         named = [(item["name"], item.get("direction")) for item in resource.get("properties", ())]
         directed = (
             (name, DESCENDING if direction == DESCENDING else ASCENDING)
@@ -55,7 +55,7 @@ class Index:
 
 
 def read(values: Mapping[str, Any], place: Place) -> tuple[Index, ...]:
-    """The file's indexes, each once; problems go to the place."""
+    """Read the data of the file, each index once; problems are added to the place."""
     given = _FILE(values, place)
     found = [index for index in given.get("indexes", []) if index]
     return tuple(dict.fromkeys(found))
@@ -64,9 +64,9 @@ def read(values: Mapping[str, Any], place: Place) -> tuple[Index, ...]:
 def for_file(
     wanted: Iterable[Index], there: Iterable[Mapping[str, Any]]
 ) -> tuple[CreateIndex, ...]:
-    """The indexes to be created beside those that are there (the API's). None is deleted.
+    """The indexes to create beside the existing ones (the API's). None is deleted.
 
-    An index that failed to build or is being deleted is there, as for gcloud.
+    An index that failed to build or is being deleted counts as existing, as for gcloud.
     """
     existing = {Index.of(resource) for resource in there}
     return tuple(CreateIndex(index.body) for index in wanted if index not in existing)
@@ -75,7 +75,7 @@ def for_file(
 def unready(
     wanted: Iterable[Index], there: Iterable[Mapping[str, Any]]
 ) -> tuple[tuple[Index, str], ...]:
-    """The indexes that serve no query yet, with the API's state; ``""`` where there is none."""
+    """The indexes that do not serve queries yet, with the API's state; ``""`` if missing."""
     states = {Index.of(resource): str(resource.get("state", "")) for resource in there}
     found = ((index, states.get(index, "")) for index in wanted)
     return tuple((index, state) for index, state in found if state != READY)

@@ -1,7 +1,7 @@
-"""What someone else has changed of a configuration, and taking a promotion back would undo.
+"""Outside changes that a rollback would overwrite.
 
-A promotion may be taken back in part already, and what it made is nobody else's: so what
-is there is compared with the state before it and with that after it.
+The current state is compared with the states before and after the promotion, because a
+promotion may already be undone in part.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from flowdeploy.appengine.config_files.compare import Resources, Snapshot
 
 
 def find_outside_changes(before: Snapshot, after: Snapshot, now: Snapshot) -> tuple[str, ...]:
-    """What ``restore(before, now)`` would undo that neither state has.
+    """What ``restore(before, now)`` would undo that is in neither state, one line each.
 
-    A line each, in the words of the change that was made. Queues that ``before`` lacks
-    are left alone by a restoration, whatever became of them. What either state does not
-    tell is not looked at. Raises ValueError where ``now`` lacks what both have.
+    A line describes the change that was made outside. Queues that ``before`` lacks are
+    ignored, because a restoration leaves them alone; so are parts that either state
+    lacks. Raises ValueError if ``now`` lacks a part that both have.
     """
     return (
         *_compare(_queues, before.queues, after.queues, now.queues),
@@ -45,7 +45,9 @@ def _compare(
 def _queues(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
     old, new, there = ({each["name"]: each for each in state} for state in (before, after, now))
     known = [name for name in new if name in old]
-    expected = [_expected_queue(old[name], new[name], there.get(name)) for name in known]
+    expected = [
+        _queue_without_outside_changes(old[name], new[name], there.get(name)) for name in known
+    ]
     made = queue_changes.restoration([there[name] for name in known if name in there], expected)
     return tuple(
         f"queue {change.name}: delete" if isinstance(change, LeaveQueue) else str(change)
@@ -53,10 +55,10 @@ def _queues(before: Resources, after: Resources, now: Resources) -> tuple[str, .
     )
 
 
-def _expected_queue(
+def _queue_without_outside_changes(
     before: Mapping[str, Any], after: Mapping[str, Any], now: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
-    """A queue as it was left, but for what is as before: its settings, its being paused."""
+    """The queue after the promotion; settings or state as before if they are so now."""
     if now is None:
         return after
     settings = before if queue_changes.has_same_settings(before, now) else after
@@ -65,7 +67,7 @@ def _expected_queue(
 
 
 def _cron_jobs(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
-    """Jobs may be of either state, and those of both are all there."""
+    """Expects every job of both states, and any job of one state."""
     of_key = {cron_changes.identity(job): job for job in (*before, *after, *now)}
     old, new, there = (Counter(map(cron_changes.identity, jobs)) for jobs in (before, after, now))
     expected = (there & (old | new)) | (old & new)
@@ -75,6 +77,6 @@ def _cron_jobs(before: Resources, after: Resources, now: Resources) -> tuple[str
 
 
 def _dispatch_rules(before: Resources, after: Resources, now: Resources) -> tuple[str, ...]:
-    """The rules are one list, of one state or of the other."""
+    """Expects the rules of either state."""
     found = dispatch_yaml.for_file(now, after)
     return tuple(map(str, found)) if dispatch_yaml.for_file(now, before) else ()

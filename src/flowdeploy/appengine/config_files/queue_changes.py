@@ -1,8 +1,8 @@
-"""What a queue.yaml, or an earlier state, changes about the queues that are there.
+"""Compares queues with a queue.yaml, or with an earlier state.
 
-The decisions are those of gcloud 528, but for two: a queue that the file does not list
-is paused only on demand (gcloud always does), and a new queue with a rate of 0 is
-paused whatever its mode is called (gcloud does so at the next deploy).
+As gcloud 528, with two exceptions: a queue that the file does not list is paused only on
+demand (gcloud always pauses it), and a new queue with a rate of 0 is paused in any mode
+(gcloud pauses it at the next deploy).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from flowdeploy.appengine.config_files.queue_settings import (
 )
 from flowdeploy.appengine.config_files.queue_yaml import Queue, Queues
 
-# As gcloud sets them when it creates a queue; they cannot be changed later.
+# gcloud sets these when it creates a queue; they cannot be changed later.
 _TTLS: Mapping[str, Any] = {"taskTtl": "315360000s", "tombstoneTtl": "777600s"}
 _STOPPED = ("PAUSED", "DISABLED")
 
@@ -45,12 +45,12 @@ Resource = Mapping[str, Any]
 def for_file(
     file: Queues, there: Iterable[Resource], *, prune: bool = False
 ) -> tuple[QueueChange, ...]:
-    """What makes the queues that are there (the API's Queues) those of the file.
+    """The changes that bring the existing queues (the API's Queues) to those of the file.
 
-    A listed queue that is paused is resumed, unless the file says
-    ``resume_paused_queues: false`` or its rate is 0; then it is paused. A target that
-    the file no longer has stays, as with gcloud. With ``prune`` unlisted queues are
-    paused, else named; `default` and those that are paused already are passed over.
+    A listed queue that is paused is resumed unless the file says
+    ``resume_paused_queues: false``; with a rate of 0 it is paused. A target that the file
+    no longer has stays, as with gcloud. With ``prune`` unlisted queues are paused, else
+    reported, except for `default` and queues that are paused already.
     """
     existing = {_id(queue): queue for queue in there}
     listed = {queue.name for queue in file.queues}
@@ -59,15 +59,15 @@ def for_file(
         for queue in file.queues
         for change in _for_queue(queue, existing.get(queue.name), resume=file.resume)
     ]
-    return (*changes, *_unlisted_queues(existing, listed, prune=prune))
+    return (*changes, *_other_queues(existing, listed, prune=prune))
 
 
 def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[QueueChange, ...]:
-    """What makes queues as they are (``now``) queues as they were (``before``).
+    """The changes from the queues ``now`` back to those of ``before``.
 
-    Settings come back one by one, and whether a queue is paused. Queues that ``before``
-    lacks are named and left: a queue that was deleted could not be created again under
-    its name for a week, with its tasks lost.
+    Single settings are restored, and whether a queue is paused. Queues that ``before``
+    lacks are reported and stay: deletion would lose their tasks, and their names cannot
+    be used again for a week.
     """
     existing, wanted = ({_id(queue): queue for queue in queues} for queues in (now, before))
     changes = [
@@ -79,7 +79,7 @@ def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[Qu
     return (*changes, *sorted(left, key=str))
 
 
-def _unlisted_queues(
+def _other_queues(
     existing: Mapping[str, Resource], listed: set[str], *, prune: bool
 ) -> Iterator[QueueChange]:
     for name, queue in existing.items():
@@ -105,7 +105,7 @@ def _create(queue: Queue) -> CreateQueue:
 
 
 def _differences(queue: Queue, there: Resource) -> dict[str, Any]:
-    """The settings to be sent; both ends of the back-off go together."""
+    """The settings to send; both limits of the back-off go together."""
     changed = {
         path
         for path, value in queue.settings.items()
@@ -117,7 +117,7 @@ def _differences(queue: Queue, there: Resource) -> dict[str, Any]:
 
 
 def _keeps_rate(path: str, value: Any) -> bool:
-    """A rate of 0 is not sent: the queue is paused and keeps the rate that it has."""
+    """A rate of 0 is not sent: the queue is paused and keeps its rate."""
     return path == RATE and not value
 
 
@@ -168,7 +168,7 @@ def _id(queue: Resource) -> str:
 
 
 def has_same_settings(one: Resource, other: Resource) -> bool:
-    """Whether two queues differ at most in being paused."""
+    """Whether two queues have the same settings, paused or not."""
     return all(is_same(path, setting(one, path), setting(other, path)) for path in PATHS)
 
 

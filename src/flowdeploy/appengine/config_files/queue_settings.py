@@ -1,4 +1,4 @@
-"""A queue's settings: their paths in Cloud Tasks' Queue, their names in queue.yaml.
+"""The settings of a queue: paths in Cloud Tasks' Queue and names in queue.yaml.
 
 Source: the reference of Cloud Tasks v2beta3 and what gcloud 528 sends for queue.yaml.
 """
@@ -37,9 +37,9 @@ _DURATIONS = frozenset({LOW, HIGH, AGE})
 
 
 def routing(queue: Mapping[str, Any]) -> dict[str, str]:
-    """The service and version that all tasks of a queue go to; ``{}`` where each says its own.
+    """The service and version for all tasks of a queue; ``{}`` if each task has its own.
 
-    The API gives them as names, as a host (``version.service.project.…``), or as both.
+    The API returns names, a host (``version.service.project.…``), or both.
     """
     override = at(queue, ROUTING) or {}
     named = {key: override[key] for key in ("service", "version", "instance") if override.get(key)}
@@ -51,18 +51,18 @@ def routing(queue: Mapping[str, Any]) -> dict[str, str]:
 
 
 def target(text: str) -> dict[str, str]:
-    """``service`` or ``version.service``"""
+    """Parse ``service`` or ``version.service``."""
     version, _, service = text.rpartition(".")
     return {"service": service} | ({"version": version} if version else {})
 
 
 def setting(queue: Mapping[str, Any], path: str) -> Any:
-    """A setting's value as it can be compared and sent again."""
+    """The value of a setting, fit to be compared and sent."""
     return routing(queue) or None if path == ROUTING else at(queue, path)
 
 
 def is_same(path: str, one: Any, other: Any) -> bool:
-    """Whether two values mean the same; an unset one is what protobuf takes it for."""
+    """Whether two values mean the same; None means protobuf's default."""
     if path in _DURATIONS:
         one, other = in_seconds(one), in_seconds(other)
     if path == ROUTING:
@@ -71,7 +71,7 @@ def is_same(path: str, one: Any, other: Any) -> bool:
 
 
 def to_message(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by path as the message that they are; those that are None are left out."""
+    """Build a message of values by path; values that are None are omitted."""
     message: dict[str, Any] = {}
     for path, value in settings.items():
         put(message, path, value)
@@ -79,13 +79,13 @@ def to_message(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def setting_name(path: str) -> str:
-    """What queue.yaml calls it."""
-    return _SHOWN[path][0]
+    """The name of a setting in queue.yaml."""
+    return _TEXTS[path][0]
 
 
 def value_text(path: str, value: Any) -> str:
-    """A value as queue.yaml would have it."""
-    return "unset" if value is None and path != AGE else _SHOWN[path][1](value)
+    """A value as it is written in queue.yaml."""
+    return "unset" if value is None and path != AGE else _TEXTS[path][1](value)
 
 
 def _rate(per_second: float) -> str:
@@ -114,7 +114,7 @@ def _target(override: Mapping[str, str]) -> str:
     return ".".join(part for part in parts if part)
 
 
-_SHOWN: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+_TEXTS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     RATE: ("rate", _rate),
     BURST: ("bucket_size", str),
     CONCURRENT: ("max_concurrent_requests", str),
@@ -126,4 +126,4 @@ _SHOWN: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     ROUTING: ("target", _target),
     LOGGED: ("logged share of tasks", str),
 }
-PATHS = tuple(_SHOWN)
+PATHS = tuple(_TEXTS)

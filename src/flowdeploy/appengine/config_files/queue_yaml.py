@@ -1,4 +1,4 @@
-"""queue.yaml: task queues as Cloud Tasks v2beta3 takes them.
+"""Reads queue.yaml: task queues in the form of Cloud Tasks v2beta3.
 
 The keys are those of the queue.yaml reference, what is sent that of gcloud 528:
 defaults are written out, and ``total_storage_limit`` and ``acl`` have no setting there.
@@ -45,7 +45,7 @@ _PUSH_ONLY = ("rate", "bucketSize", "maxConcurrentRequests", "target")
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """``settings``: path in the API's Queue → value, all that the file decides."""
+    """A queue of the file; ``settings``: path in the API's Queue → value."""
 
     name: str
     pull: bool
@@ -53,20 +53,20 @@ class Queue:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it hands out no tasks: a push queue with a rate of 0."""
+        """Whether it is a push queue with a rate of 0, which dispatches no tasks."""
         return not self.pull and not self.settings.get(RATE)
 
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """``resume``: whether listed queues that are paused are to run again."""
+    """The queues of the file; ``resume``: whether paused ones among them are resumed."""
 
     queues: tuple[Queue, ...]
     resume: bool = True
 
 
 def _rate(value: Any, place: Place) -> float:
-    """Tasks a second, rounded as gcloud does. gcloud itself fails on a plain ``0``."""
+    """Tasks per second, rounded as by gcloud, which itself fails on a plain ``0``."""
     found = _RATE.fullmatch(text(value, place))
     if not found:
         raise Wrong("a rate such as 5/s, 2000/d or 0/s")
@@ -131,12 +131,12 @@ def _queue(value: Any, place: Place) -> Queue | None:
         place.problem("has no rate", "add one such as 5/s")
     check_backoffs(given.get("retryParameters", {}), place / "retry_parameters")
     pull = given.get("mode") == "pull"
-    made = _pull_settings(given) if pull else _push_settings(given)
-    return Queue(given.get("name", ""), pull, made)
+    settings = _pull_settings(given) if pull else _push_settings(given)
+    return Queue(given.get("name", ""), pull, settings)
 
 
 def _check_pull(given: Mapping[str, Any], place: Place) -> None:
-    """A pull queue has no settings but how often a task may be leased."""
+    """A pull queue has only one setting: how often a task may be leased."""
     retry = given.get("retryParameters", {})
     wrong = [name for name in _PUSH_ONLY if name in given]
     wrong += [name for name in retry if name != "taskRetryLimit"]
@@ -149,7 +149,7 @@ def _pull_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _push_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is 0 in the file is at its default, but for the retry limit and the rate."""
+    """A 0 in the file means the default, except for the retry limit and the rate."""
     retry = given.get("retryParameters", {})
     low, high = backoffs(retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds"))
     concurrent, limit = given.get("maxConcurrentRequests"), retry.get("taskAgeLimit")
@@ -171,7 +171,7 @@ def _push_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attempts(retry: Mapping[str, Any]) -> dict[str, int]:
-    """A limit of retries counts the first attempt not; the API does."""
+    """The API counts the first attempt, a limit of retries does not."""
     limit = retry.get("taskRetryLimit")
     return {} if limit is None else {ATTEMPTS: limit + 1}
 
@@ -192,7 +192,7 @@ _FILE = block(
 
 
 def read(values: Mapping[str, Any], place: Place) -> Queues:
-    """The file's values as data; problems go to the place."""
+    """Read the data of the file; problems are added to the place."""
     given = _FILE(values, place)
     seen: dict[str, Queue] = {}
     for index, queue in enumerate(given.get("queue", [])):

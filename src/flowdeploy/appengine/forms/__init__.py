@@ -1,1 +1,1 @@
-"""Readers of files: values with their lines and columns, and what is wrong with them. Pure."""
+"""Reads values of YAML files, with line and column of every problem. Pure."""

@@ -1,4 +1,4 @@
-"""Regular expressions that users wrote, compiled without Python's remarks about them."""
+"""Compiles regular expressions of users without Python's warnings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def ignore_syntax_warnings() -> Iterator[None]:
-    """Python warns of ``[[:alpha:]]``, which is right in the expressions of App Engine."""
+    """Python warns of ``[[:alpha:]]``, which is valid in App Engine's expressions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
 def compile_regex(text: str) -> re.Pattern[str]:
-    """Raises re.error or OverflowError for what is no regular expression."""
+    """Compile a regular expression. Raises re.error or OverflowError."""
     with ignore_syntax_warnings():
         return re.compile(text)

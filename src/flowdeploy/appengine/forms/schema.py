@@ -1,9 +1,9 @@
-"""What a value of app.yaml may look like, and what the API is sent for it.
+"""Readers of values: what a value may be, and what is sent to the API for it.
 
-A ``Read`` takes the value as YAML gives it and returns it as the Version's JSON
-has it; None means that nothing is sent. It raises Wrong, or reports to its place
-and goes on, so that one reading finds everything. The conversions are those of
-gcloud 528 (``appengine/api/appinfo`` and ``appengine/admin/tools/conversion``).
+A ``Read`` converts the value of the YAML document to JSON of the API; None means that
+nothing is sent. It raises Wrong, or adds a problem to its place and continues, so that
+one pass finds all problems. The conversions are those of gcloud 528
+(``appengine/api/appinfo`` and ``appengine/admin/tools/conversion``).
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from flowdeploy.appengine.forms.regexes import compile_regex
 Read = Callable[[Any, Place], Any]
 
 INT32 = 2**31 - 1
+LONGEST_DURATION = 315_576_000_000  # seconds; the limit of protobuf's Duration
 NOT_CARRIED = "cannot be sent: Google's client library has no field for it"
 FLEXIBLE = "is a key of the flexible environment, which is not supported"
-_LISTED = 12  # keys that a message lists; more are no help
+_MAX_SUGGESTIONS = 12  # keys that a message lists
 _SCALARS = (str, int, float, date)
 _TRUE = ("true", "yes", "on", "y")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of a block, and where its value goes.
+    """A key of a block, and the field that its value is sent in.
 
-    ``name`` is the field of the API, dots for messages inside, where it is not
-    simply the key in lowerCamel. A ``default`` is read where the key is absent.
+    ``name`` is the path of the field in the API if it is not the key in lowerCamel. A
+    ``default`` is read if the key is absent.
     """
 
     read: Read
@@ -64,7 +65,7 @@ def pattern(regex: str, wanted: str) -> Read:
 
 
 def choice(*words: str, prefix: str = "", unsent: str | None = None) -> Read:
-    """One of some words, as an enum's value if there is a prefix."""
+    """One of some words, sent as the value of an enum if there is a prefix."""
 
     def read(value: Any, place: Place) -> str | None:
         word = text(value, place)
@@ -77,14 +78,14 @@ def choice(*words: str, prefix: str = "", unsent: str | None = None) -> Read:
 
 
 def switch(value: Any, _place: Place) -> bool:
-    """A boolean, or a number. gcloud takes any text for true, a quoted "false" too."""
+    """A boolean, or a number. gcloud reads any text as true, even a quoted "false"."""
     if isinstance(value, bool | int | float) or str(value).lower() in _TRUE:
         return bool(value)
     raise Wrong("true or false, without quotes")
 
 
 def whole(low: int, high: int = INT32) -> Read:
-    """A whole number; digits in quotes are one too."""
+    """A whole number, also in quotes."""
 
     def read(value: Any, place: Place) -> int:
         number = text(value, place)
@@ -116,7 +117,7 @@ def whole_or_automatic(value: Any, place: Place) -> int:
 
 
 def regex(value: Any, place: Place) -> str:
-    """A regular expression, or a list of them of which any may match."""
+    """A regular expression, or a list of alternatives."""
     parts = value if isinstance(value, list) else [value]
     joined = "|".join(re.sub(r"[\r\n]", "", text(part, place)) for part in parts)
     try:
@@ -127,7 +128,7 @@ def regex(value: Any, place: Place) -> str:
 
 
 def text_map(key: str = r"[a-zA-Z_][a-zA-Z0-9_]*") -> Read:
-    """Names and texts, such as environment variables. Values never get into a message."""
+    """Names and texts, such as environment variables. No message contains a value."""
     allowed = re.compile(key, re.ASCII)
 
     def read(value: Any, place: Place) -> dict[str, str]:
@@ -179,7 +180,7 @@ def list_of(read: Read, at_most: int | None = None) -> Read:
 
 
 def block(keys: Mapping[str, Key], kind: str) -> Read:
-    """A mapping with known keys; ``kind`` is its name in messages."""
+    """A mapping with the given keys; ``kind`` is its name in messages."""
 
     def read(value: Any, place: Place) -> dict[str, Any]:
         given = _mapping(value)
@@ -199,13 +200,13 @@ def unknown_key(name: str, keys: Iterable[str], kind: str) -> tuple[str, str]:
     close = difflib.get_close_matches(name, known, 1)
     if close:
         return f"is no key of {kind}", f"write {close[0]}"
-    if len(known) > _LISTED:
+    if len(known) > _MAX_SUGGESTIONS:
         return f"is no key of {kind}", "remove it"
     return f"is no key of {kind}", f"its other keys are {', '.join(known)}"
 
 
 def entry(given: Mapping[str, Any], name: str, key: Key, place: Place) -> Any:
-    """What is sent for one key of a mapping, which need not be there."""
+    """The JSON for one key of a mapping; None if nothing is sent."""
     inside = place / name
     value = given.get(name)
     if value is None and name in given and not key.nullable:
@@ -217,7 +218,7 @@ def entry(given: Mapping[str, Any], name: str, key: Key, place: Place) -> Any:
 
 
 def read_value(read: Read, value: Any, place: Place) -> Any:
-    """Read, turning Wrong into a problem of the place."""
+    """Read a value; Wrong becomes a problem of the place."""
     try:
         return read(value, place)
     except Wrong as wrong:
@@ -226,7 +227,7 @@ def read_value(read: Read, value: Any, place: Place) -> Any:
 
 
 def put(message: dict[str, Any], name: str, value: Any) -> None:
-    """Set a field; dots in its name open messages, and maps are merged into what is there."""
+    """Set the field at a path with dots; maps are merged into existing ones."""
     if value is None:
         return
     outer, _, inner = name.partition(".")
