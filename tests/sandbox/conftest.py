@@ -1,4 +1,4 @@
-"""A stand-in for each test, whose every exchange is held against Google's own documents."""
+"""A sandbox for each test; its traffic is compared with Google's discovery documents."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @cache
-def document(name: str) -> dict[str, Any]:
+def load_document(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((DOCUMENTS / f"{name}.json").read_text())
     return found
 
 
 class Discovery:
-    """Notes everything that the discovery document of an API does not have."""
+    """Collects differences between requests or responses and the discovery documents."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -54,10 +54,10 @@ class Discovery:
     def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-            api = api_of(request.path)
+            api = find_api(request.path)
             if api is None or "appspot.com" in request.host:
                 return await handler(request)
-            body = await message_of(request)
+            body = await read_message(request)
             response = await handler(request)
             if response.status < 300:
                 self.check(api, request, body, response)
@@ -73,10 +73,15 @@ class Discovery:
         if method is None:
             self.problems.append(f"{request.method} {request.path}: no such method")
             return
-        known = {*method.get("parameters", {}), *document(api)["parameters"], "$alt", "upload_id"}
+        known = {
+            *method.get("parameters", {}),
+            *load_document(api)["parameters"],
+            "$alt",
+            "upload_id",
+        }
         for name in request.query.keys() - known:
             self.problems.append(f"{method['id']}: unknown parameter {name}")
-        schemas = document(api)["schemas"]
+        schemas = load_document(api)["schemas"]
         if body:
             self._compare(schemas, method["request"], json.loads(body), f"{method['id']} request")
         text = response.body if isinstance(response, web.Response) else None
@@ -102,7 +107,7 @@ class Discovery:
         if schema["type"] == "any":
             return
         if "enum" in schema:
-            # Client libraries send and ask for numbers.
+            # Client libraries send enums as numbers, and request them as numbers.
             if not isinstance(value, int) and value not in schema["enum"]:
                 self.problems.append(f"{at}: {value!r} is not in {schema['enum']}")
         elif not (schema.get("format") == "int64" and isinstance(value, int)):
@@ -126,26 +131,26 @@ class Discovery:
             self.problems.append(f"{at}: {value!r} is not a {kinds[0].__name__}")
 
 
-async def message_of(request: web.Request) -> bytes:
-    """The message in JSON that a request carries, alone or before the bytes of an object."""
+async def read_message(request: web.Request) -> bytes:
+    """The JSON message in a request: the whole body, or the first part of a multipart upload."""
     match request.query.get("uploadType"), request.method:
         case (None | "resumable", "POST" | "PATCH"):
             return await request.read()
         case "multipart", "POST":
-            parts = (await read_on_the_way(request)).split(b"--" + boundary_of(request))
+            parts = (await read_payload(request)).split(b"--" + parse_boundary(request))
             return re.split(rb"\r?\n\r?\n", parts[1], maxsplit=1)[1]
         case _:
             return b""
 
 
-def boundary_of(request: web.Request) -> bytes:
+def parse_boundary(request: web.Request) -> bytes:
     found = re.search(r"boundary=['\"]?([^'\";]+)", request.headers["Content-Type"])
     assert found
     return found[1].encode()
 
 
-async def read_on_the_way(request: web.Request) -> bytes:
-    """The request's bytes, which the handler then reads as if nobody had."""
+async def read_payload(request: web.Request) -> bytes:
+    """Read the request's body, and restore it for the handler."""
     data = await request._payload.read()
     again = StreamReader(request.protocol, len(data) + 1, loop=asyncio.get_running_loop())
     again.feed_data(data)
@@ -156,22 +161,22 @@ async def read_on_the_way(request: web.Request) -> bytes:
 
 def find_method(api: str, verb: str, path: str) -> dict[str, Any] | None:
     wanted = "GET" if verb == "HEAD" else verb
-    for pattern, http_method, method in methods(api):
+    for pattern, http_method, method in list_methods(api):
         if pattern.fullmatch(path) and http_method in (wanted, "POST" if wanted == "PUT" else ""):
             return method
     return None
 
 
-def api_of(path: str) -> str | None:
+def find_api(path: str) -> str | None:
     return next((api for shape, api in APIS.items() if re.fullmatch(shape, path)), None)
 
 
 @cache
-def methods(api: str) -> tuple[tuple[re.Pattern[str], str, dict[str, Any]], ...]:
-    return tuple(_methods(document(api), document(api)["servicePath"]))
+def list_methods(api: str) -> tuple[tuple[re.Pattern[str], str, dict[str, Any]], ...]:
+    return tuple(_iterate_methods(load_document(api), load_document(api)["servicePath"]))
 
 
-def _methods(node: Any, base: str) -> Iterator[tuple[re.Pattern[str], str, dict[str, Any]]]:
+def _iterate_methods(node: Any, base: str) -> Iterator[tuple[re.Pattern[str], str, dict[str, Any]]]:
     for method in node.get("methods", {}).values():
         paths = ["/" + base + method.get("flatPath", method["path"])]
         media = method.get("mediaUpload", {}).get("protocols", {})
@@ -182,7 +187,7 @@ def _methods(node: Any, base: str) -> Iterator[tuple[re.Pattern[str], str, dict[
             text = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
             yield re.compile(text), method["httpMethod"], method
     for resource in node.get("resources", {}).values():
-        yield from _methods(resource, base)
+        yield from _iterate_methods(resource, base)
 
 
 @pytest.fixture
@@ -194,7 +199,7 @@ def discovery() -> Iterator[Discovery]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, discovery: Discovery) -> Iterator[Sandbox]:
-    """Two applications: ``akvoflow-1``, and ``akvoflow-2`` with a service and versions more."""
+    """A sandbox with two applications; ``akvoflow-2`` has two services and three versions."""
     apps = (
         App("akvoflow-1"),
         App("akvoflow-2", "us-central", ("default", "api"), ("v3", "v1", "v2")),

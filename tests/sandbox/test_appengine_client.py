@@ -1,4 +1,4 @@
-"""Google's client library for the App Engine Admin API, unmodified, against the stand-in."""
+"""Google's client library for the App Engine Admin API against the sandbox."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_an_application_has_its_hostname_and_buckets(clients: Clients) -> None:
     assert app.serving_status == gae.Application.ServingStatus.SERVING
 
 
-def test_a_new_version_is_dark_and_then_takes_the_traffic(clients: Clients) -> None:
+def test_a_new_version_is_dark_until_traffic_moves_to_it(clients: Clients) -> None:
     created = clients.create("20200403-073034", env_variables={"A": "1"}).result(timeout=5)
     assert created.version_url == "https://20200403-073034-dot-akvoflow-1.ew.r.appspot.com"
     assert clients.live() == {"1": 1.0}
@@ -108,7 +108,7 @@ def test_the_first_version_of_a_service_has_all_traffic(clients: Clients) -> Non
     assert clients.live(parent) == {"v1": 1.0}
 
 
-def test_a_version_that_is_created_again_is_replaced_under_its_traffic(clients: Clients) -> None:
+def test_creating_an_existing_version_replaces_it_and_keeps_its_traffic(clients: Clients) -> None:
     clients.create("1", env_variables={"A": "2"}).result(timeout=5)
     request = {"name": f"{SERVICE}/versions/1", "view": gae.VersionView.FULL}
     assert clients.versions.get_version(request).env_variables == {"A": "2"}
@@ -143,7 +143,7 @@ def test_a_second_mutation_of_the_same_target_is_aborted(
     }
 
 
-def test_operations_outlive_the_process(clients: Clients, sandbox: Sandbox) -> None:
+def test_operations_survive_a_restart(clients: Clients, sandbox: Sandbox) -> None:
     set_operation_seconds(sandbox, 60)
     clients.create("v2")
     with Sandbox(sandbox.state.folder) as other:
@@ -152,7 +152,7 @@ def test_operations_outlive_the_process(clients: Clients, sandbox: Sandbox) -> N
         assert Clients(other.url).versions.get_version({"name": name}).id == "v2"
 
 
-def test_the_operations_under_way_are_listed(clients: Clients, sandbox: Sandbox) -> None:
+def test_pending_operations_can_be_listed(clients: Clients, sandbox: Sandbox) -> None:
     clients.create("v2")
     set_operation_seconds(sandbox, 60)
     clients.create("v3")
@@ -170,7 +170,7 @@ def test_the_operations_under_way_are_listed(clients: Clients, sandbox: Sandbox)
         ("https://example.com/x", HELLO_SHA1, "Error copying file from GCS: https://example.com/x"),
     ],
 )
-def test_sources_that_cannot_be_had_fail_the_operation(
+def test_missing_or_damaged_source_files_fail_the_operation(
     clients: Clients, url: str, sha1: str, words: str
 ) -> None:
     operation = clients.create("v2", deployment=deployment(url, sha1))
@@ -184,7 +184,7 @@ def test_sources_that_cannot_be_had_fail_the_operation(
 @pytest.mark.parametrize(
     "version", ["default", "latest", "ah-x", "-x", "x-", "X", "a_b", "a" * 64, "é"]
 )
-def test_bad_version_ids_are_refused(clients: Clients, version: str) -> None:
+def test_invalid_version_ids_are_refused(clients: Clients, version: str) -> None:
     with pytest.raises(exceptions.BadRequest, match=r"version id"):
         clients.create(version)
 
@@ -200,7 +200,7 @@ def test_bad_version_ids_are_refused(clients: Clients, version: str) -> None:
         ({}, "IP", "at least one allocation"),
     ],
 )
-def test_impossible_splits_are_refused(
+def test_invalid_traffic_splits_are_refused(
     clients: Clients, allocations: dict[str, float], shard_by: str, words: str
 ) -> None:
     clients.create("v2")
@@ -220,7 +220,7 @@ def test_a_version_with_traffic_cannot_be_deleted(clients: Clients) -> None:
         clients.versions.delete_version({"name": f"{SERVICE}/versions/1"}, timeout=5)
 
 
-def test_a_dark_version_is_deleted(clients: Clients) -> None:
+def test_a_dark_version_can_be_deleted(clients: Clients) -> None:
     clients.create("v2")
     request = {"name": f"{SERVICE}/versions/v2"}
     clients.versions.delete_version(request, timeout=5).result(timeout=5)
@@ -238,7 +238,7 @@ def test_a_version_cannot_be_deleted_while_its_service_moves_traffic_to_it(
         clients.versions.delete_version({"name": f"{SERVICE}/versions/v2"}, timeout=5)
 
 
-def test_the_210th_version_is_the_last(clients: Clients) -> None:
+def test_an_application_has_at_most_210_versions(clients: Clients) -> None:
     for number in range(2, 211):
         clients.create(f"v{number}")
     with pytest.raises(exceptions.BadRequest, match="may not have more than 210 versions"):
@@ -246,7 +246,7 @@ def test_the_210th_version_is_the_last(clients: Clients) -> None:
     clients.create("v210")
 
 
-def test_lists_come_in_pages(clients: Clients) -> None:
+def test_lists_are_paged(clients: Clients) -> None:
     parent = "apps/akvoflow-2/services/api"
     pages = clients.versions.list_versions({"parent": parent, "page_size": 2}, timeout=5).pages
     assert [[version.id for version in page.versions] for page in pages] == [["v1", "v2"], ["v3"]]
@@ -254,7 +254,7 @@ def test_lists_come_in_pages(clients: Clients) -> None:
     assert [service.id for service in services] == ["api", "default"]
 
 
-def test_a_disabled_application_refuses(clients: Clients) -> None:
+def test_a_disabled_application_refuses_changes(clients: Clients) -> None:
     clients.apps.update_application(
         {
             "name": "apps/akvoflow-1",
@@ -269,7 +269,7 @@ def test_a_disabled_application_refuses(clients: Clients) -> None:
         clients.move({"1": 1.0})
 
 
-def test_traffic_migrates_only_to_versions_that_warm_up(clients: Clients) -> None:
+def test_traffic_migration_needs_warmup_requests(clients: Clients) -> None:
     clients.create("cold")
     clients.create("warm", inbound_services=["INBOUND_SERVICE_WARMUP"])
     request: dict[str, Any] = {
@@ -285,7 +285,7 @@ def test_traffic_migrates_only_to_versions_that_warm_up(clients: Clients) -> Non
     assert clients.live() == {"warm": 1.0}
 
 
-def test_a_manually_scaled_version_is_stopped_and_an_automatic_one_is_not(
+def test_only_a_manually_scaled_version_can_be_stopped(
     clients: Clients,
 ) -> None:
     clients.create("manual", manual_scaling={"instances": 3})
@@ -303,7 +303,7 @@ def test_a_manually_scaled_version_is_stopped_and_an_automatic_one_is_not(
         clients.versions.update_version(request, timeout=5)
 
 
-def test_an_application_is_created_and_has_its_buckets(clients: Clients, sandbox: Sandbox) -> None:
+def test_a_new_application_has_its_buckets(clients: Clients, sandbox: Sandbox) -> None:
     body = {"id": "akvoflow-9", "location_id": "us-central"}
     clients.apps.create_application({"application": body}, timeout=5).result(timeout=5)
     app = clients.apps.get_application({"name": "apps/akvoflow-9"})
@@ -314,7 +314,7 @@ def test_an_application_is_created_and_has_its_buckets(clients: Clients, sandbox
         clients.apps.create_application({"application": body}, timeout=5)
 
 
-def test_dispatch_rules_name_services_that_exist(clients: Clients) -> None:
+def test_dispatch_rules_must_name_existing_services(clients: Clients) -> None:
     request: dict[str, Any] = {
         "name": "apps/akvoflow-2",
         "application": {"dispatch_rules": [{"path": "/x/*", "service": "api"}]},
@@ -327,7 +327,7 @@ def test_dispatch_rules_name_services_that_exist(clients: Clients) -> None:
         clients.apps.update_application(request, timeout=5)
 
 
-def test_what_no_other_test_calls_is_there_too(clients: Clients) -> None:
+def test_repair_instances_and_service_deletion_work(clients: Clients) -> None:
     repaired = clients.apps.repair_application({"name": "apps/akvoflow-2"}, timeout=5)
     assert repaired.result(timeout=5).code_bucket == "staging.akvoflow-2.appspot.com"
     services = clients.services.list_services({"parent": "apps/akvoflow-2"})
@@ -341,7 +341,7 @@ def test_what_no_other_test_calls_is_there_too(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("app", ["example.com:flow-1", "example.com%3Aflow-1"])
-def test_an_id_with_a_domain_is_found_encoded_or_not(
+def test_a_project_id_with_a_domain_may_be_percent_encoded(
     clients: Clients, sandbox: Sandbox, app: str
 ) -> None:
     body = {"id": "example.com:flow-1"}

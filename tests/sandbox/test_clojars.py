@@ -1,4 +1,4 @@
-"""The stand-in's Clojars, by the rules and the traps of the real one."""
+"""The emulated Clojars: the rules and the pitfalls of the real one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def clojars(sandbox: Sandbox) -> Deployer:
 
 
 class Deployer:
-    """Deploys as Maven does, one request at a time."""
+    """Deploys like Maven, one request at a time."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -50,7 +50,7 @@ class Deployer:
     def get(self, path: str) -> requests.Response:
         return requests.get(f"{self.url}/repo/{path}", timeout=30)
 
-    def set(self, rule: str, **fields: object) -> None:
+    def set_rule(self, rule: str, **fields: object) -> None:
         answer = requests.put(f"{self.url}/_sandbox/clojars/{rule}", json=fields, timeout=30)
         assert answer.ok, answer.text
 
@@ -63,7 +63,7 @@ class Deployer:
         return [v["version"] for v in answer.json()["recent_versions"]] if answer.ok else []
 
     def send(self, path: str, body: bytes) -> list[requests.Response]:
-        """The file and its checksums."""
+        """Send a file and its checksums."""
         sums = {"": body, ".sha1": _hex("sha1", body), ".md5": _hex("md5", body)}
         return [self.put(path + suffix, data) for suffix, data in sums.items()]
 
@@ -106,14 +106,14 @@ def _pom(**changes: Any) -> bytes:
     )
 
 
-def _refused(answer: requests.Response, title: str, status: int = 403) -> None:
+def _assert_refused(answer: requests.Response, title: str, status: int = 403) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
     assert (answer.status_code, problem["status"], problem["title"]) == (status, status, title)
     assert problem["detail"]
 
 
-def test_a_deploy_is_published_by_its_metadata(clojars: Deployer) -> None:
+def test_the_metadata_publish_a_deploy(clojars: Deployer) -> None:
     clojars.stage()
     jar = f"{FOLDER}/1.0/akvo-flow-1.0.jar"
     assert clojars.get(jar).status_code == 404
@@ -125,7 +125,7 @@ def test_a_deploy_is_published_by_its_metadata(clojars: Deployer) -> None:
     assert clojars.versions() == ["1.0"]
 
 
-def test_the_metadatas_checksums_are_made_here_and_those_sent_are_ignored(
+def test_the_server_computes_the_checksums_of_the_metadata(
     clojars: Deployer,
 ) -> None:
     clojars.stage()
@@ -135,7 +135,7 @@ def test_the_metadatas_checksums_are_made_here_and_those_sent_are_ignored(
     assert clojars.get(f"{METADATA}.md5").content == _hex("md5", _metadata(1))
 
 
-def test_head_answers_without_the_bytes(clojars: Deployer) -> None:
+def test_head_returns_the_headers_of_a_file(clojars: Deployer) -> None:
     clojars.stage()
     clojars.release()
     there = requests.head(f"{clojars.url}/repo/{FOLDER}/1.0/akvo-flow-1.0.jar", timeout=30)
@@ -161,9 +161,11 @@ def test_the_api_lists_the_newest_version_first(clojars: Deployer) -> None:
         ((DEMO_USER, DEMO_TOKEN.upper()), "No deploy token provided"),
     ],
 )
-def test_passwords_are_not_taken(clojars: Deployer, auth: tuple[str, str], title: str) -> None:
+def test_a_password_instead_of_a_token_is_refused(
+    clojars: Deployer, auth: tuple[str, str], title: str
+) -> None:
     clojars.auth = auth
-    _refused(clojars.release(), title, status=401)
+    _assert_refused(clojars.release(), title, status=401)
 
 
 @pytest.mark.parametrize(
@@ -176,11 +178,11 @@ def test_passwords_are_not_taken(clojars: Deployer, auth: tuple[str, str], title
         (("me", DEMO_TOKEN), {}),
     ],
 )
-def test_the_unknown_hear_nothing(
+def test_missing_or_invalid_tokens_get_an_empty_401(
     clojars: Deployer, auth: tuple[str, str] | None, token: dict[str, object]
 ) -> None:
     if token:
-        clojars.set(f"tokens/{OTHER_TOKEN}", **token)
+        clojars.set_rule(f"tokens/{OTHER_TOKEN}", **token)
     clojars.auth = auth
     answer = clojars.release()
     assert (answer.status_code, answer.content) == (401, b"")
@@ -188,25 +190,25 @@ def test_the_unknown_hear_nothing(
 
 
 @pytest.mark.parametrize("suffix", [".sha256", ".sha512", ".zip", ".war", ""])
-def test_other_files_are_not_taken(clojars: Deployer, suffix: str) -> None:
+def test_files_with_other_suffixes_are_refused(clojars: Deployer, suffix: str) -> None:
     assert clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0{suffix}", b"x").status_code == 400
 
 
 @pytest.mark.parametrize(
     "suffix", ["jar", "pom", "jar.sha1", "jar.md5", "jar.asc", "module", "sig"]
 )
-def test_these_files_are_taken(clojars: Deployer, suffix: str) -> None:
+def test_files_with_known_suffixes_are_accepted(clojars: Deployer, suffix: str) -> None:
     assert clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.{suffix}", b"x").status_code == 201
 
 
-def test_a_path_goes_down_only(clojars: Deployer) -> None:
+def test_a_path_with_two_dots_is_refused(clojars: Deployer) -> None:
     with closing(clojars.connection()) as connection:
         connection.request("PUT", f"/repo/{FOLDER}/../x/1.0/x-1.0.jar", b"x")
         assert connection.getresponse().status == 400
     assert clojars.put("org/akvo/a..b/1.0/a..b-1.0.jar", b"x").status_code == 400
 
 
-def test_a_put_elsewhere_is_not_allowed(clojars: Deployer) -> None:
+def test_a_put_outside_of_repo_is_refused(clojars: Deployer) -> None:
     answer = requests.put(f"{clojars.url}/{METADATA}", b"x", auth=clojars.auth, timeout=30)
     assert (answer.status_code, answer.text) == (405, "Did you mean to use /repo?")
 
@@ -214,43 +216,43 @@ def test_a_put_elsewhere_is_not_allowed(clojars: Deployer) -> None:
 @pytest.mark.parametrize(
     "path", ["v1/apps/a/b/c.jar", "v2beta3/projects/p.xml", "storage/v1/a/b/c.jar", "x/y"]
 )
-def test_a_put_to_another_service_is_not_clojars(clojars: Deployer, path: str) -> None:
+def test_clojars_does_not_handle_paths_of_other_services(clojars: Deployer, path: str) -> None:
     answer = requests.put(f"{clojars.url}/{path}", b"x", auth=clojars.auth, timeout=30)
     assert answer.status_code == 404
     assert answer.json()["error"]["status"] == "NOT_FOUND"
 
 
-def test_large_files_are_stopped_at_the_door(clojars: Deployer) -> None:
+def test_files_over_30_mebibytes_are_refused(clojars: Deployer) -> None:
     path = f"{clojars.url}/repo/{FOLDER}/1.0/akvo-flow-1.0.jar"
     chunks = (b"x" * (1 << 20) for _ in range(31))
     assert requests.put(path, chunks, auth=clojars.auth, timeout=30).status_code == 413
     assert requests.put(path, b"x" * (30 << 20), auth=clojars.auth, timeout=30).status_code == 201
 
 
-def test_a_group_is_for_its_members(clojars: Deployer) -> None:
-    clojars.set("groups/org.akvo.flow", members=["me"])
-    _refused(clojars.release(), "Deploy group not accessible")
+def test_only_members_of_a_group_may_deploy(clojars: Deployer) -> None:
+    clojars.set_rule("groups/org.akvo.flow", members=["me"])
+    _assert_refused(clojars.release(), "Deploy group not accessible")
 
 
 def test_a_group_without_members_does_not_exist(clojars: Deployer) -> None:
-    clojars.set("groups/org.akvo.flow", members=[])
-    _refused(clojars.release(), "Deploy group does not exist")
+    clojars.set_rule("groups/org.akvo.flow", members=[])
+    _assert_refused(clojars.release(), "Deploy group does not exist")
 
 
-def test_an_unverified_group_takes_no_new_project(clojars: Deployer) -> None:
+def test_an_unverified_group_cannot_have_new_projects(clojars: Deployer) -> None:
     clojars.stage()
     clojars.release()
-    clojars.set("groups/org.akvo.flow", members=[DEMO_USER], verified=False)
+    clojars.set_rule("groups/org.akvo.flow", members=[DEMO_USER], verified=False)
     assert clojars.put(f"{FOLDER}/1.1/akvo-flow-1.1.jar", JAR).status_code == 201
     answer = clojars.put("org/akvo/flow/another/1.0/another-1.0.jar", JAR)
-    _refused(answer, "Deploy group isn't verified")
+    _assert_refused(answer, "Deploy group isn't verified")
 
 
-def test_a_group_may_ask_for_two_factors(clojars: Deployer) -> None:
-    clojars.set("groups/org.akvo.flow", members=[DEMO_USER], requires_mfa=True)
+def test_a_group_may_require_mfa(clojars: Deployer) -> None:
+    clojars.set_rule("groups/org.akvo.flow", members=[DEMO_USER], requires_mfa=True)
     jar = f"{FOLDER}/1.0/akvo-flow-1.0.jar"
-    _refused(clojars.put(jar, JAR), "Deploy group requires MFA")
-    clojars.set(f"users/{DEMO_USER}", mfa=True)
+    _assert_refused(clojars.put(jar, JAR), "Deploy group requires MFA")
+    clojars.set_rule(f"users/{DEMO_USER}", mfa=True)
     assert clojars.put(jar, JAR).status_code == 201
 
 
@@ -264,24 +266,26 @@ def test_a_group_may_ask_for_two_factors(clojars: Deployer) -> None:
         ({"group": "org.akvo"}, False),
     ],
 )
-def test_a_token_has_a_scope(clojars: Deployer, scope: dict[str, str], allowed: bool) -> None:
-    clojars.set(f"tokens/{OTHER_TOKEN}", user=DEMO_USER, **scope)
+def test_a_token_may_deploy_in_its_scope_only(
+    clojars: Deployer, scope: dict[str, str], allowed: bool
+) -> None:
+    clojars.set_rule(f"tokens/{OTHER_TOKEN}", user=DEMO_USER, **scope)
     clojars.auth = (DEMO_USER, OTHER_TOKEN)
     answer = clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.jar", JAR)
     if allowed:
         assert answer.status_code == 201
     else:
-        _refused(answer, "Deploy token scope mismatch")
+        _assert_refused(answer, "Deploy token scope mismatch")
 
 
-def test_a_single_use_token_is_spent_by_a_release(clojars: Deployer) -> None:
-    clojars.set(f"tokens/{OTHER_TOKEN}", user=DEMO_USER, single_use=True)
+def test_a_single_use_token_allows_one_release(clojars: Deployer) -> None:
+    clojars.set_rule(f"tokens/{OTHER_TOKEN}", user=DEMO_USER, single_use=True)
     clojars.auth = (DEMO_USER, OTHER_TOKEN)
     clojars.stage()
     clojars.release()
     late = clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.jar.asc", b"signature")
     assert late.status_code == 201
-    _refused(clojars.put(f"{FOLDER}/1.1/akvo-flow-1.1.jar", JAR), "Deploy token used")
+    _assert_refused(clojars.put(f"{FOLDER}/1.1/akvo-flow-1.1.jar", JAR), "Deploy token used")
 
 
 @pytest.mark.parametrize(
@@ -298,42 +302,42 @@ def test_a_single_use_token_is_spent_by_a_release(clojars: Deployer) -> None:
         (_pom(dependency="1-SNAPSHOT"), "Invalid POM file"),
     ],
 )
-def test_the_pom_is_checked_at_publishing(clojars: Deployer, pom: bytes, title: str) -> None:
+def test_an_invalid_pom_is_refused_at_release(clojars: Deployer, pom: bytes, title: str) -> None:
     clojars.stage(pom=pom)
-    _refused(clojars.release(), title)
+    _assert_refused(clojars.release(), title)
     assert clojars.versions() == []
     assert clojars.get(METADATA).status_code == 404
 
 
-def test_a_release_has_a_pom(clojars: Deployer) -> None:
+def test_a_release_needs_a_pom(clojars: Deployer) -> None:
     clojars.send(f"{FOLDER}/1.0/akvo-flow-1.0.jar", JAR)
-    _refused(clojars.release(), "Missing POM file")
+    _assert_refused(clojars.release(), "Missing POM file")
 
 
-def test_the_metadata_are_xml(clojars: Deployer) -> None:
+def test_metadata_must_be_xml(clojars: Deployer) -> None:
     clojars.stage()
-    _refused(clojars.put(METADATA, b"<metadata"), "Invalid maven-metadata.xml file")
+    _assert_refused(clojars.put(METADATA, b"<metadata"), "Invalid maven-metadata.xml file")
 
 
-def test_a_name_is_lower_case(clojars: Deployer) -> None:
+def test_an_artifact_name_must_be_lower_case(clojars: Deployer) -> None:
     stem = "org/akvo/flow/Flow/1.0/Flow-1.0"
     clojars.send(f"{stem}.pom", _pom(artifact="Flow"))
     answer = clojars.put("org/akvo/flow/Flow/maven-metadata.xml", _metadata(1))
-    _refused(answer, "Invalid project name")
+    _assert_refused(answer, "Invalid project name")
 
 
-def test_a_version_is_plain(clojars: Deployer) -> None:
+def test_a_version_with_special_characters_is_refused(clojars: Deployer) -> None:
     clojars.stage("1~0")
-    _refused(clojars.release(), "Invalid version")
+    _assert_refused(clojars.release(), "Invalid version")
 
 
-def test_a_release_has_checksums_and_they_are_right(clojars: Deployer) -> None:
+def test_a_release_needs_correct_checksums(clojars: Deployer) -> None:
     clojars.send(f"{FOLDER}/1.0/akvo-flow-1.0.pom", _pom())
     clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.jar", JAR)
-    _refused(clojars.release(), "File missing checksum")
+    _assert_refused(clojars.release(), "File missing checksum")
     clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.jar.md5", _hex("md5", JAR))
     clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.jar.sha1", _hex("sha1", JAR) + b"\n")
-    _refused(clojars.release(2), "Invalid checksum")
+    _assert_refused(clojars.release(2), "Invalid checksum")
 
 
 def test_one_checksum_is_enough(clojars: Deployer) -> None:
@@ -344,66 +348,66 @@ def test_one_checksum_is_enough(clojars: Deployer) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["asc", "sig"])
-def test_all_files_are_signed_or_none(clojars: Deployer, suffix: str) -> None:
+def test_if_one_file_is_signed_all_must_be(clojars: Deployer, suffix: str) -> None:
     clojars.stage()
     clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.jar.{suffix}", b"signature")
-    _refused(clojars.release(1), "File missing signature")
+    _assert_refused(clojars.release(1), "File missing signature")
     clojars.put(f"{FOLDER}/1.0/akvo-flow-1.0.pom.{suffix}", b"signature")
     assert clojars.release(2).status_code == 201
     assert clojars.versions() == ["1.0"]
 
 
-def test_names_on_maven_central_are_taken(clojars: Deployer) -> None:
-    clojars.set("central/org.akvo.flow:akvo-flow", taken=True)
+def test_names_on_maven_central_cannot_be_published(clojars: Deployer) -> None:
+    clojars.set_rule("central/org.akvo.flow:akvo-flow", taken=True)
     clojars.stage()
-    _refused(clojars.release(1), "Cannot shadow Maven Central")
-    clojars.set("central/org.akvo.flow:akvo-flow", reachable=False)
-    _refused(clojars.release(2), "Maven Central shadow check failed", status=503)
-    clojars.set("central/org.akvo.flow:akvo-flow")
+    _assert_refused(clojars.release(1), "Cannot shadow Maven Central")
+    clojars.set_rule("central/org.akvo.flow:akvo-flow", reachable=False)
+    _assert_refused(clojars.release(2), "Maven Central shadow check failed", status=503)
+    clojars.set_rule("central/org.akvo.flow:akvo-flow")
     assert clojars.release(3).status_code == 201
     assert clojars.versions() == ["1.0"]
 
 
-def test_a_staged_file_stays_as_it_is_for_three_days(clojars: Deployer) -> None:
+def test_a_staged_file_cannot_be_replaced_for_three_days(clojars: Deployer) -> None:
     clojars.stage(pom=_pom(licenses=""))
     clojars.release()
     pom = f"{FOLDER}/1.0/akvo-flow-1.0.pom"
-    _refused(clojars.put(pom, _pom()), "Non-SNAPSHOT redeploy")
+    _assert_refused(clojars.put(pom, _pom()), "Non-SNAPSHOT redeploy")
     clojars.wait(3 * 86400)
     assert clojars.put(pom, _pom()).status_code == 201
 
 
-def test_another_token_has_a_stage_of_its_own(clojars: Deployer) -> None:
+def test_each_token_has_its_own_upload(clojars: Deployer) -> None:
     clojars.stage(pom=_pom(licenses=""))
-    clojars.set(f"tokens/{OTHER_TOKEN}", user=DEMO_USER)
+    clojars.set_rule(f"tokens/{OTHER_TOKEN}", user=DEMO_USER)
     clojars.auth = (DEMO_USER, OTHER_TOKEN)
     clojars.stage()
     assert clojars.release().status_code == 201
     assert clojars.versions() == ["1.0"]
 
 
-def test_a_published_version_is_not_published_again(clojars: Deployer) -> None:
+def test_a_published_version_cannot_be_published_again(clojars: Deployer) -> None:
     clojars.stage()
     clojars.release()
-    clojars.set(f"tokens/{OTHER_TOKEN}", user=DEMO_USER)
+    clojars.set_rule(f"tokens/{OTHER_TOKEN}", user=DEMO_USER)
     clojars.auth = (DEMO_USER, OTHER_TOKEN)
     clojars.stage(jar=b"other")
-    _refused(clojars.release(), "Non-SNAPSHOT redeploy")
+    _assert_refused(clojars.release(), "Non-SNAPSHOT redeploy")
     assert clojars.get(f"{FOLDER}/1.0/akvo-flow-1.0.jar").content == JAR
 
 
-def test_the_same_metadata_after_a_failure_are_taken_and_do_nothing(clojars: Deployer) -> None:
-    clojars.set("central/org.akvo.flow:akvo-flow", reachable=False)
+def test_sending_the_same_metadata_again_publishes_nothing(clojars: Deployer) -> None:
+    clojars.set_rule("central/org.akvo.flow:akvo-flow", reachable=False)
     clojars.stage()
     assert clojars.release(1).status_code == 503
-    clojars.set("central/org.akvo.flow:akvo-flow")
+    clojars.set_rule("central/org.akvo.flow:akvo-flow")
     assert clojars.release(1).status_code == 201
     assert clojars.versions() == []
     assert clojars.release(2).status_code == 201
     assert clojars.versions() == ["1.0"]
 
 
-def test_of_two_versions_interleaved_the_later_is_published(clojars: Deployer) -> None:
+def test_of_two_interleaved_versions_only_the_later_is_published(clojars: Deployer) -> None:
     clojars.stage("1.0")
     clojars.stage("1.1")
     assert [clojars.release(1).status_code, clojars.release(2).status_code] == [201, 201]
@@ -421,8 +425,8 @@ def test_a_snapshot_may_be_deployed_again(clojars: Deployer) -> None:
     assert clojars.versions() == ["1-SNAPSHOT"]
 
 
-def test_the_cache_may_keep_for_a_day_that_a_file_is_missing(clojars: Deployer) -> None:
-    clojars.set("caches/front", keeps_missing=True)
+def test_the_cache_may_remember_a_missing_file_for_a_day(clojars: Deployer) -> None:
+    clojars.set_rule("caches/front", keeps_missing=True)
     pom = f"{FOLDER}/1.0/akvo-flow-1.0.pom"
     assert clojars.get(pom).status_code == 404
     clojars.stage()
@@ -433,8 +437,8 @@ def test_the_cache_may_keep_for_a_day_that_a_file_is_missing(clojars: Deployer) 
     assert clojars.get(pom).status_code == 200
 
 
-def test_the_cache_may_be_late(clojars: Deployer) -> None:
-    clojars.set("caches/front", delay=60)
+def test_the_cache_may_show_new_files_late(clojars: Deployer) -> None:
+    clojars.set_rule("caches/front", delay=60)
     clojars.stage()
     clojars.release()
     assert clojars.get(METADATA).status_code == 404
@@ -443,7 +447,7 @@ def test_the_cache_may_be_late(clojars: Deployer) -> None:
     assert clojars.get(METADATA).status_code == 200
 
 
-def test_a_torn_upload_leaves_nothing_behind(clojars: Deployer) -> None:
+def test_an_interrupted_upload_leaves_nothing_behind(clojars: Deployer) -> None:
     path = f"{FOLDER}/1.0/akvo-flow-1.0.jar"
     token = base64.b64encode(f"{DEMO_USER}:{DEMO_TOKEN}".encode()).decode()
     with closing(clojars.connection()) as connection:
@@ -457,12 +461,12 @@ def test_a_torn_upload_leaves_nothing_behind(clojars: Deployer) -> None:
 @pytest.mark.parametrize(
     ("rule", "status"), [("nothing/x", 404), ("tokens/x", 400), ("users/x?", 400)]
 )
-def test_a_rule_that_does_not_exist_is_refused(clojars: Deployer, rule: str, status: int) -> None:
+def test_an_unknown_rule_is_refused(clojars: Deployer, rule: str, status: int) -> None:
     answer = requests.put(f"{clojars.url}/_sandbox/clojars/{rule}", json={"x": 1}, timeout=30)
     assert answer.status_code == status
 
 
-def test_what_is_published_outlives_the_process(tmp_path: Path) -> None:
+def test_published_versions_survive_a_restart(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as first:
         deployer = Deployer(first.url)
         deployer.stage()

@@ -1,4 +1,4 @@
-"""Google's discovery-based client, which knows the API from its document alone."""
+"""Google's discovery-based client, which is built from the discovery document alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHA1 = "f7ff9e8b7bb2e09b70935a5d785e0cc5d9d0abf0"  # of b"Hello"
 
 
 class Requests:
-    """What the client needs of httplib2, with requests."""
+    """The part of httplib2's interface that the client needs, implemented with requests."""
 
     def request(
         self,
@@ -38,7 +38,7 @@ class Requests:
 
 
 class Response(dict[str, str]):
-    """Headers with a status, as httplib2 has them."""
+    """Headers with a status, as in httplib2."""
 
     def __init__(self, answer: requests.Response) -> None:
         super().__init__({key.lower(): value for key, value in answer.headers.items()})
@@ -55,17 +55,17 @@ def client(sandbox: Sandbox, name: str) -> Any:
 
 
 @pytest.fixture
-def uploaded(sandbox: Sandbox) -> Any:
+def hello_object(sandbox: Sandbox) -> Any:
     objects = client(sandbox, "storage.v1").objects()
     media = MediaIoBaseUpload(io.BytesIO(b"Hello"), "text/plain")
     return objects.insert(bucket=BUCKET, body={"name": SHA1}, media_body=media).execute()
 
 
-def test_app_engine_from_one_end_to_the_other(sandbox: Sandbox, uploaded: Any) -> None:
+def test_the_discovery_client_can_use_app_engine(sandbox: Sandbox, hello_object: Any) -> None:
     apps = client(sandbox, "appengine.v1").apps()
     app = {"appsId": "akvoflow-1"}
     service = {**app, "servicesId": "default"}
-    url = f"https://storage.googleapis.com/{BUCKET}/{uploaded['name']}"
+    url = f"https://storage.googleapis.com/{BUCKET}/{hello_object['name']}"
     body = {
         "id": "v2",
         "runtime": "java21",
@@ -108,18 +108,18 @@ def test_app_engine_from_one_end_to_the_other(sandbox: Sandbox, uploaded: Any) -
     assert len(apps.locations().list(**app, pageSize=5).execute()["locations"]) == 5
 
 
-def test_storage_from_one_end_to_the_other(sandbox: Sandbox, uploaded: Any) -> None:
+def test_the_discovery_client_can_use_cloud_storage(sandbox: Sandbox, hello_object: Any) -> None:
     storage = client(sandbox, "storage.v1")
     objects, buckets = storage.objects(), storage.buckets()
-    name = {"bucket": BUCKET, "object": uploaded["name"]}
-    assert objects.get(**name).execute() == uploaded
+    name = {"bucket": BUCKET, "object": hello_object["name"]}
+    assert objects.get(**name).execute() == hello_object
     assert objects.get_media(**name).execute() == b"Hello"
     changed = objects.patch(**name, body={"metadata": {"a": "b"}}).execute()
     assert (changed["metadata"], changed["metageneration"]) == ({"a": "b"}, "2")
     target = {"destinationBucket": "akvoflow-1.appspot.com", "destinationObject": "a/b"}
-    source = {"sourceBucket": BUCKET, "sourceObject": uploaded["name"]}
+    source = {"sourceBucket": BUCKET, "sourceObject": hello_object["name"]}
     assert objects.rewrite(**source, **target, body={}).execute()["done"]
-    assert objects.copy(**source, **target, body={}).execute()["md5Hash"] == uploaded["md5Hash"]
+    assert objects.copy(**source, **target, body={}).execute()["md5Hash"] == hello_object["md5Hash"]
     composed = objects.compose(
         destinationBucket=BUCKET,
         destinationObject="c",

@@ -1,4 +1,4 @@
-"""The state survives being killed, and is shared by processes."""
+"""The state survives a kill, and several processes may share it."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ BUCKET = "staging.akvoflow-1.appspot.com"
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A stand-in in a process of its own, and its URL."""
+def serve(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A sandbox in a process of its own, and its URL."""
     command = [sys.executable, "-c", SERVE, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -51,10 +51,10 @@ def upload(url: str, name: str, data: bytes) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_was_answered_outlives_a_kill(tmp_path: Path, seed: int) -> None:
+def test_acknowledged_uploads_survive_a_kill(tmp_path: Path, seed: int) -> None:
     content = random.Random(seed)
     stored: list[str] = []
-    with served(tmp_path) as (process, url):
+    with serve(tmp_path) as (process, url):
         killer = threading.Timer(content.uniform(0.05, 0.3), process.send_signal, [signal.SIGKILL])
         killer.start()
         with contextlib.suppress(requests.RequestException):
@@ -73,8 +73,8 @@ def test_what_was_answered_outlives_a_kill(tmp_path: Path, seed: int) -> None:
             assert hashlib.sha256(requests.get(media, timeout=5).content).hexdigest() == name
 
 
-def test_processes_share_a_state(tmp_path: Path) -> None:
-    with served(tmp_path) as (_, first), served(tmp_path) as (_, second):
+def test_two_processes_may_share_a_state(tmp_path: Path) -> None:
+    with serve(tmp_path) as (_, first), serve(tmp_path) as (_, second):
         threads = [
             threading.Thread(target=upload, args=(url, f"{number}", b"x"))
             for number in range(20)
@@ -89,8 +89,8 @@ def test_processes_share_a_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    with served(tmp_path) as (process, url):
+def test_a_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with serve(tmp_path) as (process, url):
         assert requests.get(f"{url}/v1/apps/akvoflow-1", timeout=5).ok
         os.kill(process.pid, number)
         assert process.stdout is not None
@@ -98,7 +98,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
         assert process.wait(10) == 0
 
 
-def test_an_application_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_application_is_not_changed(tmp_path: Path) -> None:
     with Sandbox(tmp_path, [App("akvoflow-1")]):
         pass
     with Sandbox(tmp_path, [App("akvoflow-1", versions=("other",)), App("akvoflow-2")]) as sandbox:
@@ -108,12 +108,12 @@ def test_an_application_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
             assert [version["id"] for version in listed] == ["1"]
 
 
-def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         Sandbox(tmp_path, port=taken.getsockname()[1])
 
 
-def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+def test_a_damaged_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "sandbox.db").write_bytes(b"garbage" * 1000)
     with pytest.raises(StateError, match="not a database"):
         Sandbox(tmp_path)
@@ -125,13 +125,13 @@ def test_a_database_of_another_program_is_an_error(tmp_path: Path) -> None:
         Sandbox(tmp_path, [App("akvoflow-1")])
 
 
-def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_state_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(StateError, match="exists"):
         Sandbox(tmp_path / "state")
 
 
-def test_a_change_that_is_left_by_an_exception_did_not_happen(tmp_path: Path) -> None:
+def test_an_exception_rolls_a_transaction_back(tmp_path: Path) -> None:
     state = State(tmp_path, ["CREATE TABLE IF NOT EXISTS things (name TEXT)"])
     with pytest.raises(sqlite3.OperationalError):
         add_to(state, "things", "nothing")

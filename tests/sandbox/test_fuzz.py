@@ -1,4 +1,4 @@
-"""Whatever is sent: an answer, never a 500, and no change of state by what was refused."""
+"""Random and malformed requests: never a 5xx, and refused requests change no state."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ headers = st.dictionaries(
 
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[str, str]:
-    """A method and a target."""
+    """An HTTP method and a target."""
     methods, path = draw(st.sampled_from(OPERATIONS.strip().splitlines())).split(" ")
     for name, known in KNOWN.items():
         usual = st.sampled_from(known)
@@ -143,7 +143,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def module_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with Sandbox(tmp_path_factory.mktemp("fuzz"), [App("akvoflow-1")]) as running:
         yield running
 
@@ -156,14 +156,17 @@ def snapshot(sandbox: Sandbox) -> dict[str, Any]:
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(requests(), raw | plausible, headers)
-def test_nothing_breaks_it(
-    shared: Sandbox, request_line: tuple[str, str], body: bytes, given_headers: dict[str, str]
+def test_random_requests_get_no_5xx_and_refused_ones_change_nothing(
+    module_sandbox: Sandbox,
+    request_line: tuple[str, str],
+    body: bytes,
+    given_headers: dict[str, str],
 ) -> None:
-    before = snapshot(shared)
-    status = send(shared, request_line, body, given_headers)
+    before = snapshot(module_sandbox)
+    status = send(module_sandbox, request_line, body, given_headers)
     assert status < 500
     if status >= 400:
-        assert snapshot(shared) == before
+        assert snapshot(module_sandbox) == before
 
 
 def send(
@@ -194,10 +197,10 @@ def send(
         ("POST /_sandbox/clock", b'{"advance":1e400}', {}),
     ],
 )
-def test_odd_requests_are_refused(
-    shared: Sandbox, request_line: str, body: bytes, given_headers: dict[str, str]
+def test_malformed_requests_get_4xx_and_change_nothing(
+    module_sandbox: Sandbox, request_line: str, body: bytes, given_headers: dict[str, str]
 ) -> None:
-    before = snapshot(shared)
+    before = snapshot(module_sandbox)
     method, target = request_line.split(" ")
-    assert 400 <= send(shared, (method, target), body, given_headers) < 500
-    assert snapshot(shared) == before
+    assert 400 <= send(module_sandbox, (method, target), body, given_headers) < 500
+    assert snapshot(module_sandbox) == before

@@ -1,4 +1,4 @@
-"""The real gcloud, where it is installed, against the stand-in."""
+"""The real gcloud, if it is installed, against the sandbox."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def gcloud(sandbox: Sandbox, home: Path) -> Gcloud:
 
 @pytest.fixture
 def application(tmp_path: Path) -> Path:
-    """A Python application with a large file, and a file that it holds twice."""
+    """A Python application with a large file, and with two equal files."""
     folder = tmp_path / "application"
     folder.mkdir()
     (folder / "app.yaml").write_text("runtime: python312\ninbound_services: [warmup]\n")
@@ -96,7 +96,7 @@ def application(tmp_path: Path) -> Path:
 
 
 def versions(gcloud: Gcloud) -> dict[str, float]:
-    """Version id → portion of the traffic."""
+    """The portion of the traffic by version id."""
     text = gcloud("app", "versions", "list", "--format=csv(id,traffic_split)")
     return {row["id"]: float(row["traffic_split"]) for row in csv.DictReader(io.StringIO(text))}
 
@@ -107,7 +107,7 @@ def writes(sandbox: Sandbox) -> list[str]:
     return [f"{entry['method']} {entry['path']}" for entry in found if entry["method"] != "GET"]
 
 
-def test_a_python_application_goes_dark_live_and_away(
+def test_gcloud_deploys_promotes_splits_and_deletes_versions(
     gcloud: Gcloud, sandbox: Sandbox, application: Path
 ) -> None:
     deploy = ("app", "deploy", "app.yaml", "--version")
@@ -126,7 +126,7 @@ def test_a_python_application_goes_dark_live_and_away(
     assert versions(gcloud) == {"v2": 0.25, "v3": 0.75}
 
 
-def test_a_staged_java_application_is_deployed(gcloud: Gcloud, tmp_path: Path) -> None:
+def test_gcloud_deploys_a_staged_java_application(gcloud: Gcloud, tmp_path: Path) -> None:
     staged = tmp_path / "staged"
     (staged / "WEB-INF").mkdir(parents=True)
     (staged / "WEB-INF" / "appengine-web.xml").write_text("<appengine-web-app/>")
@@ -142,10 +142,8 @@ def test_a_staged_java_application_is_deployed(gcloud: Gcloud, tmp_path: Path) -
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="Java is not installed")
-def test_a_java_application_is_staged_by_gcloud_and_deployed(
-    gcloud: Gcloud, tmp_path: Path
-) -> None:
-    """gcloud turns appengine-web.xml into an app.yaml with its Java tools."""
+def test_gcloud_stages_and_deploys_a_java_application(gcloud: Gcloud, tmp_path: Path) -> None:
+    """gcloud converts appengine-web.xml to app.yaml with its Java tools."""
     if not gcloud("version", "--format=value(app-engine-java)").strip():
         pytest.skip("gcloud's component app-engine-java is not installed")
     inside = tmp_path / "exploded" / "WEB-INF"
@@ -168,7 +166,9 @@ def test_a_java_application_is_staged_by_gcloud_and_deployed(
     ].keys()
 
 
-def test_configuration_is_written_once(gcloud: Gcloud, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_gcloud_deploys_unchanged_configuration_only_once(
+    gcloud: Gcloud, sandbox: Sandbox, tmp_path: Path
+) -> None:
     files = {"queue": QUEUE, "cron": CRON, "index": INDEX, "dispatch": DISPATCH}
     for name, text in files.items():
         (tmp_path / f"{name}.yaml").write_text(text)
@@ -197,7 +197,7 @@ def test_configuration_is_written_once(gcloud: Gcloud, sandbox: Sandbox, tmp_pat
     ]
 
 
-def test_services_are_described(gcloud: Gcloud) -> None:
+def test_gcloud_describes_services_and_applications(gcloud: Gcloud) -> None:
     text = gcloud("app", "services", "describe", "default", "--format=value(split.allocations)")
     assert text.strip() == "1=1.0"
     assert gcloud("app", "services", "list", "--format=value(id,versions)").split() == [

@@ -1,4 +1,4 @@
-"""Batches, as google-cloud-storage sends them, and those that nobody should send."""
+"""Batches, as google-cloud-storage sends them, and malformed ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def client(url: str) -> storage.Client:
     )
 
 
-def test_googles_client_deletes_and_describes_in_a_batch(client: storage.Client) -> None:
+def test_googles_client_deletes_and_changes_objects_in_a_batch(client: storage.Client) -> None:
     bucket = client.bucket(BUCKET)
     gone, kept = (bucket.blob(name) for name in ("gone", "kept"))
     for blob in (gone, kept):
@@ -47,7 +47,7 @@ def test_googles_client_deletes_and_describes_in_a_batch(client: storage.Client)
 
 
 def _delete(bucket: storage.Bucket, *names: str) -> None:
-    """Delete objects in a batch, although some of them are not there."""
+    """Delete objects in a batch in which some of them do not exist."""
     batch = bucket.client.batch()
     with pytest.raises(NotFound):
         _fill(batch, bucket, names)
@@ -59,14 +59,14 @@ def _fill(batch: storage.Batch, bucket: storage.Bucket, names: tuple[str, ...]) 
             bucket.blob(name).delete()
 
 
-def test_one_refusal_is_the_answer_to_one_call(client: storage.Client) -> None:
+def test_a_failed_call_does_not_fail_the_others(client: storage.Client) -> None:
     bucket = client.bucket(BUCKET)
     bucket.blob("there").upload_from_string(b"x", if_generation_match=0)
     _delete(bucket, "missing", "there")
     assert list(client.list_blobs(BUCKET)) == []
 
 
-def test_every_call_is_in_the_log(client: storage.Client, url: str) -> None:
+def test_each_call_of_a_batch_is_logged(client: storage.Client, url: str) -> None:
     bucket = client.bucket(BUCKET)
     _delete(bucket, "a", "b")
     log = requests.get(f"{url}/_sandbox/requests?method=DELETE", timeout=10).json()["requests"]
@@ -93,7 +93,7 @@ GET = f"GET /storage/v1/b/{BUCKET} HTTP/1.1"
         CALL.format(f"POST /upload/storage/v1/b/{BUCKET}/o?name=x HTTP/1.1") + "--b--",
     ],
 )
-def test_what_is_no_batch_of_calls_is_refused_as_a_whole(url: str, body: str) -> None:
+def test_a_malformed_batch_is_refused(url: str, body: str) -> None:
     answer = requests.post(f"{url}/batch/storage/v1", data=body.encode(), headers=KIND, timeout=10)
     assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (400, "invalid")
 

@@ -1,4 +1,4 @@
-"""Google's client library for Cloud Storage, unmodified, against the stand-in."""
+"""Google's client library for Cloud Storage against the sandbox."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from flowdeploy.sandbox.blobs import Blobs
 from flowdeploy.sandbox.server import Sandbox
-from flowdeploy.sandbox.storage.content import PartsFile, combine_crc32c, unpack
-from flowdeploy.sandbox.storage.objects import Content
+from flowdeploy.sandbox.storage.content import PartsFile, combine_crc32c, parse_parts
+from flowdeploy.sandbox.storage.objects import ObjectContent
 
 BUCKET = "staging.akvoflow-1.appspot.com"
 CHUNK = 256 * 1024
@@ -42,7 +42,7 @@ def bucket(client: Client) -> Any:
     return client.bucket(BUCKET)
 
 
-def test_the_code_bucket_shows_its_rule(bucket: Any) -> None:
+def test_the_code_bucket_has_a_lifecycle_rule(bucket: Any) -> None:
     bucket.reload()
     assert list(bucket.lifecycle_rules) == [
         {"action": {"type": "Delete"}, "condition": {"age": 15}}
@@ -50,7 +50,7 @@ def test_the_code_bucket_shows_its_rule(bucket: Any) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", LARGE], ids=["empty", "small", "resumable"])
-def test_what_was_uploaded_comes_back(bucket: Any, data: bytes) -> None:
+def test_an_uploaded_object_can_be_downloaded(bucket: Any, data: bytes) -> None:
     blob = bucket.blob("some name/é?#%2F")
     blob.upload_from_string(data, content_type="text/plain")
     assert bucket.get_blob(blob.name).download_as_bytes() == data
@@ -58,13 +58,13 @@ def test_what_was_uploaded_comes_back(bucket: Any, data: bytes) -> None:
     assert blob.crc32c == checksum(data)
 
 
-def test_an_upload_in_chunks_is_put_together(bucket: Any) -> None:
+def test_an_upload_in_chunks_is_one_object(bucket: Any) -> None:
     blob = bucket.blob("chunks", chunk_size=CHUNK)
     blob.upload_from_file(io.BytesIO(LARGE[: 2 * CHUNK + 7]), size=2 * CHUNK + 7)
     assert blob.download_as_bytes() == LARGE[: 2 * CHUNK + 7]
 
 
-def test_a_part_is_read(bucket: Any) -> None:
+def test_a_byte_range_can_be_downloaded(bucket: Any) -> None:
     blob = bucket.blob("x")
     blob.upload_from_string(b"0123456789")
     assert blob.download_as_bytes(start=2, end=4) == b"234"
@@ -73,7 +73,7 @@ def test_a_part_is_read(bucket: Any) -> None:
         blob.download_as_bytes(start=10)
 
 
-def test_an_update_clears_what_it_does_not_name(client: Client, bucket: Any) -> None:
+def test_an_update_clears_omitted_fields(client: Client, bucket: Any) -> None:
     blob = bucket.blob("x")
     blob.metadata = {"a": "b"}
     blob.upload_from_string(b"", content_type="text/x")
@@ -87,7 +87,7 @@ def test_an_update_clears_what_it_does_not_name(client: Client, bucket: Any) -> 
     assert (list(found.lifecycle_rules), found.location) == ([], "EU")
 
 
-def test_generations_are_preconditions(bucket: Any) -> None:
+def test_generation_preconditions_are_checked(bucket: Any) -> None:
     blob = bucket.blob("lease")
     blob.upload_from_string("1", if_generation_match=0)
     first = blob.generation
@@ -101,7 +101,7 @@ def test_generations_are_preconditions(bucket: Any) -> None:
     assert not blob.exists()
 
 
-def test_damaged_bytes_are_refused(sandbox: Sandbox) -> None:
+def test_an_upload_with_a_wrong_checksum_is_refused(sandbox: Sandbox) -> None:
     response = requests.post(
         f"{sandbox.url}/upload/storage/v1/b/{BUCKET}/o",
         params={"uploadType": "media", "name": "x"},
@@ -132,7 +132,7 @@ def test_objects_are_listed_by_prefix_delimiter_and_page(client: Client, bucket:
     assert listing.prefixes == {"dir/"}
 
 
-def test_a_listing_with_a_mask_holds_what_was_asked_for(sandbox: Sandbox, bucket: Any) -> None:
+def test_a_list_with_a_field_mask_has_only_these_fields(sandbox: Sandbox, bucket: Any) -> None:
     bucket.blob("a").upload_from_string("a")
     url = f"{sandbox.url}/storage/v1/b/{BUCKET}/o"
     answer = requests.get(url, params={"fields": "items(name,size),nextPageToken"}, timeout=5)
@@ -165,7 +165,7 @@ def test_composed_objects_have_a_checksum_of_the_whole_and_no_md5(bucket: Any) -
     assert (twice.md5_hash, twice.component_count) == (None, 6)
 
 
-def test_an_interrupted_upload_goes_on_from_where_it_was(sandbox: Sandbox) -> None:
+def test_an_interrupted_upload_can_be_resumed_after_a_restart(sandbox: Sandbox) -> None:
     session = begin_resumable(sandbox, "big")
     put(session, b"01234", "bytes 0-4/*")
     with Sandbox(sandbox.state.folder) as other:
@@ -178,7 +178,7 @@ def test_an_interrupted_upload_goes_on_from_where_it_was(sandbox: Sandbox) -> No
         assert again.json() == done.json()
 
 
-def test_an_upload_that_is_sent_twice_at_once_is_one_object(sandbox: Sandbox) -> None:
+def test_an_upload_sent_twice_concurrently_is_one_object(sandbox: Sandbox) -> None:
     session = begin_resumable(sandbox, "big")
     with ThreadPoolExecutor(2) as pool:
         calls = [pool.submit(put, session, LARGE, f"bytes 0-{len(LARGE) - 1}/*") for _ in "ab"]
@@ -195,7 +195,7 @@ def test_an_upload_with_a_gap_is_refused(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("content", [b"a\r", b"a\n", b"a\r\n", b"\r", b"\n", b"", b"\r\n--==y"])
-def test_a_multipart_body_keeps_the_line_ends_of_its_bytes(
+def test_a_multipart_upload_preserves_line_ends_of_the_object(
     sandbox: Sandbox, newline: bytes, content: bytes
 ) -> None:
     lines = (b"--==x==", b"Content-Type: application/json", b"", b"{}")
@@ -213,8 +213,8 @@ def test_a_multipart_body_keeps_the_line_ends_of_its_bytes(
     )
 
 
-def test_gclouds_multipart_body_is_understood(sandbox: Sandbox) -> None:
-    """Its lines end in a bare line feed, and its boundary is in single quotes."""
+def test_a_multipart_upload_of_gcloud_is_accepted(sandbox: Sandbox) -> None:
+    """Lines end in a bare line feed, and the boundary is in single quotes."""
     body = b"--==x==\nContent-Type: application/json\n\n{}\n--==x==\n\n\na\r\n--b\n--==x==--"
     response = requests.post(
         f"{sandbox.url}/upload/storage/v1/b/{BUCKET}/o",
@@ -226,14 +226,14 @@ def test_gclouds_multipart_body_is_understood(sandbox: Sandbox) -> None:
     assert response.json()["size"] == str(len(b"\na\r\n--b"))
 
 
-def test_bytes_are_stored_once(sandbox: Sandbox, bucket: Any) -> None:
+def test_equal_content_is_stored_once(sandbox: Sandbox, bucket: Any) -> None:
     for name in ("a", "b", "c"):
         bucket.blob(name).upload_from_string(LARGE[:5000])
     files = [file for file in (sandbox.state.folder / "blobs").rglob("*") if file.is_file()]
     assert [file.stat().st_size for file in files] == [5000]
 
 
-def test_a_bucket_is_created_and_only_an_empty_one_deleted(client: Client) -> None:
+def test_only_an_empty_bucket_can_be_deleted(client: Client) -> None:
     bucket = client.create_bucket("records-of-mine")
     bucket.blob("x").upload_from_string("x")
     with pytest.raises(exceptions.Conflict, match="not empty"):
@@ -245,23 +245,23 @@ def test_a_bucket_is_created_and_only_an_empty_one_deleted(client: Client) -> No
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
-def test_checksums_combine(first: bytes, second: bytes) -> None:
+def test_combined_checksums_equal_those_of_the_concatenation(first: bytes, second: bytes) -> None:
     combined = combine_crc32c(google_crc32c.value(first), google_crc32c.value(second), len(second))
     assert combined == google_crc32c.value(first + second)
 
 
 @settings(max_examples=50)
 @given(st.lists(st.binary(max_size=9), max_size=5), st.integers(0, 50), st.integers(0, 50))
-def test_parts_read_like_the_whole(
+def test_a_parts_file_reads_like_the_concatenation(
     tmp_path_factory: pytest.TempPathFactory, data: list[bytes], start: int, length: int
 ) -> None:
     blobs = Blobs(tmp_path_factory.getbasetemp() / "blobs")
-    parts = tuple(Content.of_blob(blobs.put([item])).parts[0] for item in data)
+    parts = tuple(ObjectContent.of_blob(blobs.store([item])).parts[0] for item in data)
     whole = b"".join(data)
     file = PartsFile(blobs, parts)
     file.seek(start)
     assert file.read(length) == whole[start : start + length]
-    assert unpack(" ".join(f"{part.key}:{part.size}" for part in parts)) == parts
+    assert parse_parts(" ".join(f"{part.key}:{part.size}" for part in parts)) == parts
 
 
 def checksum(data: bytes) -> str:

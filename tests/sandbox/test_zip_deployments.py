@@ -1,4 +1,4 @@
-"""Versions that are made of one archive, which may have been composed in the bucket."""
+"""Versions that are deployed from a zip archive, which may be a composed object."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def upload(sandbox: Sandbox, name: str, data: bytes) -> None:
 
 
 def deploy(sandbox: Sandbox, deployment: dict[str, Any]) -> dict[str, Any]:
-    """The operation that it ends with."""
+    """Create a version; the operation."""
     body = {"id": "v2", "runtime": "java21", "deployment": deployment}
     answer = requests.post(f"{sandbox.url}{SERVICE}/versions", json=body, timeout=10)
     answer.raise_for_status()
@@ -47,7 +47,7 @@ def deploy_zip(sandbox: Sandbox, data: bytes, **info: Any) -> dict[str, Any]:
     return deploy(sandbox, {"zip": {"sourceUrl": url, **info}})
 
 
-def test_an_archive_that_was_composed_is_deployed(sandbox: Sandbox) -> None:
+def test_a_composed_archive_can_be_deployed(sandbox: Sandbox) -> None:
     data = archive({"app.yaml": b"runtime: java21", "WEB-INF/web.xml": b"<web-app/>"})
     upload(sandbox, "head", data[:60])
     upload(sandbox, "tail", data[60:])
@@ -72,7 +72,7 @@ def test_an_archive_that_was_composed_is_deployed(sandbox: Sandbox) -> None:
     ],
     ids=["garbage", "torn", "count", "escape", "large"],
 )
-def test_an_archive_that_cannot_be_used_fails_the_operation(
+def test_an_unusable_archive_fails_the_operation(
     sandbox: Sandbox, data: bytes, info: dict[str, int], words: str
 ) -> None:
     error = deploy_zip(sandbox, data, **info)["error"]
@@ -82,7 +82,7 @@ def test_an_archive_that_cannot_be_used_fails_the_operation(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), min_size=1, max_size=4))
-def test_a_damaged_archive_is_an_answer_too(
+def test_a_damaged_archive_ends_the_operation(
     sandbox: Sandbox, damages: list[tuple[int, int]]
 ) -> None:
     data = bytearray(archive({"app.yaml": b"runtime: java21", "a/ü": b"x" * 100}))
@@ -91,7 +91,7 @@ def test_a_damaged_archive_is_an_answer_too(
     assert deploy_zip(sandbox, bytes(data))["done"]
 
 
-def test_an_archive_that_is_not_there_fails_the_operation(sandbox: Sandbox) -> None:
+def test_a_missing_archive_fails_the_operation(sandbox: Sandbox) -> None:
     url = f"https://storage.googleapis.com/{BUCKET}/none.zip"
     error = deploy(sandbox, {"zip": {"sourceUrl": url}})["error"]
     assert f"Error copying file from GCS: {url}" in error["message"]

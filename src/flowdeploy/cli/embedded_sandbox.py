@@ -7,7 +7,13 @@ from pathlib import Path
 from flowdeploy.cli.report_files import ensure_folder
 from flowdeploy.config import Config
 from flowdeploy.errors import FlowdeployError, UsageError
-from flowdeploy.sandbox.scenario import Scenario, ScenarioError, load, names, packaged
+from flowdeploy.sandbox.scenario import (
+    Scenario,
+    ScenarioError,
+    builtin_names,
+    parse_scenario,
+    read_builtin,
+)
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App, Settings, StateError
 
@@ -51,11 +57,13 @@ def load_scenario(name: str | None) -> Scenario:
     if name is None:
         return Scenario(Settings(operation_seconds=OPERATION_SECONDS))
     try:
-        return load(packaged(name) if name in names() else Path(name).read_text())
+        return parse_scenario(
+            read_builtin(name) if name in builtin_names() else Path(name).read_text()
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"cannot read the scenario {name}: {error}",
-            hint=f"Name a file, or one that comes with flowdeploy: {', '.join(names())}.",
+            hint=f"Name a file, or one that comes with flowdeploy: {', '.join(builtin_names())}.",
         ) from error
     except ScenarioError as error:
         raise UsageError(f"{name} is no scenario: {error}") from error

@@ -117,7 +117,7 @@ def _apps(session: Session, named: tuple[str, ...]) -> tuple[App, ...]:
 def _parse_app(text: str) -> App:
     """``PROJECT[:LOCATION]``. Raises UsageError for a bad id or an unknown location."""
     from flowdeploy.config.models import PROJECT
-    from flowdeploy.sandbox.hosts import REGION_IDS
+    from flowdeploy.sandbox.google_api.hostnames import REGION_IDS
     from flowdeploy.sandbox.state import App
 
     if re.fullmatch(PROJECT, text):  # which may have a colon itself: example.com:project
@@ -133,11 +133,11 @@ def _parse_app(text: str) -> App:
 
 def _directions(url: str) -> str:
     """How to point the usual tools at the sandbox."""
-    from flowdeploy.sandbox.exports import exports
+    from flowdeploy.sandbox.exports import shell_exports
 
     return f"""
 # flowdeploy and gcloud:
-{exports(url)}
+{shell_exports(url)}
 
 # Maven and Leiningen: the repository {url}/repo
 # user {DEMO_USER}, token {DEMO_TOKEN}

@@ -6,6 +6,7 @@ side by side, and the steps of one instance in the order listed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar, assert_never
@@ -128,7 +129,7 @@ class Promote:
 
 
 Step = Build | Publish | Deploy | Configure | Verify | Promote
-SomeStep = TypeVar("SomeStep", Build, Publish, Deploy, Configure, Verify, Promote)
+StepType = TypeVar("StepType", bound=Step)
 
 
 CHANGING = Deploy | Configure | Promote  # the steps that change their instance
@@ -155,17 +156,13 @@ class Stage:
         return f"{self.kind}:{self.wave}" if self.wave else str(self.kind)
 
     @property
-    def changes_instances(self) -> bool:
-        return any(isinstance(step, CHANGING) for step in self.steps)
-
-    @property
-    def publishes(self) -> bool:
-        return any(isinstance(step, Publish) for step in self.steps)
-
-    @property
     def instances(self) -> tuple[Instance, ...]:
         """The instances that the stage works on, each once."""
-        return tuple({i.id: i for step in self.steps if (i := instance_of(step))}.values())
+        return _instances(self.steps)
+
+    @property
+    def changes_instances(self) -> bool:
+        return any(isinstance(step, CHANGING) for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,21 +195,27 @@ class Plan:
         """The steps of all stages, in order."""
         return tuple(step for stage in self.stages for step in stage.steps)
 
-    def steps_of(self, kind: type[SomeStep]) -> list[SomeStep]:
-        return [step for step in self.steps if isinstance(step, kind)]
-
-    def has(self, kind: type[Step]) -> bool:
-        return any(isinstance(step, kind) for step in self.steps)
-
     @property
     def instances(self) -> tuple[Instance, ...]:
-        """The instances that the plan works on, each once."""
-        return tuple({i.id: i for step in self.steps if (i := instance_of(step))}.values())
+        """The instances of all steps, each once, in the order of their first steps."""
+        return _instances(self.steps)
 
     @property
     def roles(self) -> frozenset[Role]:
         """The roles of its instances: there is a lock for each."""
         return frozenset(instance.role for instance in self.instances)
+
+    def steps_of(self, kind: type[StepType]) -> tuple[StepType, ...]:
+        """The steps of one kind, in order."""
+        return tuple(step for step in self.steps if isinstance(step, kind))
+
+    def has(self, kind: type[Step]) -> bool:
+        return any(isinstance(step, kind) for step in self.steps)
+
+
+def _instances(steps: Iterable[Step]) -> tuple[Instance, ...]:
+    instances = filter(None, map(instance_of, steps))
+    return tuple({instance.id: instance for instance in instances}.values())
 
 
 def instance_of(step: Step) -> Instance | None:

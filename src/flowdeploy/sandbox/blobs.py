@@ -1,4 +1,4 @@
-"""Bytes on disk, stored once by their content."""
+"""Blobs on disk; equal content is stored once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What some bytes are: ``size`` in bytes, digests in lower-case hex.
+    """The size in bytes and the digests, in lower-case hex, of some content.
 
-    ``key`` is the SHA-256, the name under which they are stored.
+    ``key`` is the SHA-256, which is also the name of the stored file.
     """
 
     key: str
@@ -43,36 +43,36 @@ class Blobs:
     def open(self, key: str) -> BinaryIO:
         return self.path(key).open("rb")
 
-    def incoming(self, name: str) -> Path:
-        """Where bytes that are still arriving lie, on the same file system."""
+    def incoming_path(self, name: str) -> Path:
+        """The path for an unfinished upload, on the same file system as the blobs."""
         return self._incoming / name
 
-    def writer(self) -> Writer:
-        return Writer(self)
+    def writer(self) -> BlobWriter:
+        return BlobWriter(self)
 
-    def put(self, chunks: Iterable[bytes]) -> Blob:
-        """Store what the chunks hold together."""
+    def store(self, chunks: Iterable[bytes]) -> Blob:
+        """Store the concatenated chunks."""
         with self.writer() as writer:
             for chunk in chunks:
                 writer.write(chunk)
             return writer.finish()
 
     async def receive(self, chunks: AsyncIterable[bytes]) -> Blob:
-        """Store what arrives, in memory that does not grow with it."""
+        """Store the concatenated chunks as they arrive, in constant memory."""
         with self.writer() as writer:
             async for chunk in chunks:
                 writer.write(chunk)
             return writer.finish()
 
     def adopt(self, file: Path) -> Blob:
-        """Store a file by moving it here."""
+        """Store a file by moving it into the folder."""
         digests = _Digests()
         with file.open("rb") as source:
             while chunk := source.read(CHUNK):
                 digests.update(chunk)
-        return self._keep(file, digests)
+        return self._move_in(file, digests)
 
-    def _keep(self, file: Path, digests: _Digests) -> Blob:
+    def _move_in(self, file: Path, digests: _Digests) -> Blob:
         blob = digests.blob()
         target = self.path(blob.key)
         target.parent.mkdir(exist_ok=True)
@@ -80,15 +80,15 @@ class Blobs:
         return blob
 
 
-class Writer:
-    """Takes bytes in, hashes them on the way, and moves them into place at the end.
+class BlobWriter:
+    """Writes and hashes bytes, and moves them into place at the end.
 
-    Leaving it without ``finish`` throws the bytes away.
+    Leaving the context without ``finish`` discards the bytes.
     """
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._path = blobs.incoming(uuid.uuid4().hex)
+        self._path = blobs.incoming_path(uuid.uuid4().hex)
         self._file = self._path.open("xb")
         self._digests = _Digests()
 
@@ -98,7 +98,7 @@ class Writer:
 
     def finish(self) -> Blob:
         self._file.close()
-        return self._blobs._keep(self._path, self._digests)
+        return self._blobs._move_in(self._path, self._digests)
 
     def __enter__(self) -> Self:
         return self

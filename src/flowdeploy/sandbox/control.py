@@ -1,17 +1,17 @@
-"""The control API: how the stand-in is told to behave, and asked what it has seen.
+"""The control API: settings, faults, the request log, the clock and the state.
 
-    GET    /_sandbox/settings          latency, operation_seconds, fault_rate, seed
-    PATCH  /_sandbox/settings          {"latency": 0.05}: changes what is named
-    GET    /_sandbox/faults            what is armed
+    GET    /_sandbox/settings          latency, operation_seconds, fault_rate, seed, index_seconds
+    PATCH  /_sandbox/settings          {"latency": 0.05}: changes the named settings
+    GET    /_sandbox/faults            the armed faults
     POST   /_sandbox/faults            {"kind": "operation-error", "project": "p", "times": 1}
-    DELETE /_sandbox/faults            disarms all
-    GET    /_sandbox/requests          the log; ?method= ?path= (a glob) ?status= narrow it
-    DELETE /_sandbox/requests          empties it
+    DELETE /_sandbox/faults            disarms all faults
+    GET    /_sandbox/requests          the log; filter with ?method= ?path= (a glob) ?status=
+    DELETE /_sandbox/requests          clears the log
     GET    /_sandbox/clock             {"now": seconds since 1970}
-    POST   /_sandbox/clock             {"advance": seconds}: operations come to their end
-    GET    /_sandbox/state             all that is remembered, table by table; ?table= narrows it
+    POST   /_sandbox/clock             {"advance": seconds}: moves the clock forward
+    GET    /_sandbox/state             all tables of the database; filter with ?table=
 
-Faults are described at ``rehearsal.Fault``. Settings and faults are the running process's;
+``faults.Fault`` describes the faults. Settings and faults belong to the running process;
 they are not part of the state.
 """
 
@@ -26,10 +26,11 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
-from flowdeploy.sandbox.errors import invalid
-from flowdeploy.sandbox.rehearsal import REHEARSAL, change_settings, parse_fault
-from flowdeploy.sandbox.requestlog import LOG, Entry
+from flowdeploy.sandbox.faults import FAULTS, change_settings, is_amount, parse_fault
+from flowdeploy.sandbox.google_api.errors import invalid_argument
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response
+from flowdeploy.sandbox.request_log import REQUEST_LOG, LogEntry
 from flowdeploy.sandbox.state import State
 
 PREFIX = "/_sandbox/"
@@ -45,7 +46,7 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
         web.post("/_sandbox/faults", arm_fault),
         web.delete("/_sandbox/faults", disarm_faults),
         web.get("/_sandbox/requests", list_requests),
-        web.delete("/_sandbox/requests", forget_requests),
+        web.delete("/_sandbox/requests", clear_requests),
         web.get("/_sandbox/clock", clock.get),
         web.post("/_sandbox/clock", clock.advance),
         web.get("/_sandbox/state", Tables(state).get),
@@ -53,41 +54,41 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
 
 
 async def get_settings(request: web.Request) -> web.Response:
-    return json_response(asdict(request.app[REHEARSAL].settings))
+    return json_response(asdict(request.app[FAULTS].settings))
 
 
 async def patch_settings(request: web.Request) -> web.Response:
-    rehearsal = request.app[REHEARSAL]
-    rehearsal.settings = change_settings(rehearsal.settings, await read_json(request))
+    injector = request.app[FAULTS]
+    injector.settings = change_settings(injector.settings, await read_json(request))
     return await get_settings(request)
 
 
 async def list_faults(request: web.Request) -> web.Response:
-    return json_response({"faults": [f.as_json() for f in request.app[REHEARSAL].faults]})
+    return json_response({"faults": [f.to_json() for f in request.app[FAULTS].faults]})
 
 
 async def arm_fault(request: web.Request) -> web.Response:
-    request.app[REHEARSAL].arm(parse_fault(await read_json(request)))
+    request.app[FAULTS].arm(parse_fault(await read_json(request)))
     return await list_faults(request)
 
 
 async def disarm_faults(request: web.Request) -> web.Response:
-    request.app[REHEARSAL].disarm()
+    request.app[FAULTS].disarm_all()
     return await list_faults(request)
 
 
 async def list_requests(request: web.Request) -> web.Response:
     wanted = request.query
-    found = [asdict(entry) for entry in request.app[LOG] if _is_wanted(entry, wanted)]
+    found = [asdict(entry) for entry in request.app[REQUEST_LOG] if _matches(entry, wanted)]
     return json_response({"requests": found})
 
 
-async def forget_requests(request: web.Request) -> web.Response:
-    request.app[LOG].clear()
+async def clear_requests(request: web.Request) -> web.Response:
+    request.app[REQUEST_LOG].clear()
     return json_response({})
 
 
-def _is_wanted(entry: Entry, wanted: Mapping[str, str]) -> bool:
+def _matches(entry: LogEntry, wanted: Mapping[str, str]) -> bool:
     return (
         wanted.get("method") in (None, entry.method)
         and wanted.get("status") in (None, str(entry.status))
@@ -96,7 +97,7 @@ def _is_wanted(entry: Entry, wanted: Mapping[str, str]) -> bool:
 
 
 class Clock:
-    """The stand-in's time, which can be put forward but not back."""
+    """The sandbox's clock. It can be moved forward but not back."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -106,12 +107,8 @@ class Clock:
 
     async def advance(self, request: web.Request) -> web.Response:
         seconds = (await read_json(request)).get("advance")
-        if (
-            isinstance(seconds, bool)
-            or not isinstance(seconds, int | float)
-            or not 0 <= seconds < 1e9
-        ):
-            raise invalid("`advance` is a number of seconds, at least 0", "advance")
+        if not is_amount(seconds):
+            raise invalid_argument("`advance` must be a number of seconds, at least 0", "advance")
         self._state.clock_offset += seconds
         return self._answer()
 
@@ -120,7 +117,7 @@ class Clock:
 
 
 class Tables:
-    """The state as it lies in the database, to be compared whole."""
+    """The tables of the database, so that tests can compare the whole state."""
 
     def __init__(self, state: State) -> None:
         self._state = state

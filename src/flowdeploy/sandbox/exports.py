@@ -1,6 +1,6 @@
-"""How to point tools at the stand-in.
+"""Environment variables that point tools at the sandbox.
 
-The names are those of Google Cloud SDK 528; App Engine's address must end in a slash.
+The names are those of Google Cloud SDK 528. App Engine's URL must end in a slash.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ _ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 
 
 def gcloud_environment(url: str) -> dict[str, str]:
-    """The variables with which gcloud talks to the stand-in, and to nothing else."""
+    """The environment variables that make gcloud use the sandbox instead of Google."""
     endpoints = {f"{_ENDPOINT}{api}": f"{url}/" for api in _APIS}
     return {
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
@@ -20,7 +20,7 @@ def gcloud_environment(url: str) -> dict[str, str]:
     }
 
 
-def exports(url: str) -> str:
-    """Lines for a shell."""
+def shell_exports(url: str) -> str:
+    """Shell commands that export the variables for gcloud and flowdeploy."""
     variables = {**gcloud_environment(url), "FLOWDEPLOY_SANDBOX": url}
     return "\n".join(f"export {name}={value}" for name, value in variables.items())

@@ -1,4 +1,4 @@
-"""What every request goes through: the log, the latency, the faults, the form of errors."""
+"""The processing of every request: log, latency, faults and the format of errors."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from flowdeploy.sandbox import control
-from flowdeploy.sandbox.answers import error_response
-from flowdeploy.sandbox.errors import ApiError, invalid
-from flowdeploy.sandbox.hosts import candidates, project_of_bucket
-from flowdeploy.sandbox.pages import PAGES, is_application
-from flowdeploy.sandbox.rehearsal import REHEARSAL, REQUEST_KINDS, Kind, Occasion, Rehearsal
-from flowdeploy.sandbox.requestlog import LOG, Entry
+from flowdeploy.sandbox.app_pages import APP_PAGES, is_application
+from flowdeploy.sandbox.appengine.operations import in_progress_error
+from flowdeploy.sandbox.faults import FAULTS, REQUEST_KINDS, FaultInjector, FaultKind, Occasion
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument, not_found
+from flowdeploy.sandbox.google_api.hostnames import parse_host, project_of_bucket
+from flowdeploy.sandbox.google_api.responses import error_response
+from flowdeploy.sandbox.request_log import REQUEST_LOG, LogEntry
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ConnectionDropped(web.Response):
-    """Stands for an answer that is never sent: the connection is closed already."""
+    """Stands in for a response that cannot be sent because the connection is closed."""
 
     def __init__(self) -> None:
         super().__init__(status=500)
 
 
 @web.middleware
-async def observed(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The outermost: latency, then the answer, then its line in the log."""
+async def handle_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Wait for the latency, handle the request or inject a fault, and log the result."""
     if request.path.startswith(control.PREFIX):
-        return await _in_googles_form(request, handler)
+        return await _convert_errors(request, handler)
     began = time.monotonic()
-    rehearsal = request.app[REHEARSAL]
-    if rehearsal.settings.latency:
-        await asyncio.sleep(rehearsal.settings.latency)
-    fault = _fault(rehearsal, request)
-    response = await _answer(request, handler, fault)
+    injector = request.app[FAULTS]
+    if injector.settings.latency:
+        await asyncio.sleep(injector.settings.latency)
+    fault = _find_fault(injector, request)
+    response = await _respond(request, handler, fault)
     dropped = isinstance(response, ConnectionDropped)
-    request.app[LOG].add(
-        Entry(
+    request.app[REQUEST_LOG].add(
+        LogEntry(
             at=time.time(),
             seconds=time.monotonic() - began,
             method=request.method,
@@ -54,38 +55,42 @@ async def observed(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-async def _answer(request: web.Request, handler: Handler, fault: Kind | None) -> web.StreamResponse:
-    if fault is Kind.RESET:
+async def _respond(
+    request: web.Request, handler: Handler, fault: FaultKind | None
+) -> web.StreamResponse:
+    if fault is FaultKind.RESET:
         return _drop(request)
-    if fault is Kind.RESET_AFTER:
-        await _in_googles_form(request, handler)
+    if fault is FaultKind.RESET_AFTER:
+        await _convert_errors(request, handler)
         return _drop(request)
     if fault is not None:
-        return error_response(_refusal(fault, request))
-    return await _in_googles_form(request, handler)
+        return error_response(_fault_error(fault, request))
+    return await _convert_errors(request, handler)
 
 
-async def _in_googles_form(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors as JSON, whichever service has raised them; an unknown path is one of them."""
+async def _convert_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Handle the request; convert errors and unknown paths to JSON error responses."""
     try:
         if is_application(request.host):
-            return await request.app[PAGES].answer(request)
+            return await request.app[APP_PAGES].respond(request)
         return await handler(request)
     except ApiError as error:
         return error_response(error)
     except web.RequestPayloadError:
-        return error_response(invalid("The request's body does not have its Content-Encoding."))
+        return error_response(
+            invalid_argument("The request body does not match its Content-Encoding.")
+        )
     except ConnectionResetError:
-        return ConnectionDropped()  # whoever sent the request has died over it
+        return ConnectionDropped()  # the client has closed the connection
     except web.HTTPException:
         if request.match_info.http_exception is None:
             raise
-        return error_response(_unknown_path(request))
+        return error_response(_unknown_path_error(request))
 
 
-def _unknown_path(request: web.Request) -> ApiError:
-    # Google's front end answers 404 to a method that a path does not have, too.
-    return ApiError("NOT_FOUND", f"The requested URL {request.path} was not found.")
+def _unknown_path_error(request: web.Request) -> ApiError:
+    # Google's front end also answers 404 if the path exists but the method does not.
+    return not_found(f"The requested URL {request.path} was not found.")
 
 
 def _drop(request: web.Request) -> web.Response:
@@ -94,44 +99,40 @@ def _drop(request: web.Request) -> web.Response:
     return ConnectionDropped()
 
 
-def _fault(rehearsal: Rehearsal, request: web.Request) -> Kind | None:
-    occasion = Occasion(_project(request), request.method, request.path)
-    named = rehearsal.strike(REQUEST_KINDS, occasion)
+def _find_fault(injector: FaultInjector, request: web.Request) -> FaultKind | None:
+    occasion = Occasion(_find_project(request), request.method, request.path)
+    named = injector.take_fault(REQUEST_KINDS, occasion)
     if named is not None:
         return named
     resource = request.match_info.route.resource
     shape = resource.canonical if resource else request.path
-    return rehearsal.chance(f"{request.method} {shape} {occasion.project}")
+    return injector.random_fault(f"{request.method} {shape} {occasion.project}")
 
 
-def _project(request: web.Request) -> str | None:
+def _find_project(request: web.Request) -> str | None:
     found = request.match_info
     if is_application(request.host):
-        return candidates(request.host)[0].project
+        return parse_host(request.host)[0].project
     bucket = found.get("bucket")
     if bucket is not None:
         return project_of_bucket(bucket)
     return found.get("app") or found.get("project")
 
 
-def _refusal(kind: Kind, request: web.Request) -> ApiError:
+def _fault_error(kind: FaultKind, request: web.Request) -> ApiError:
     match kind:
-        case Kind.UNAVAILABLE:
+        case FaultKind.UNAVAILABLE:
             return ApiError("UNAVAILABLE", "The service is currently unavailable.")
-        case Kind.QUOTA:
+        case FaultKind.QUOTA:
             return ApiError(
                 "RESOURCE_EXHAUSTED",
                 "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'.",
                 headers={"Retry-After": "1"},
             )
-        case Kind.PERMISSION:
+        case FaultKind.PERMISSION:
             return ApiError("PERMISSION_DENIED", "The caller does not have permission")
-        case Kind.CONFLICT:
+        case FaultKind.CONFLICT:
             target = request.path.removeprefix("/v1/")
-            return ApiError(
-                "ABORTED",
-                f"Cannot operate on {target} because an operation is already in progress for "
-                f"{target} by 00000000-0000-0000-0000-000000000000.",
-            )
+            return in_progress_error(target, target, "00000000-0000-0000-0000-000000000000")
         case _:
             return ApiError("INTERNAL", "Internal error encountered.")

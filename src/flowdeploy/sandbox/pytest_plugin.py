@@ -1,4 +1,4 @@
-"""Fixtures for those who test App Engine tooling of their own.
+"""Fixtures for tests of App Engine tools.
 
     # conftest.py
     pytest_plugins = ["flowdeploy.sandbox.pytest_plugin"]
@@ -12,8 +12,8 @@
         )
         …
 
-``gae_sandbox`` is a running ``Sandbox`` of the test's own. What exists in it is said by
-the fixture ``gae_sandbox_apps``, which a test module or a conftest may override.
+``gae_sandbox`` is a running ``Sandbox`` for one test. The fixture ``gae_sandbox_apps``
+defines its applications; a test module or a conftest may override it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from flowdeploy.sandbox.state import App
 
 @pytest.fixture
 def gae_sandbox_apps() -> Sequence[App]:
-    """One application, ``sandbox-1``, with a version ``1`` that is live."""
+    """One application, ``sandbox-1``, with a live version ``1``."""
     return (App("sandbox-1"),)
 
 

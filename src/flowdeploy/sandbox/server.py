@@ -1,4 +1,4 @@
-"""The stand-in as a server: the services put together behind one address."""
+"""The sandbox's server: all emulated services behind one address."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from aiohttp.typedefs import Middleware
 from flowdeploy.sandbox import (
     appengine,
     clojars,
+    cloud_scheduler,
+    cloud_tasks,
     control,
     datastore,
-    scheduler,
-    serviceusage,
+    service_usage,
     storage,
-    tasks,
 )
-from flowdeploy.sandbox.middleware import observed
-from flowdeploy.sandbox.pages import PAGES, Pages
-from flowdeploy.sandbox.rehearsal import REHEARSAL, Fault, Rehearsal
-from flowdeploy.sandbox.requestlog import LOG, RequestLog
+from flowdeploy.sandbox.app_pages import APP_PAGES, AppPages
+from flowdeploy.sandbox.faults import FAULTS, Fault, FaultInjector
+from flowdeploy.sandbox.middleware import handle_request
+from flowdeploy.sandbox.request_log import REQUEST_LOG, RequestLog
 from flowdeploy.sandbox.state import App, Settings, State, StateError
 
 
-class Service(Protocol):
-    """A module that emulates one service: its tables, and the paths that it answers."""
+class ServiceModule(Protocol):
+    """A package or module that emulates one service: its tables and its routes."""
 
     SCHEMA: str
 
     def routes(self, state: State, /) -> Iterable[web.AbstractRouteDef]: ...
 
 
-SERVICES: tuple[Service, ...] = (
+SERVICES: tuple[ServiceModule, ...] = (
     appengine,
     storage,
     clojars,
-    serviceusage,
-    tasks,
-    scheduler,
+    service_usage,
+    cloud_tasks,
+    cloud_scheduler,
     datastore,
 )
 GRACE_SECONDS = 1.0
@@ -56,12 +56,12 @@ JSON_BODY_LIMIT = 32 << 20
 
 
 class Sandbox:
-    """A stand-in that listens on an address, in a thread of its own.
+    """A sandbox that listens on an address, in a thread of its own.
 
-    ``state`` is the folder that it remembers in; ``port`` 0 takes a free one. ``apps``
-    exist from the start, ``faults`` are armed. ``middlewares`` are aiohttp's, and see every
-    request before the stand-in does. Raises OSError where the address cannot be had, and
-    StateError where the folder holds something else or cannot be written to.
+    ``state`` is the folder of its state; port 0 selects a free port. ``apps`` are created
+    if they do not exist, ``faults`` are armed at the start. ``middlewares`` are aiohttp
+    middlewares that see every request first. Raises OSError if it cannot listen on the
+    address, and StateError if the folder holds something else or is not writable.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Sandbox:
     ) -> None:
         self._socket = _listen(host, port)
         try:
-            self.state = _state(state, apps)
+            self.state = _open_state(state, apps)
         except (OSError, sqlite3.Error) as error:
             self._socket.close()
             raise StateError(f"{state}: {error}") from error
-        rehearsal = Rehearsal(settings, faults)
-        self._application = _application(self.state, rehearsal, middlewares)
+        injector = FaultInjector(settings, faults)
+        self._application = _make_application(self.state, injector, middlewares)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
@@ -94,13 +94,13 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Answer what is under way, briefly, and end."""
+        """Stop: give running requests a moment to finish, then close the state."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self.state.close()
 
     def serve_forever(self) -> None:
-        """Serve until SIGINT or SIGTERM, which end it cleanly. For the main thread."""
+        """Serve until SIGINT or SIGTERM, then stop cleanly. Call it in the main thread."""
         ended = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
@@ -138,7 +138,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=1024)
 
 
-def _state(folder: Path, apps: Sequence[App]) -> State:
+def _open_state(folder: Path, apps: Sequence[App]) -> State:
     with ExitStack() as on_error:
         state = State(folder, [service.SCHEMA for service in SERVICES])
         on_error.callback(state.close)
@@ -148,24 +148,24 @@ def _state(folder: Path, apps: Sequence[App]) -> State:
     return state
 
 
-def _application(
-    state: State, rehearsal: Rehearsal, middlewares: Sequence[Middleware]
+def _make_application(
+    state: State, injector: FaultInjector, middlewares: Sequence[Middleware]
 ) -> web.Application:
     application = web.Application(
-        middlewares=[*middlewares, observed], client_max_size=JSON_BODY_LIMIT
+        middlewares=[*middlewares, handle_request], client_max_size=JSON_BODY_LIMIT
     )
-    application[REHEARSAL] = rehearsal
-    application[LOG] = RequestLog()
-    application[PAGES] = Pages(state)
+    application[FAULTS] = injector
+    application[REQUEST_LOG] = RequestLog()
+    application[APP_PAGES] = AppPages(state)
     application.add_routes(control.routes(state))
     for service in SERVICES:
         application.add_routes(service.routes(state))
-    application.on_response_prepare.append(_dated(state))
+    application.on_response_prepare.append(_date_header(state))
     return application
 
 
-def _dated(state: State) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Answers are of the time that the state is of."""
+def _date_header(state: State) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """A signal handler that sets the Date header by the sandbox's clock."""
 
     async def date(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["Date"] = formatdate(state.now(), usegmt=True)

@@ -1,8 +1,8 @@
-"""What the stand-in remembers: a folder with an SQLite database and a store of blobs.
+"""The sandbox's state: a folder with an SQLite database and a store of blobs.
 
-The database is in WAL mode and every change is one transaction, so a process that is
-killed at any moment leaves either all of a change or nothing of it; several processes
-may use one folder at once. Bytes are in place before a row names them.
+The database is in WAL mode and every change is one transaction. A process that is killed
+leaves either all of a change or nothing of it, and several processes may share a folder.
+A blob is in place before a row refers to it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BUSY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An application that exists from the start, unless the state knows its name already.
+    """An application to create at the start, if the state does not have it yet.
 
-    Every service of ``services`` has the versions of ``versions``; the first of them has
-    all the traffic. ``location`` is an App Engine location such as ``europe-west``,
-    ``serving_status`` may be ``USER_DISABLED``, and ``disabled_apis`` are services such as
-    ``cloudtasks.googleapis.com`` that the project has not switched on.
+    Each of the ``services`` gets all of the ``versions``; the first version has all the
+    traffic. ``location`` is an App Engine location such as ``europe-west``,
+    ``serving_status`` may be ``USER_DISABLED``, and ``disabled_apis`` are APIs that are
+    not enabled in the project, such as ``cloudtasks.googleapis.com``.
     """
 
     project: str
@@ -40,12 +40,12 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the stand-in behaves while it runs.
+    """The behaviour of a running sandbox.
 
-    ``latency`` is the seconds that every request takes at least, ``operation_seconds``
-    how long a mutation is in progress, ``fault_rate`` the portion (0 to 1) of requests
-    that fail by chance, ``seed`` decides which, and ``index_seconds`` is how long a
-    Datastore index is built.
+    ``latency`` is the minimum duration of a request, ``operation_seconds`` the duration of
+    an App Engine operation, and ``index_seconds`` that of building a Datastore index, all
+    in seconds. ``fault_rate`` is the portion (0 to 1) of requests that fail at random;
+    ``seed`` decides which ones.
     """
 
     latency: float = 0.0
@@ -56,14 +56,14 @@ class Settings:
 
 
 class StateError(Exception):
-    """A folder in which nothing can be remembered; the message says which and why."""
+    """The state folder cannot be used; the message names it and gives the reason."""
 
 
 class State:
     """The database and the blobs of one folder.
 
-    ``read`` and ``write`` lend the connection for one transaction. Inside of them a
-    coroutine must not await: the connection is shared.
+    ``read`` and ``write`` lend the connection for one transaction. A coroutine must not
+    await inside them, because the connection is shared.
     """
 
     def __init__(self, folder: Path, schemas: Iterable[str] = ()) -> None:
@@ -82,18 +82,18 @@ class State:
                 self._db.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT")
 
     def now(self) -> float:
-        """Seconds since 1970 by the stand-in's clock, which can be put forward."""
+        """Seconds since 1970 by the sandbox's clock, which can be moved forward."""
         return time.time() + self.clock_offset
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A consistent view; nothing may be changed in it."""
+        """Lend the connection for a transaction that only reads."""
         with self._transaction("BEGIN") as db:
             yield db
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """All changes made in it happen together, or none where it is left by an exception."""
+        """Lend the connection for a transaction that writes; an exception rolls it back."""
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
 

@@ -21,12 +21,13 @@ from flowdeploy.planning.plan import (
     Promote,
     Publish,
     Stage,
+    StageKind,
     Step,
     Verify,
 )
 from flowdeploy.records.runs import Run
 from flowdeploy.report import Outcome, StepReport
-from flowdeploy.rollout import Done, Listener, Notify, Pause, Running, SilentListener
+from flowdeploy.rollout import Done, Listener, Notify, Pause, Running
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context
@@ -249,10 +250,12 @@ class PlanExecutor:
     # Checks.
 
     def _is_checkpoint(self, stage: Stage) -> bool:
-        return stage.publishes or (stage.changes_instances and not self._is_changing)
+        return stage.kind is StageKind.PUBLISH or (
+            stage.changes_instances and not self._is_changing
+        )
 
     def _check(self, stage: Stage) -> None:
-        checks = [self._check_library] if stage.publishes else []
+        checks = [self._check_library] if stage.kind is StageKind.PUBLISH else []
         _run_all([*checks, self._check_deploys])
 
     def _check_library(self) -> None:
@@ -326,7 +329,16 @@ class PlanExecutor:
 
 def preview_plan(plan: Plan, context: Context) -> Preview:
     """What a run of ``plan`` would do and would be refused for; see `PlanExecutor.preview`."""
-    return PlanExecutor(plan, context, SilentListener()).preview()
+    return PlanExecutor(plan, context, _SilentListener()).preview()
+
+
+class _SilentListener:
+    """Ignores all events: nobody watches a preview."""
+
+    def _ignore(self, *_: object, **__: object) -> None: ...
+
+    stage_started = stage_paused = step_started = step_noted = step_finished = _ignore
+    checking = build_line = message = waiting = _ignore
 
 
 def _ignore_progress(done: int, total: int) -> None: ...

@@ -105,7 +105,7 @@ def test_a_damaged_file_is_no_success(bench: Bench) -> None:
         state = bench.sandbox.state
         if line.startswith("published"):
             with state.write() as db:
-                other = state.blobs.put([b"damaged"]).key
+                other = state.blobs.store([b"damaged"]).key
                 db.execute("UPDATE clojars_files SET blob = ? WHERE path LIKE '%.pom'", [other])
 
     bench.listener = damage

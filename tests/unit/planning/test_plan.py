@@ -302,7 +302,7 @@ def test_a_plans_steps_and_instances_in_order() -> None:
     plan = plan_promotion(TAG, ["akvoflow-2", "akvoflow-1"], SCOPE)
 
     assert plan.steps == (*verify(ONE, TWO).steps, *promote(ONE, TWO).steps)
-    assert plan.steps_of(Verify) == list(verify(ONE, TWO).steps)
+    assert plan.steps_of(Verify) == verify(ONE, TWO).steps
     assert plan.has(Verify)
     assert not plan.has(Build)
     assert plan.instances == (ONE, TWO)

@@ -1,4 +1,4 @@
-"""Applications: apps of the App Engine Admin API, with their locations and operations."""
+"""Applications (``apps`` in the API), with their locations and operations."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, page_response, read_json, resource_response
-from flowdeploy.sandbox.appengine import operations, services
+from flowdeploy.sandbox.appengine import operations, rules, services
 from flowdeploy.sandbox.appengine.operations import TYPES, Mutation
 from flowdeploy.sandbox.appengine.resources import APPLICATION
-from flowdeploy.sandbox.appengine.store import Store, View
-from flowdeploy.sandbox.errors import ApiError, invalid, not_found
-from flowdeploy.sandbox.hosts import REGION_IDS, code_bucket, default_bucket, hostname, region
-from flowdeploy.sandbox.messages import mask_paths, merge, read
-from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.rehearsal import REHEARSAL
+from flowdeploy.sandbox.appengine.store import AppStore, AppView
+from flowdeploy.sandbox.faults import FAULTS
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument, not_found
+from flowdeploy.sandbox.google_api.hostnames import (
+    REGION_IDS,
+    code_bucket,
+    default_bucket,
+    hostname,
+    region,
+)
+from flowdeploy.sandbox.google_api.messages import apply_mask, parse_message
+from flowdeploy.sandbox.google_api.paging import take_page
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response, page_response, resource_response
 from flowdeploy.sandbox.state import App, State
 from flowdeploy.sandbox.storage import tables as storage
 
@@ -33,7 +40,7 @@ UPDATABLE = {
     *("authDomain", "databaseType", "defaultCookieExpiration", "dispatchRules"),
     *("featureSettings", "iap", "serviceAccount", "servingStatus", "sslPolicy"),
 }
-MOST_DISPATCH_RULES = 20
+MAX_DISPATCH_RULES = 20
 LOCATION_FACTS = {
     "@type": TYPES + "LocationMetadata",
     "standardEnvironmentAvailable": True,
@@ -44,7 +51,9 @@ _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
 
 
 class Apps:
-    def __init__(self, state: State, store: Store) -> None:
+    """The handlers of ``/v1/apps``."""
+
+    def __init__(self, state: State, store: AppStore) -> None:
         self._state = state
         self._store = store
 
@@ -62,33 +71,31 @@ class Apps:
 
     async def get(self, request: web.Request) -> web.Response:
         with self._store.read(request.match_info["app"]) as view:
-            return resource_response(request, APPLICATION, as_resource(view, view.body))
+            return resource_response(request, APPLICATION, to_resource(view, view.body))
 
     async def create(self, request: web.Request) -> web.Response:
-        body = read(APPLICATION, await read_json(request), "application")
+        body = parse_message(APPLICATION, await read_json(request), "application")
         app, location = body.get("id", ""), body.get("locationId", "us-central")
         if not _PROJECT.fullmatch(app):
-            raise invalid(f"Invalid project id '{app}'.", "application.id")
+            raise invalid_argument(f"Invalid project id '{app}'.", "application.id")
         if location not in REGION_IDS:
-            raise invalid(f"Unknown location '{location}'.", "application.location_id")
+            raise invalid_argument(f"Unknown location '{location}'.", "application.location_id")
         settings = {k: v for k, v in body.items() if k in UPDATABLE}
         with self._state.write() as db:
             if db.execute("SELECT 1 FROM apps WHERE id = ?", [app]).fetchone():
                 text = f"The project '{app}' already contains an App Engine application."
                 raise ApiError("ALREADY_EXISTS", text)
-            view = View(db, app, location, settings, self._state.now())
-            operation = operations.begin(db, _creation(view), request.app[REHEARSAL], view.now)
+            view = AppView(db, app, location, settings, self._state.now())
+            operation = view.start(_create_mutation(view), request.app[FAULTS])
         return json_response(operation)
 
     async def patch(self, request: web.Request) -> web.Response:
-        body = read(APPLICATION, await read_json(request), "application")
-        mask = _mask(request.query)
+        body = parse_message(APPLICATION, await read_json(request), "application")
+        mask = rules.check_update_mask(request.query, UPDATABLE, "an application")
         with self._store.write(request.match_info["app"]) as view:
-            changed = merge(view.body, body, mask)
+            changed = apply_mask(view.body, body, mask)
             _check_dispatch(view, changed.get("dispatchRules", []))
-            operation = operations.begin(
-                view.db, _update(view, changed), request.app[REHEARSAL], view.now
-            )
+            operation = view.start(_update_mutation(view, changed), request.app[FAULTS])
         return json_response(operation)
 
     async def repair(self, request: web.Request) -> web.Response:
@@ -99,29 +106,29 @@ class Apps:
                 target=f"apps/{view.id}",
                 method="Applications.RepairApplication",
                 effect=_bucket_rows(view),
-                response={"@type": TYPES + "Application", **as_resource(view, view.body)},
+                response={"@type": TYPES + "Application", **to_resource(view, view.body)},
             )
-            operation = operations.begin(view.db, mutation, request.app[REHEARSAL], view.now)
+            operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
 
     async def list_operations(self, request: web.Request) -> web.Response:
-        done = _done(request.query.get("filter", ""))
+        done = _parse_done_filter(request.query.get("filter", ""))
         with self._store.read(request.match_info["app"]) as view:
-            rows = operations.all_of(view.db, view.id, done)
-        chosen, token = page(rows, request.query, lambda row: row["id"])
-        items = [operations.as_resource(row) for row in chosen]
+            rows = operations.list_all(view.db, view.id, done)
+        chosen, token = take_page(rows, request.query, lambda row: row["id"])
+        items = [operations.to_resource(row) for row in chosen]
         return page_response(request, "operations", items, token)
 
     async def get_operation(self, request: web.Request) -> web.Response:
         app, number = request.match_info["app"], request.match_info["operation"]
-        # An application that is being created has an operation before it exists.
-        with self._store.settled(app) as db:
+        # The operation that creates an application exists before the application.
+        with self._store.read_tables(app) as db:
             return json_response(operations.get(db, app, number))
 
     async def list_locations(self, request: web.Request) -> web.Response:
         with self._store.read(request.match_info["app"]) as view:
             names = sorted(REGION_IDS)
-        chosen, token = page(names, request.query, str)
+        chosen, token = take_page(names, request.query, str)
         items = [_location(view.id, name) for name in chosen]
         return page_response(request, "locations", items, token)
 
@@ -133,7 +140,8 @@ class Apps:
         return json_response(_location(view.id, name))
 
 
-def as_resource(view: View, body: Mapping[str, Any]) -> dict[str, Any]:
+def to_resource(view: AppView, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The application in the API's format."""
     return {
         "name": f"apps/{view.id}",
         "id": view.id,
@@ -148,8 +156,8 @@ def as_resource(view: View, body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _done(text: str) -> bool | None:
-    """The filters `done:false` and `done:true`; none is all. Raises ApiError for others."""
+def _parse_done_filter(text: str) -> bool | None:
+    """Parse the filters `done:false` and `done:true`. Raises ApiError for other filters."""
     match re.sub(r"\s", "", text).lower().replace("=", ":"):
         case "":
             return None
@@ -158,7 +166,7 @@ def _done(text: str) -> bool | None:
         case "done:true":
             return True
         case _:
-            raise invalid(f"Invalid filter '{text}'.", "filter")
+            raise invalid_argument(f"Invalid filter '{text}'.", "filter")
 
 
 def _location(app: str, name: str) -> dict[str, Any]:
@@ -170,50 +178,41 @@ def _location(app: str, name: str) -> dict[str, Any]:
     }
 
 
-def _mask(query: Mapping[str, str]) -> str:
-    mask = query.get("updateMask", "")
-    heads = {path[0] for path in mask_paths(mask)}
-    if not heads or heads - UPDATABLE:
-        raise invalid(
-            f"The update mask of an application names some of {', '.join(sorted(UPDATABLE))}.",
-            "update_mask",
-        )
-    return mask
-
-
-def _check_dispatch(view: View, rules: list[dict[str, str]]) -> None:
-    """API reference, Application.dispatchRules: up to 20, to services that exist."""
-    if len(rules) > MOST_DISPATCH_RULES:
-        text = f"An application has at most {MOST_DISPATCH_RULES} dispatch rules."
-        raise invalid(text, "application.dispatch_rules")
-    for rule in rules:
+def _check_dispatch(view: AppView, dispatch_rules: list[dict[str, str]]) -> None:
+    """API reference, Application.dispatchRules: at most 20 rules, for existing services."""
+    if len(dispatch_rules) > MAX_DISPATCH_RULES:
+        text = f"An application has at most {MAX_DISPATCH_RULES} dispatch rules."
+        raise invalid_argument(text, "application.dispatch_rules")
+    for rule in dispatch_rules:
         if not rule.get("path", "").startswith("/"):
-            raise invalid("A dispatch rule's path begins with '/'.", "application.dispatch_rules")
+            raise invalid_argument(
+                "A dispatch rule's path begins with '/'.", "application.dispatch_rules"
+            )
         services.find(view, rule.get("service", ""))
 
 
-def _creation(view: View) -> Mutation:
+def _create_mutation(view: AppView) -> Mutation:
     app = ("INSERT INTO apps VALUES (?, ?, ?)", (view.id, view.location, json.dumps(view.body)))
     return Mutation(
         app=view.id,
         target=f"apps/{view.id}",
         method="Applications.CreateApplication",
         effect=(app, *_bucket_rows(view)),
-        response={"@type": TYPES + "Application", **as_resource(view, view.body)},
+        response={"@type": TYPES + "Application", **to_resource(view, view.body)},
     )
 
 
-def _update(view: View, changed: Mapping[str, Any]) -> Mutation:
+def _update_mutation(view: AppView, changed: Mapping[str, Any]) -> Mutation:
     statement = "UPDATE apps SET body = ? WHERE id = ?"
     return Mutation(
         app=view.id,
         target=f"apps/{view.id}",
         method="Applications.UpdateApplication",
         effect=((statement, (json.dumps(changed), view.id)),),
-        response={"@type": TYPES + "Application", **as_resource(view, changed)},
+        response={"@type": TYPES + "Application", **to_resource(view, changed)},
     )
 
 
-def _bucket_rows(view: View) -> tuple[operations.Statement, ...]:
+def _bucket_rows(view: AppView) -> tuple[operations.Statement, ...]:
     rows = storage.bucket_rows([App(view.id, view.location)], view.now)
     return tuple((storage.INSERT_BUCKET, row) for row in rows)

@@ -1,21 +1,21 @@
 """The enums of the App Engine Admin API, version 1.
 
-The numbers are those of google.appengine.v1 (googleapis/googleapis), which count from 0
-but for the exceptions that are spelled out. A test compares them.
+The numbers are those of google.appengine.v1 (googleapis/googleapis). They count from 0
+unless given here. A test compares them.
 """
 
 from __future__ import annotations
 
-from flowdeploy.sandbox.messages import enum
+from flowdeploy.sandbox.google_api.messages import define_enum
 
-INBOUND_SERVICE = enum(
+INBOUND_SERVICE = define_enum(
     "appengine.v1.InboundServiceType",
     "INBOUND_SERVICE_UNSPECIFIED INBOUND_SERVICE_MAIL INBOUND_SERVICE_MAIL_BOUNCE "
     "INBOUND_SERVICE_XMPP_ERROR INBOUND_SERVICE_XMPP_MESSAGE INBOUND_SERVICE_XMPP_SUBSCRIBE "
     "INBOUND_SERVICE_XMPP_PRESENCE INBOUND_SERVICE_CHANNEL_PRESENCE INBOUND_SERVICE_WARMUP",
     (0, 1, 2, 3, 4, 5, 6, 7, 9),
 )
-BUNDLED_SERVICE = enum(
+BUNDLED_SERVICE = define_enum(
     "appengine.v1.BundledServiceType",
     "BUNDLED_SERVICE_TYPE_UNSPECIFIED BUNDLED_SERVICE_TYPE_APP_IDENTITY_SERVICE "
     "BUNDLED_SERVICE_TYPE_BLOBSTORE BUNDLED_SERVICE_TYPE_CAPABILITY_SERVICE "
@@ -25,56 +25,60 @@ BUNDLED_SERVICE = enum(
     "BUNDLED_SERVICE_TYPE_SEARCH BUNDLED_SERVICE_TYPE_TASKQUEUES "
     "BUNDLED_SERVICE_TYPE_URLFETCH BUNDLED_SERVICE_TYPE_USERS",
 )
-VERSION_STATUS = enum("appengine.v1.ServingStatus", "SERVING_STATUS_UNSPECIFIED SERVING STOPPED")
-AUTH_FAIL_ACTION = enum(
+VERSION_STATUS = define_enum(
+    "appengine.v1.ServingStatus", "SERVING_STATUS_UNSPECIFIED SERVING STOPPED"
+)
+AUTH_FAIL_ACTION = define_enum(
     "appengine.v1.AuthFailAction",
     "AUTH_FAIL_ACTION_UNSPECIFIED AUTH_FAIL_ACTION_REDIRECT AUTH_FAIL_ACTION_UNAUTHORIZED",
 )
-LOGIN = enum(
+LOGIN = define_enum(
     "appengine.v1.LoginRequirement", "LOGIN_UNSPECIFIED LOGIN_OPTIONAL LOGIN_ADMIN LOGIN_REQUIRED"
 )
-SECURITY_LEVEL = enum(
+SECURITY_LEVEL = define_enum(
     "appengine.v1.SecurityLevel",
     "SECURE_UNSPECIFIED SECURE_DEFAULT SECURE_NEVER SECURE_OPTIONAL SECURE_ALWAYS",
     (0, 0, 1, 2, 3),
 )
-REDIRECT_CODE = enum(
+REDIRECT_CODE = define_enum(
     "appengine.v1.UrlMap.RedirectHttpResponseCode",
     "REDIRECT_HTTP_RESPONSE_CODE_UNSPECIFIED REDIRECT_HTTP_RESPONSE_CODE_301 "
     "REDIRECT_HTTP_RESPONSE_CODE_302 REDIRECT_HTTP_RESPONSE_CODE_303 "
     "REDIRECT_HTTP_RESPONSE_CODE_307",
 )
-ERROR_CODE = enum(
+ERROR_CODE = define_enum(
     "appengine.v1.ErrorHandler.ErrorCode",
     "ERROR_CODE_UNSPECIFIED ERROR_CODE_DEFAULT ERROR_CODE_OVER_QUOTA "
     "ERROR_CODE_DOS_API_DENIAL ERROR_CODE_TIMEOUT",
     (0, 0, 1, 2, 3),
 )
-EGRESS = enum(
+EGRESS = define_enum(
     "appengine.v1.VpcAccessConnector.EgressSetting",
     "EGRESS_SETTING_UNSPECIFIED ALL_TRAFFIC PRIVATE_IP_RANGES",
 )
-VPC_EGRESS = enum(
+VPC_EGRESS = define_enum(
     "appengine.v1.VpcAccess.VpcEgress", "VPC_EGRESS_UNSPECIFIED ALL_TRAFFIC PRIVATE_IP_RANGES"
 )
-IP_MODE = enum(
+IP_MODE = define_enum(
     "appengine.v1.Network.InstanceIpMode", "INSTANCE_IP_MODE_UNSPECIFIED EXTERNAL INTERNAL"
 )
-ROLLOUT = enum(
+ROLLOUT = define_enum(
     "appengine.v1.EndpointsApiService.RolloutStrategy",
     "UNSPECIFIED_ROLLOUT_STRATEGY FIXED MANAGED",
 )
-SHARD_BY = enum("appengine.v1.TrafficSplit.ShardBy", "UNSPECIFIED COOKIE IP RANDOM")
-INGRESS = enum(
+SHARD_BY = define_enum("appengine.v1.TrafficSplit.ShardBy", "UNSPECIFIED COOKIE IP RANDOM")
+INGRESS = define_enum(
     "appengine.v1.NetworkSettings.IngressTrafficAllowed",
     "INGRESS_TRAFFIC_ALLOWED_UNSPECIFIED INGRESS_TRAFFIC_ALLOWED_ALL "
     "INGRESS_TRAFFIC_ALLOWED_INTERNAL_ONLY INGRESS_TRAFFIC_ALLOWED_INTERNAL_AND_LB",
 )
-APP_STATUS = enum(
+APP_STATUS = define_enum(
     "appengine.v1.Application.ServingStatus", "UNSPECIFIED SERVING USER_DISABLED SYSTEM_DISABLED"
 )
-DATABASE = enum(
+DATABASE = define_enum(
     "appengine.v1.Application.DatabaseType",
     "DATABASE_TYPE_UNSPECIFIED CLOUD_DATASTORE CLOUD_FIRESTORE CLOUD_DATASTORE_COMPATIBILITY",
 )
-SSL_POLICY = enum("appengine.v1.Application.SslPolicy", "SSL_POLICY_UNSPECIFIED DEFAULT MODERN")
+SSL_POLICY = define_enum(
+    "appengine.v1.Application.SslPolicy", "SSL_POLICY_UNSPECIFIED DEFAULT MODERN"
+)

@@ -1,7 +1,7 @@
-"""Instances: apps.services.versions.instances of the App Engine Admin API.
+"""Instances (``apps.services.versions.instances`` in the API).
 
-Every version that serves with manual scaling has the instances that it asks for; the
-others have one while they have traffic.
+A serving version with manual scaling has the number of instances in its settings. Other
+serving versions have one instance while they have traffic.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, page_response
 from flowdeploy.sandbox.appengine import services, versions
-from flowdeploy.sandbox.appengine.store import Store
-from flowdeploy.sandbox.errors import not_found
-from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.times import rfc3339
+from flowdeploy.sandbox.appengine.store import AppStore
+from flowdeploy.sandbox.google_api.errors import not_found
+from flowdeploy.sandbox.google_api.paging import take_page
+from flowdeploy.sandbox.google_api.responses import json_response, page_response
+from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 
-MOST_SHOWN = 100
+MAX_INSTANCES = 100
 
 
 class Instances:
-    def __init__(self, store: Store) -> None:
+    """The handlers of ``/v1/apps/…/instances``."""
+
+    def __init__(self, store: AppStore) -> None:
         self._store = store
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -35,7 +37,7 @@ class Instances:
         )
 
     async def list_all(self, request: web.Request) -> web.Response:
-        chosen, token = page(self._all(request), request.query, lambda item: item["id"])
+        chosen, token = take_page(self._all(request), request.query, lambda item: item["id"])
         return page_response(request, "instances", list(chosen), token)
 
     async def get(self, request: web.Request) -> web.Response:
@@ -59,7 +61,7 @@ def _count(row: sqlite3.Row, *, live: bool) -> int:
         return 0
     if "manualScaling" in body:
         wanted: int = body["manualScaling"].get("instances", 1)
-        return min(wanted, MOST_SHOWN)
+        return min(wanted, MAX_INSTANCES)
     return int(live)
 
 
@@ -70,6 +72,6 @@ def _instance(row: sqlite3.Row, number: int) -> dict[str, Any]:
         "id": f"instance-{number:03}",
         "appEngineRelease": "sandbox",
         "availability": "DYNAMIC",
-        "startTime": rfc3339(row["created"]),
+        "startTime": to_rfc3339(row["created"]),
         "memoryUsage": "134217728",
     }

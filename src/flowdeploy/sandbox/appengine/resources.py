@@ -24,7 +24,7 @@ from flowdeploy.sandbox.appengine.enums import (
     VERSION_STATUS,
     VPC_EGRESS,
 )
-from flowdeploy.sandbox.messages import (
+from flowdeploy.sandbox.google_api.messages import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -33,12 +33,12 @@ from flowdeploy.sandbox.messages import (
     STRING,
     TIMESTAMP,
     UINT32,
-    Map,
-    Message,
-    Repeated,
+    ListOf,
+    MapOf,
+    MessageType,
 )
 
-API_CONFIG = Message(
+API_CONFIG = MessageType(
     "ApiConfigHandler",
     {
         "authFailAction": AUTH_FAIL_ACTION,
@@ -48,10 +48,10 @@ API_CONFIG = Message(
         "url": STRING,
     },
 )
-CPU_UTILIZATION = Message(
+CPU_UTILIZATION = MessageType(
     "CpuUtilization", {"aggregationWindowLength": DURATION, "targetUtilization": DOUBLE}
 )
-DISK_UTILIZATION = Message(
+DISK_UTILIZATION = MessageType(
     "DiskUtilization",
     {
         "targetReadBytesPerSecond": INT32,
@@ -60,7 +60,7 @@ DISK_UTILIZATION = Message(
         "targetWriteOpsPerSecond": INT32,
     },
 )
-NETWORK_UTILIZATION = Message(
+NETWORK_UTILIZATION = MessageType(
     "NetworkUtilization",
     {
         "targetReceivedBytesPerSecond": INT32,
@@ -69,11 +69,11 @@ NETWORK_UTILIZATION = Message(
         "targetSentPacketsPerSecond": INT32,
     },
 )
-REQUEST_UTILIZATION = Message(
+REQUEST_UTILIZATION = MessageType(
     "RequestUtilization",
     {"targetConcurrentRequests": INT32, "targetRequestCountPerSecond": INT32},
 )
-STANDARD_SCHEDULER = Message(
+STANDARD_SCHEDULER = MessageType(
     "StandardSchedulerSettings",
     {
         "maxInstances": INT32,
@@ -82,7 +82,7 @@ STANDARD_SCHEDULER = Message(
         "targetThroughputUtilization": DOUBLE,
     },
 )
-AUTOMATIC_SCALING = Message(
+AUTOMATIC_SCALING = MessageType(
     "AutomaticScaling",
     {
         "coolDownPeriod": DURATION,
@@ -100,44 +100,44 @@ AUTOMATIC_SCALING = Message(
         "standardSchedulerSettings": STANDARD_SCHEDULER,
     },
 )
-FILE = Message("FileInfo", {"mimeType": STRING, "sha1Sum": STRING, "sourceUrl": STRING})
-DEPLOYMENT = Message(
+FILE = MessageType("FileInfo", {"mimeType": STRING, "sha1Sum": STRING, "sourceUrl": STRING})
+DEPLOYMENT = MessageType(
     "Deployment",
     {
-        "cloudBuildOptions": Message(
+        "cloudBuildOptions": MessageType(
             "CloudBuildOptions", {"appYamlPath": STRING, "cloudBuildTimeout": DURATION}
         ),
-        "container": Message("ContainerInfo", {"image": STRING}),
-        "files": Map(FILE),
-        "zip": Message("ZipInfo", {"filesCount": INT32, "sourceUrl": STRING}),
+        "container": MessageType("ContainerInfo", {"image": STRING}),
+        "files": MapOf(FILE),
+        "zip": MessageType("ZipInfo", {"filesCount": INT32, "sourceUrl": STRING}),
     },
 )
-STATIC_FILES = Message(
+STATIC_FILES = MessageType(
     "StaticFilesHandler",
     {
         "applicationReadable": BOOL,
         "expiration": DURATION,
-        "httpHeaders": Map(STRING),
+        "httpHeaders": MapOf(STRING),
         "mimeType": STRING,
         "path": STRING,
         "requireMatchingFile": BOOL,
         "uploadPathRegex": STRING,
     },
 )
-HANDLER = Message(
+HANDLER = MessageType(
     "UrlMap",
     {
-        "apiEndpoint": Message("ApiEndpointHandler", {"scriptPath": STRING}),
+        "apiEndpoint": MessageType("ApiEndpointHandler", {"scriptPath": STRING}),
         "authFailAction": AUTH_FAIL_ACTION,
         "login": LOGIN,
         "redirectHttpResponseCode": REDIRECT_CODE,
-        "script": Message("ScriptHandler", {"scriptPath": STRING}),
+        "script": MessageType("ScriptHandler", {"scriptPath": STRING}),
         "securityLevel": SECURITY_LEVEL,
         "staticFiles": STATIC_FILES,
         "urlRegex": STRING,
     },
 )
-HEALTH_CHECK = Message(
+HEALTH_CHECK = MessageType(
     "HealthCheck",
     {
         "checkInterval": DURATION,
@@ -149,7 +149,7 @@ HEALTH_CHECK = Message(
         "unhealthyThreshold": UINT32,
     },
 )
-LIVENESS_CHECK = Message(
+LIVENESS_CHECK = MessageType(
     "LivenessCheck",
     {
         "checkInterval": DURATION,
@@ -161,7 +161,7 @@ LIVENESS_CHECK = Message(
         "timeout": DURATION,
     },
 )
-READINESS_CHECK = Message(
+READINESS_CHECK = MessageType(
     "ReadinessCheck",
     {
         "appStartTimeout": DURATION,
@@ -173,10 +173,10 @@ READINESS_CHECK = Message(
         "timeout": DURATION,
     },
 )
-NETWORK = Message(
+NETWORK = MessageType(
     "Network",
     {
-        "forwardedPorts": Repeated(STRING),
+        "forwardedPorts": ListOf(STRING),
         "instanceIpMode": IP_MODE,
         "instanceTag": STRING,
         "name": STRING,
@@ -184,37 +184,39 @@ NETWORK = Message(
         "subnetworkName": STRING,
     },
 )
-RESOURCES = Message(
+RESOURCES = MessageType(
     "Resources",
     {
         "cpu": DOUBLE,
         "diskGb": DOUBLE,
         "kmsKeyReference": STRING,
         "memoryGb": DOUBLE,
-        "volumes": Repeated(
-            Message("Volume", {"name": STRING, "sizeGb": DOUBLE, "volumeType": STRING})
+        "volumes": ListOf(
+            MessageType("Volume", {"name": STRING, "sizeGb": DOUBLE, "volumeType": STRING})
         ),
     },
 )
-VPC_INTERFACE = Message(
-    "VpcNetworkInterface", {"network": STRING, "subnet": STRING, "tags": Repeated(STRING)}
+VPC_INTERFACE = MessageType(
+    "VpcNetworkInterface", {"network": STRING, "subnet": STRING, "tags": ListOf(STRING)}
 )
-VERSION = Message(
+VERSION = MessageType(
     "Version",
     {
         "apiConfig": API_CONFIG,
         "appEngineApis": BOOL,
-        "appEngineBundledServices": Repeated(BUNDLED_SERVICE),
+        "appEngineBundledServices": ListOf(BUNDLED_SERVICE),
         "automaticScaling": AUTOMATIC_SCALING,
-        "basicScaling": Message("BasicScaling", {"idleTimeout": DURATION, "maxInstances": INT32}),
-        "betaSettings": Map(STRING),
-        "buildEnvVariables": Map(STRING),
+        "basicScaling": MessageType(
+            "BasicScaling", {"idleTimeout": DURATION, "maxInstances": INT32}
+        ),
+        "betaSettings": MapOf(STRING),
+        "buildEnvVariables": MapOf(STRING),
         "createTime": TIMESTAMP,
         "createdBy": STRING,
         "defaultExpiration": DURATION,
         "deployment": DEPLOYMENT,
         "diskUsageBytes": INT64,
-        "endpointsApiService": Message(
+        "endpointsApiService": MessageType(
             "EndpointsApiService",
             {
                 "configId": STRING,
@@ -223,27 +225,27 @@ VERSION = Message(
                 "rolloutStrategy": ROLLOUT,
             },
         ),
-        "entrypoint": Message("Entrypoint", {"shell": STRING}),
+        "entrypoint": MessageType("Entrypoint", {"shell": STRING}),
         "env": STRING,
-        "envVariables": Map(STRING),
-        "errorHandlers": Repeated(
-            Message(
+        "envVariables": MapOf(STRING),
+        "errorHandlers": ListOf(
+            MessageType(
                 "ErrorHandler",
                 {"errorCode": ERROR_CODE, "mimeType": STRING, "staticFile": STRING},
             )
         ),
-        "flexibleRuntimeSettings": Message(
+        "flexibleRuntimeSettings": MessageType(
             "FlexibleRuntimeSettings", {"operatingSystem": STRING, "runtimeVersion": STRING}
         ),
-        "generatedCustomerMetadata": Map(STRING),
-        "handlers": Repeated(HANDLER),
+        "generatedCustomerMetadata": MapOf(STRING),
+        "handlers": ListOf(HANDLER),
         "healthCheck": HEALTH_CHECK,
         "id": STRING,
-        "inboundServices": Repeated(INBOUND_SERVICE),
+        "inboundServices": ListOf(INBOUND_SERVICE),
         "instanceClass": STRING,
-        "libraries": Repeated(Message("Library", {"name": STRING, "version": STRING})),
+        "libraries": ListOf(MessageType("Library", {"name": STRING, "version": STRING})),
         "livenessCheck": LIVENESS_CHECK,
-        "manualScaling": Message("ManualScaling", {"instances": INT32}),
+        "manualScaling": MessageType("ManualScaling", {"instances": INT32}),
         "name": STRING,
         "network": NETWORK,
         "nobuildFilesRegex": STRING,
@@ -258,13 +260,13 @@ VERSION = Message(
         "threadsafe": BOOL,
         "versionUrl": STRING,
         "vm": BOOL,
-        "vpcAccess": Message(
-            "VpcAccess", {"networkInterfaces": Repeated(VPC_INTERFACE), "vpcEgress": VPC_EGRESS}
+        "vpcAccess": MessageType(
+            "VpcAccess", {"networkInterfaces": ListOf(VPC_INTERFACE), "vpcEgress": VPC_EGRESS}
         ),
-        "vpcAccessConnector": Message(
+        "vpcAccessConnector": MessageType(
             "VpcAccessConnector", {"egressSetting": EGRESS, "name": STRING}
         ),
-        "zones": Repeated(STRING),
+        "zones": ListOf(STRING),
     },
     output_only=frozenset(
         {
@@ -289,22 +291,24 @@ FULL_ONLY = frozenset(
     }
 )
 
-TRAFFIC_SPLIT = Message("TrafficSplit", {"allocations": Map(DOUBLE), "shardBy": SHARD_BY})
-SERVICE = Message(
+TRAFFIC_SPLIT = MessageType("TrafficSplit", {"allocations": MapOf(DOUBLE), "shardBy": SHARD_BY})
+SERVICE = MessageType(
     "Service",
     {
-        "generatedCustomerMetadata": Map(STRING),
+        "generatedCustomerMetadata": MapOf(STRING),
         "id": STRING,
-        "labels": Map(STRING),
+        "labels": MapOf(STRING),
         "name": STRING,
-        "networkSettings": Message("NetworkSettings", {"ingressTrafficAllowed": INGRESS}),
+        "networkSettings": MessageType("NetworkSettings", {"ingressTrafficAllowed": INGRESS}),
         "split": TRAFFIC_SPLIT,
     },
     output_only=frozenset({"generatedCustomerMetadata", "id", "name"}),
 )
 
-DISPATCH_RULE = Message("UrlDispatchRule", {"domain": STRING, "path": STRING, "service": STRING})
-APPLICATION = Message(
+DISPATCH_RULE = MessageType(
+    "UrlDispatchRule", {"domain": STRING, "path": STRING, "service": STRING}
+)
+APPLICATION = MessageType(
     "Application",
     {
         "authDomain": STRING,
@@ -313,13 +317,13 @@ APPLICATION = Message(
         "defaultBucket": STRING,
         "defaultCookieExpiration": DURATION,
         "defaultHostname": STRING,
-        "dispatchRules": Repeated(DISPATCH_RULE),
-        "featureSettings": Message(
+        "dispatchRules": ListOf(DISPATCH_RULE),
+        "featureSettings": MessageType(
             "FeatureSettings", {"splitHealthChecks": BOOL, "useContainerOptimizedOs": BOOL}
         ),
         "gcrDomain": STRING,
-        "generatedCustomerMetadata": Map(STRING),
-        "iap": Message(
+        "generatedCustomerMetadata": MapOf(STRING),
+        "iap": MessageType(
             "IdentityAwareProxy",
             {
                 "enabled": BOOL,

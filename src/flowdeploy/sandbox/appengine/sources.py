@@ -1,4 +1,4 @@
-"""The files of a version: they must be in Cloud Storage, whole, before it can be built."""
+"""The source files of a version: they must be in Cloud Storage, complete and undamaged."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from flowdeploy.sandbox.appengine.rules import LARGEST_FILE, MOST_FILES
+from flowdeploy.sandbox.appengine.rules import MAX_FILE_BYTES, MAX_FILES
 from flowdeploy.sandbox.blobs import Blobs
-from flowdeploy.sandbox.errors import ApiError
+from flowdeploy.sandbox.google_api.errors import ApiError
 from flowdeploy.sandbox.storage import content
-from flowdeploy.sandbox.storage.content import Part, PartsFile
+from flowdeploy.sandbox.storage.content import BlobPart, PartsFile
 
-MOST_NAMED = 20
+MAX_PROBLEMS = 20
 
 _URL = re.compile(r"https?://(?:storage\.googleapis\.com|storage\.cloud\.google\.com)/([^/]+)/(.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a deployment's files come to: bytes in all, or why they cannot be had."""
+    """The total size of a deployment's files in bytes, and the error if some are unusable."""
 
     size: int
     error: ApiError | None = None
 
 
 def check(db: sqlite3.Connection, blobs: Blobs, deployment: Mapping[str, Any]) -> Sources:
-    """Look up every file, or open the zip. A failure is how the operation ends."""
+    """Look up every file, or open the zip. The operation ends with the error, if any."""
     if "zip" in deployment:
         return _check_zip(db, blobs, deployment["zip"])
     return _check_files(db, blobs, deployment.get("files", {}))
 
 
 @dataclass(frozen=True, slots=True)
-class _Object:
-    """An object that a URL names; ``sha1`` is None where it was composed.
+class _SourceObject:
+    """An object in Cloud Storage; ``sha1`` is None if the object was composed.
 
-    ``packed`` are its parts, unread: most are never opened.
+    ``packed`` holds its parts as text, which is parsed only when needed.
     """
 
     size: int
@@ -50,8 +50,8 @@ class _Object:
     packed: str
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        return content.unpack(self.packed)
+    def parts(self) -> tuple[BlobPart, ...]:
+        return content.parse_parts(self.packed)
 
 
 def _check_files(
@@ -61,7 +61,7 @@ def _check_files(
     size = 0
     for path, info in files.items():
         url = info.get("sourceUrl", "")
-        found = _look_up(db, url)
+        found = _find_object(db, url)
         if found is None:
             problems.append(f"Error copying file from GCS: {url} (locally {path}).")
             continue
@@ -72,13 +72,13 @@ def _check_files(
     return Sources(size, _copy_error(problems) if problems else None)
 
 
-def _file_problem(found: _Object, expected: str | None, blobs: Blobs) -> str | None:
-    if found.size > LARGEST_FILE:
-        return f"File URL is too big ({found.size} bytes). Max file size is {LARGEST_FILE} bytes."
+def _file_problem(found: _SourceObject, expected: str | None, blobs: Blobs) -> str | None:
+    if found.size > MAX_FILE_BYTES:
+        return f"File URL is too big ({found.size} bytes). Max file size is {MAX_FILE_BYTES} bytes."
     if expected is None:
         return None
-    sha1 = found.sha1 or content.sha1(blobs, found.parts)
-    # API clients of the first hour write the digest in groups: a_b_c_d_e.
+    sha1 = found.sha1 or content.compute_sha1(blobs, found.parts)
+    # Early API clients write the digest in groups: a_b_c_d_e.
     if expected.replace("_", "").lower() != sha1:
         return f"SHA1 mismatch (expected {expected}, found {sha1})."
     return None
@@ -86,10 +86,10 @@ def _file_problem(found: _Object, expected: str | None, blobs: Blobs) -> str | N
 
 def _copy_error(problems: list[str]) -> ApiError:
     head = "The following errors occurred while copying files to App Engine:"
-    return ApiError("INVALID_ARGUMENT", "\n".join([head, *problems[:MOST_NAMED]]))
+    return ApiError("INVALID_ARGUMENT", "\n".join([head, *problems[:MAX_PROBLEMS]]))
 
 
-def _look_up(db: sqlite3.Connection, url: str) -> _Object | None:
+def _find_object(db: sqlite3.Connection, url: str) -> _SourceObject | None:
     named = _URL.fullmatch(url)
     if named is None:
         return None
@@ -97,12 +97,12 @@ def _look_up(db: sqlite3.Connection, url: str) -> _Object | None:
         "SELECT size, sha1, parts FROM objects WHERE bucket = ? AND name = ?",
         (named[1], unquote(named[2])),
     ).fetchone()
-    return _Object(row["size"], row["sha1"], row["parts"]) if row else None
+    return _SourceObject(row["size"], row["sha1"], row["parts"]) if row else None
 
 
 def _check_zip(db: sqlite3.Connection, blobs: Blobs, info: Mapping[str, Any]) -> Sources:
     url = info.get("sourceUrl", "")
-    found = _look_up(db, url)
+    found = _find_object(db, url)
     if found is None:
         return Sources(0, _copy_error([f"Error copying file from GCS: {url}."]))
     problem = _zip_problem(PartsFile(blobs, found.parts), info.get("filesCount"))
@@ -111,9 +111,10 @@ def _check_zip(db: sqlite3.Connection, blobs: Blobs, info: Mapping[str, Any]) ->
 
 
 def _zip_problem(file: PartsFile, announced: int | None) -> str | None:
-    """API reference, ZipInfo: `filesCount` is at least the number of files.
+    """The problem of a zip archive, or None.
 
-    The central directory and every local header are read; the content is not unpacked.
+    `filesCount` must be at least the number of files (API reference, ZipInfo). The central
+    directory and every local header are read, but the content is not unpacked.
     """
     try:
         with zipfile.ZipFile(io.BufferedReader(file)) as archive:
@@ -134,16 +135,16 @@ def _zip_problem(file: PartsFile, announced: int | None) -> str | None:
 def _entries_problem(entries: list[zipfile.ZipInfo], announced: int | None) -> str | None:
     if announced and announced < len(entries):
         return f"it holds {len(entries)} files, and filesCount says {announced}."
-    if len(entries) > MOST_FILES:
-        return f"too many files; a version has at most {MOST_FILES}."
+    if len(entries) > MAX_FILES:
+        return f"too many files; a version has at most {MAX_FILES}."
     for entry in entries:
         if not entry.filename:
             return "not a readable zip archive (an entry has no name)."
         if entry.filename.startswith("/") or ".." in entry.filename.split("/"):
             return f"the path {entry.filename} leads out of the archive."
-        if entry.file_size > LARGEST_FILE:
+        if entry.file_size > MAX_FILE_BYTES:
             return (
                 f"{entry.filename} is too big ({entry.file_size} bytes). "
-                f"Max file size is {LARGEST_FILE} bytes."
+                f"Max file size is {MAX_FILE_BYTES} bytes."
             )
     return None

@@ -1,4 +1,4 @@
-"""Reading and changing one application: operations that are due come first."""
+"""Transactions on one application, in which ended operations have taken effect."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.sandbox.appengine import operations
-from flowdeploy.sandbox.errors import ApiError, not_found
+from flowdeploy.sandbox.appengine.operations import Mutation
+from flowdeploy.sandbox.faults import FaultInjector
+from flowdeploy.sandbox.google_api.errors import ApiError, not_found
 from flowdeploy.sandbox.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """An application in a transaction. ``body`` is its resource without what is derived."""
+class AppView:
+    """An application in a transaction. ``body`` is its resource without derived fields."""
 
     db: sqlite3.Connection
     id: str
@@ -29,30 +31,34 @@ class View:
         return bool(self.body.get("servingStatus", "SERVING") == "SERVING")
 
     def require_enabled(self) -> None:
-        """Raises ApiError FAILED_PRECONDITION for an application that is switched off."""
+        """Raises ApiError FAILED_PRECONDITION if the application is disabled."""
         if not self.is_enabled:
             status = self.body["servingStatus"]
             text = f"Cannot operate on apps/{self.id}: the application is disabled ({status})."
             raise ApiError("FAILED_PRECONDITION", text)
 
+    def start(self, mutation: Mutation, injector: FaultInjector) -> dict[str, Any]:
+        """Start the mutation's operation. Raises ApiError ABORTED if another one is pending."""
+        return operations.start(self.db, mutation, injector, self.now)
 
-class Store:
-    """Lends applications for one transaction each."""
+
+class AppStore:
+    """Lends applications, each for one transaction."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     @contextmanager
-    def read(self, app: str) -> Iterator[View]:
-        """Raises ApiError NOT_FOUND."""
-        with self.settled(app) as db:
+    def read(self, app: str) -> Iterator[AppView]:
+        """Lend the application for reading. Raises ApiError NOT_FOUND."""
+        with self.read_tables(app) as db:
             yield self._view(db, app)
 
     @contextmanager
-    def settled(self, app: str) -> Iterator[sqlite3.Connection]:
-        """The tables after what is due, whether or not the application exists."""
+    def read_tables(self, app: str) -> Iterator[sqlite3.Connection]:
+        """Lend the tables for reading, whether or not the application exists."""
         with self._state.read() as db:
-            due = operations.are_due(db, app, self._state.now())
+            due = operations.has_due(db, app, self._state.now())
         if due:
             with self._state.write() as db:
                 operations.apply_due(db, app, self._state.now())
@@ -60,14 +66,14 @@ class Store:
             yield db
 
     @contextmanager
-    def write(self, app: str) -> Iterator[View]:
-        """Raises ApiError NOT_FOUND."""
+    def write(self, app: str) -> Iterator[AppView]:
+        """Lend the application for changes. Raises ApiError NOT_FOUND."""
         with self._state.write() as db:
             operations.apply_due(db, app, self._state.now())
             yield self._view(db, app)
 
-    def _view(self, db: sqlite3.Connection, app: str) -> View:
+    def _view(self, db: sqlite3.Connection, app: str) -> AppView:
         row = db.execute("SELECT * FROM apps WHERE id = ?", [app]).fetchone()
         if row is None:
             raise not_found(f"Could not find Application '{app}'.")
-        return View(db, app, row["location"], json.loads(row["body"]), self._state.now())
+        return AppView(db, app, row["location"], json.loads(row["body"]), self._state.now())

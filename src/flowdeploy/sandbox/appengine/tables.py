@@ -1,17 +1,17 @@
-"""The tables of App Engine, and the applications that exist from the start."""
+"""The tables of App Engine, and the applications that exist at the start."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 
-from flowdeploy.sandbox.serviceusage import disable_apis
+from flowdeploy.sandbox.service_usage import disable_apis
 from flowdeploy.sandbox.state import App, State
 
-# Bodies are the API's resources in JSON, without what follows from the other columns.
-# What only the view FULL shows of a version, which may be large, lies in `version_details`,
-# out of the way of those who list. An operation whose `due` is
-# null never ends; `error` is how it will end, `effect` what it will then have done.
+# Bodies are the API's resources in JSON without the fields that the other columns imply.
+# The fields of a version that only the view FULL shows may be large; they are in
+# `version_details`, to keep lists fast. An operation whose `due` is null never ends;
+# `error` is the error that it ends with, `effect` the statements that it runs.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS apps (
   id TEXT PRIMARY KEY, location TEXT NOT NULL, body TEXT NOT NULL
@@ -45,7 +45,7 @@ FIRST_BODY = {"runtime": "python312", "env": "standard", "servingStatus": "SERVI
 
 
 def create_apps(state: State, apps: Sequence[App]) -> None:
-    """Create those whose project has no application yet; the others stay as they are."""
+    """Create the applications that do not exist yet; existing ones stay as they are."""
     with state.write() as db:
         known = {row["id"] for row in db.execute("SELECT id FROM apps")}
         new = list({a.project: a for a in apps if a.project not in known}.values())

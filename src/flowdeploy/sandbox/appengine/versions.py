@@ -1,4 +1,4 @@
-"""Versions: apps.services.versions of the App Engine Admin API."""
+"""Versions (``apps.services.versions`` in the API)."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, list_response, read_json, resource_response
-from flowdeploy.sandbox.appengine import operations, rules, services, sources
+from flowdeploy.sandbox.appengine import rules, services, sources
 from flowdeploy.sandbox.appengine.operations import EMPTY, TYPES, USER, Mutation
 from flowdeploy.sandbox.appengine.resources import FULL_ONLY, VERSION
-from flowdeploy.sandbox.appengine.store import Store, View
+from flowdeploy.sandbox.appengine.store import AppStore, AppView
 from flowdeploy.sandbox.blobs import Blobs
-from flowdeploy.sandbox.errors import invalid, not_found
-from flowdeploy.sandbox.hosts import hostname
-from flowdeploy.sandbox.messages import mask_paths, merge, read
-from flowdeploy.sandbox.paging import page
-from flowdeploy.sandbox.rehearsal import REHEARSAL, Kind, Occasion, Rehearsal
-from flowdeploy.sandbox.times import rfc3339
+from flowdeploy.sandbox.faults import FAULTS, FaultInjector, FaultKind, Occasion
+from flowdeploy.sandbox.google_api.errors import invalid_argument, not_found
+from flowdeploy.sandbox.google_api.hostnames import hostname
+from flowdeploy.sandbox.google_api.messages import apply_mask, parse_message
+from flowdeploy.sandbox.google_api.paging import take_page
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response, list_response, resource_response
+from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 
 DEFAULTS = {"env": "standard", "servingStatus": "SERVING"}
-Row = sqlite3.Row | Mapping[str, Any]
+VersionRow = sqlite3.Row | Mapping[str, Any]
 
 UPDATABLE = {"servingStatus", "instanceClass", "automaticScaling", "manualScaling"}
 VIEWS = {"": False, "BASIC": False, "0": False, "FULL": True, "1": True}
-# The versions of a service, without their details and with them: views BASIC and FULL.
+# Queries for the views BASIC (without details) and FULL.
 OF_SERVICE = {
     False: "SELECT *, '{}' AS details FROM versions WHERE app = ? AND service = ?",
     True: "SELECT app, service, id, created, body, coalesce(details, '{}') AS details"
     " FROM versions LEFT JOIN version_details USING (app, service, id)"
     " WHERE app = ? AND service = ?",
 }
-LIMIT_KINDS = frozenset({Kind.VERSION_LIMIT})
+LIMIT_KINDS = frozenset({FaultKind.VERSION_LIMIT})
 
 
 class Versions:
-    def __init__(self, store: Store, blobs: Blobs) -> None:
+    """The handlers of ``/v1/apps/…/versions``."""
+
+    def __init__(self, store: AppStore, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
 
@@ -59,8 +62,8 @@ class Versions:
             services.find(view, request.match_info["service"])
             key = (view.id, request.match_info["service"])
             rows = view.db.execute(OF_SERVICE[full] + " ORDER BY id", key).fetchall()
-        chosen, token = page(rows, request.query, lambda row: row["id"])
-        items = [as_resource(row, view.location) for row in chosen]
+        chosen, token = take_page(rows, request.query, lambda row: row["id"])
+        items = [to_resource(row, view.location) for row in chosen]
         return list_response(request, "versions", VERSION, items, token)
 
     async def get(self, request: web.Request) -> web.Response:
@@ -68,34 +71,34 @@ class Versions:
         with self._store.read(request.match_info["app"]) as view:
             service, version = request.match_info["service"], request.match_info["version"]
             row = find(view, service, version, full=full)
-        resource = as_resource(row, view.location)
+        resource = to_resource(row, view.location)
         return resource_response(request, VERSION, resource)
 
     async def create(self, request: web.Request) -> web.Response:
         app, service = request.match_info["app"], request.match_info["service"]
-        version = read(VERSION, await read_json(request), "version")
-        rehearsal = request.app[REHEARSAL]
+        version = parse_message(VERSION, await read_json(request), "version")
+        injector = request.app[FAULTS]
         rules.check_service_id(service)
         rules.check_version(version)
         with self._store.write(app) as view:
             view.require_enabled()
-            _check_room(view, service, version["id"], rehearsal)
+            _check_version_limit(view, service, version["id"], injector)
             found = sources.check(view.db, self._blobs, version["deployment"])
-            mutation = _creation(view, service, version, found)
-            operation = operations.begin(view.db, mutation, rehearsal, view.now)
+            mutation = _create_mutation(view, service, version, found)
+            operation = view.start(mutation, injector)
         return json_response(operation)
 
     async def patch(self, request: web.Request) -> web.Response:
         service, version = request.match_info["service"], request.match_info["version"]
-        body = read(VERSION, await read_json(request), "version")
-        mask = _mask(request.query)
+        body = parse_message(VERSION, await read_json(request), "version")
+        mask = rules.check_update_mask(request.query, UPDATABLE, "a version")
         with self._store.write(request.match_info["app"]) as view:
             view.require_enabled()
             row = find(view, service, version)
-            changed = merge(json.loads(row["body"]), body, mask)
+            changed = apply_mask(json.loads(row["body"]), body, mask)
             _check_change(row, changed)
-            mutation = _update(view, row, changed)
-            operation = operations.begin(view.db, mutation, request.app[REHEARSAL], view.now)
+            mutation = _update_mutation(view, row, changed)
+            operation = view.start(mutation, request.app[FAULTS])
         return json_response(operation)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -104,13 +107,11 @@ class Versions:
             view.require_enabled()
             row = find(view, service, version)
             if version in services.allocations(services.find(view, service)):
-                raise invalid(
+                raise invalid_argument(
                     "Cannot delete a version with a non-zero traffic allocation. Please update "
                     "your traffic split to remove the allocation for this version and try again."
                 )
-            operation = operations.begin(
-                view.db, _deletion(view, row), request.app[REHEARSAL], view.now
-            )
+            operation = view.start(_delete_mutation(view, row), request.app[FAULTS])
         return json_response(operation)
 
 
@@ -118,8 +119,8 @@ def resource_name(app: str, service: str, version: str) -> str:
     return f"{services.resource_name(app, service)}/versions/{version}"
 
 
-def find(view: View, service: str, version: str, *, full: bool = False) -> sqlite3.Row:
-    """The version's row. Raises ApiError NOT_FOUND, also for its service."""
+def find(view: AppView, service: str, version: str, *, full: bool = False) -> sqlite3.Row:
+    """Find the version's row. Raises ApiError NOT_FOUND, also if the service does not exist."""
     services.find(view, service)
     row: sqlite3.Row | None = view.db.execute(
         OF_SERVICE[full] + " AND id = ?", (view.id, service, version)
@@ -131,7 +132,8 @@ def find(view: View, service: str, version: str, *, full: bool = False) -> sqlit
     return row
 
 
-def as_resource(row: Row, location: str) -> dict[str, Any]:
+def to_resource(row: VersionRow, location: str) -> dict[str, Any]:
+    """The version in the API's format."""
     app, service, version = row["app"], row["service"], row["id"]
     of_service = "" if service == "default" else f"{service}-dot-"
     return {
@@ -139,7 +141,7 @@ def as_resource(row: Row, location: str) -> dict[str, Any]:
         "id": version,
         **json.loads(row["body"]),
         **json.loads(row["details"]),
-        "createTime": rfc3339(row["created"]),
+        "createTime": to_rfc3339(row["created"]),
         "createdBy": USER,
         "versionUrl": f"https://{version}-dot-{of_service}{hostname(app, location)}",
     }
@@ -148,33 +150,24 @@ def as_resource(row: Row, location: str) -> dict[str, Any]:
 def _is_full(query: Mapping[str, str]) -> bool:
     view = query.get("view", "")
     if view not in VIEWS:
-        raise invalid(f"Invalid value at 'view' (VersionView), \"{view}\"", "view")
+        raise invalid_argument(f"Invalid value at 'view' (VersionView), \"{view}\"", "view")
     return VIEWS[view]
 
 
-def _mask(query: Mapping[str, str]) -> str:
-    mask = query.get("updateMask", "")
-    heads = {path[0] for path in mask_paths(mask)}
-    if not heads or heads - UPDATABLE:
-        raise invalid(
-            f"The update mask of a version names some of {', '.join(sorted(UPDATABLE))}.",
-            "update_mask",
-        )
-    return mask
-
-
-def _check_room(view: View, service: str, version: str, rehearsal: Rehearsal) -> None:
+def _check_version_limit(
+    view: AppView, service: str, version: str, injector: FaultInjector
+) -> None:
     occasion = Occasion(view.id, "CreateVersion", resource_name(view.id, service, version))
-    if rehearsal.strike(LIMIT_KINDS, occasion):
-        raise rules.too_many_versions()
+    if injector.take_fault(LIMIT_KINDS, occasion):
+        raise rules.version_limit_error()
     rows = view.db.execute("SELECT service, id FROM versions WHERE app = ?", [view.id])
     known = {(row["service"], row["id"]) for row in rows}
-    if (service, version) not in known and len(known) >= rules.MOST_VERSIONS:
-        raise rules.too_many_versions()
+    if (service, version) not in known and len(known) >= rules.MAX_VERSIONS:
+        raise rules.version_limit_error()
 
 
-def _creation(
-    view: View, service: str, version: Mapping[str, Any], found: sources.Sources
+def _create_mutation(
+    view: AppView, service: str, version: Mapping[str, Any], found: sources.Sources
 ) -> Mutation:
     target = resource_name(view.id, service, version["id"])
     facts = {k: v for k, v in version.items() if k not in FULL_ONLY and k != "id"}
@@ -188,12 +181,12 @@ def _creation(
         target=target,
         method="Versions.CreateVersion",
         effect=(
-            # A service comes into being by its first version, which has all the traffic.
+            # The first version creates its service, and has all the traffic.
             ("INSERT OR IGNORE INTO services VALUES (?, ?, ?, '{}')", (view.id, service, first)),
             ("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?)", row),
             ("INSERT INTO version_details VALUES (?, ?, ?, ?)", (*key, json.dumps(details))),
         ),
-        response=_response(row, view),
+        response=_version_response(row, view),
         error=found.error,
     )
 
@@ -202,10 +195,10 @@ def _check_change(row: sqlite3.Row, changed: Mapping[str, Any]) -> None:
     was = json.loads(row["body"])
     changes_status = changed.get("servingStatus") != was.get("servingStatus")
     if changes_status and not {"basicScaling", "manualScaling"} & was.keys():
-        raise invalid("A version with automatic scaling cannot be started or stopped.")
+        raise invalid_argument("A version with automatic scaling cannot be started or stopped.")
 
 
-def _update(view: View, row: sqlite3.Row, changed: Mapping[str, Any]) -> Mutation:
+def _update_mutation(view: AppView, row: sqlite3.Row, changed: Mapping[str, Any]) -> Mutation:
     key = (row["app"], row["service"], row["id"])
     body = json.dumps(changed)
     statement = "UPDATE versions SET body = ? WHERE app = ? AND service = ? AND id = ?"
@@ -214,11 +207,11 @@ def _update(view: View, row: sqlite3.Row, changed: Mapping[str, Any]) -> Mutatio
         target=resource_name(*key),
         method="Versions.UpdateVersion",
         effect=((statement, (body, *key)),),
-        response=_response((*key, row["created"], body), view),
+        response=_version_response((*key, row["created"], body), view),
     )
 
 
-def _deletion(view: View, row: sqlite3.Row) -> Mutation:
+def _delete_mutation(view: AppView, row: sqlite3.Row) -> Mutation:
     key = (row["app"], row["service"], row["id"])
     return Mutation(
         app=view.id,
@@ -226,11 +219,11 @@ def _deletion(view: View, row: sqlite3.Row) -> Mutation:
         method="Versions.DeleteVersion",
         effect=(("DELETE FROM versions WHERE app = ? AND service = ? AND id = ?", key),),
         response=EMPTY,
-        held=(services.resource_name(view.id, row["service"]),),
+        conflicts=(services.resource_name(view.id, row["service"]),),
     )
 
 
-def _response(row: tuple[Any, ...], view: View) -> dict[str, Any]:
+def _version_response(row: tuple[Any, ...], view: AppView) -> dict[str, Any]:
     columns = ("app", "service", "id", "created", "body", "details")
     named = dict(zip(columns, (*row, "{}"), strict=True))
-    return {"@type": TYPES + "Version", **as_resource(named, view.location)}
+    return {"@type": TYPES + "Version", **to_resource(named, view.location)}

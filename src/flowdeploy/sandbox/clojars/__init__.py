@@ -1,28 +1,21 @@
-"""Clojars: a Maven repository that stages, checks and publishes what is deployed to it.
+"""Clojars: a Maven repository that stages, checks and publishes the deployed files.
 
-    PUT  /repo/…                        as Maven and Leiningen deploy
-    GET  /repo/…                        what is published; HEAD too
-    GET  /api/artifacts/GROUP/ARTIFACT  what is known of an artifact
-    PUT  /_sandbox/clojars/KIND/NAME    who may do what: see ``rules``
+    PUT  /repo/…                        deploy a file, as Maven and Leiningen do
+    GET  /repo/…                        a published file; also HEAD
+    GET  /api/artifacts/GROUP/ARTIFACT  the versions of an artifact
+    PUT  /_sandbox/clojars/KIND/NAME    set a token, group, user, …: see ``rules``
 
-Source of the rules: the deploy routes of clojars-web as of August 2026. Left out are
-the checks of Gradle's ``.module`` files.
+Source of the rules: the deploy routes of clojars-web as of August 2026. The checks of
+Gradle's ``.module`` files are missing.
+
+Handlers: ``handlers``, with ``paths``. State: ``tables``, ``uploads`` and ``published_files``.
+Checks: ``rules``, ``pom`` and ``publishing``. Errors: ``errors``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from aiohttp import web
-
-from flowdeploy.sandbox.clojars import handlers, tables
+from flowdeploy.sandbox.clojars.handlers import routes
 from flowdeploy.sandbox.clojars.rules import DEMO_TOKEN, DEMO_USER
-from flowdeploy.sandbox.state import State
+from flowdeploy.sandbox.clojars.tables import SCHEMA
 
 __all__ = ["DEMO_TOKEN", "DEMO_USER", "SCHEMA", "routes"]
-
-SCHEMA = tables.SCHEMA
-
-
-def routes(state: State) -> Iterable[web.AbstractRouteDef]:
-    return handlers.routes(state)

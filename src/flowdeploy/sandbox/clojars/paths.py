@@ -1,4 +1,4 @@
-"""The paths that Clojars takes."""
+"""The paths of files that Clojars accepts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _FILE = re.compile(
 )
 _SUFFIXES = "pom|jar|xml|sha1|md5|asc|module|sig"
 _NOT_CLOJARS = r"_sandbox|batch|download|resumable|storage|upload|v\d+(?:beta\d+)?"
-# The path of a repository's file that lacks its ``repo/``, for a route.
-ASTRAY = rf"(?!(?:{_NOT_CLOJARS})/).+\.(?:{_SUFFIXES})"
+# A route for paths of repository files without ``repo/``.
+OUTSIDE_REPO = rf"(?!(?:{_NOT_CLOJARS})/).+\.(?:{_SUFFIXES})"
 _STAMP = re.compile(r"-(\d{8}\.\d{6}-\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What a path in the repository stands for.
+class FilePath:
+    """The parts of a path in the repository.
 
-    ``version`` is None for the artifact's own maven-metadata.xml and its checksums;
-    ``stamp`` is the timestamp of a file of a snapshot.
+    ``version`` is None for the artifact's maven-metadata.xml and its checksums; ``stamp``
+    is the timestamp in the name of a snapshot's file.
     """
 
     path: str
@@ -45,19 +45,21 @@ class Target:
         return found[1] if found else None
 
 
-def parse(path: str) -> Target | None:
-    """The target of a path below ``/repo/``, or None where Clojars takes no such file."""
+def parse_path(path: str) -> FilePath | None:
+    """Parse a path below ``/repo/``; None if Clojars does not accept the file."""
     listed = _LIST.fullmatch(path)
     if listed and not listed["artifact"].endswith("-SNAPSHOT"):
-        return Target(path, _dotted(listed["group"]), listed["artifact"], None, listed["file"])
+        return FilePath(path, _to_group(listed["group"]), listed["artifact"], None, listed["file"])
     if listed:
         group, _, artifact = listed["group"].rpartition("/")
-        return Target(path, _dotted(group), artifact, listed["artifact"], listed["file"])
+        return FilePath(path, _to_group(group), artifact, listed["artifact"], listed["file"])
     found = _FILE.fullmatch(path)
     if found is None:
         return None
-    return Target(path, _dotted(found["group"]), found["artifact"], found["version"], found["file"])
+    return FilePath(
+        path, _to_group(found["group"]), found["artifact"], found["version"], found["file"]
+    )
 
 
-def _dotted(folder: str) -> str:
+def _to_group(folder: str) -> str:
     return folder.replace("/", ".")

@@ -1,4 +1,4 @@
-"""What Clojars reads in a pom."""
+"""The POM: the parts that Clojars reads, and their checks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from xml.etree.ElementTree import Element
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from flowdeploy.sandbox.clojars.problems import Problem, invalid_pom
+from flowdeploy.sandbox.clojars.errors import ClojarsProblem, invalid_pom_problem
 
 
 @dataclass(frozen=True, slots=True)
-class Pom:
+class PomSummary:
+    """The parts of a POM that Clojars checks."""
+
     group: str
     artifact: str
     version: str
@@ -21,12 +23,12 @@ class Pom:
     dependencies: tuple[str, ...]
 
 
-def read(data: bytes) -> Pom:
-    """What stands in it, or in its parent; nothing is interpolated. Raises Problem."""
+def parse_pom(data: bytes) -> PomSummary:
+    """Parse a POM. Coordinates may come from its parent. Raises ClojarsProblem."""
     root = _root(data, "project")
     if root is None:
-        raise invalid_pom("failed to parse the POM file")
-    return Pom(
+        raise invalid_pom_problem("failed to parse the POM file")
+    return PomSummary(
         group=_own_or_parents(root, "groupId"),
         artifact=_own_or_parents(root, "artifactId"),
         version=_own_or_parents(root, "version"),
@@ -38,28 +40,31 @@ def read(data: bytes) -> Pom:
 
 
 def is_metadata(data: bytes) -> bool:
+    """Whether the data are a well-formed maven-metadata.xml."""
     return _root(data, "metadata") is not None
 
 
-def problems(pom: Pom, group: str, artifact: str, version: str) -> Iterator[Problem]:
-    """In the order in which Clojars comes upon them."""
+def find_problems(
+    pom: PomSummary, group: str, artifact: str, version: str
+) -> Iterator[ClojarsProblem]:
+    """The problems of a POM, in the order in which Clojars checks for them."""
     names = {"group": group, "name": artifact, "version": version}
     for (name, expected), found in zip(
         names.items(), (pom.group, pom.artifact, pom.version), strict=True
     ):
         if found != expected:
-            yield invalid_pom(
+            yield invalid_pom_problem(
                 f"the {name} in the pom ({found}) is not the {name} of the path ({expected})"
             )
     if not pom.licenses:
-        yield invalid_pom("the POM file declares no license")
+        yield invalid_pom_problem("the POM file declares no license")
     if {"LATEST", "RELEASE"} & {*pom.dependencies}:
-        yield invalid_pom("a dependency of the POM file has the version LATEST or RELEASE")
+        yield invalid_pom_problem("a dependency of the POM file has the version LATEST or RELEASE")
     if any("," in dependency for dependency in pom.dependencies):
-        yield invalid_pom("a dependency of the POM file has a version range")
+        yield invalid_pom_problem("a dependency of the POM file has a version range")
     snapshot = version.endswith("-SNAPSHOT")
     if not snapshot and any(d.endswith("-SNAPSHOT") for d in pom.dependencies):
-        yield invalid_pom("a dependency of the POM file is a SNAPSHOT")
+        yield invalid_pom_problem("a dependency of the POM file is a SNAPSHOT")
 
 
 def _root(data: bytes, name: str) -> Element | None:

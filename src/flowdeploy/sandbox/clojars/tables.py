@@ -1,9 +1,9 @@
-"""What Clojars remembers."""
+"""The tables of Clojars."""
 
 from __future__ import annotations
 
-# An upload gathers the files of one version under one token; its version is null until
-# the first versioned file arrives. Clojars keeps it as a folder, named by its creation.
+# An upload collects the files of one version that one token sends. Its version is null until
+# the first versioned file arrives. The real Clojars uses a folder for each upload.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS clojars_rules (
   kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""What was sent and is not published yet: uploads, and the files in them."""
+"""Staged uploads: files that were sent and are not published yet."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import sqlite3
 from dataclasses import dataclass
 
 from flowdeploy.sandbox.blobs import Blob
-from flowdeploy.sandbox.clojars.paths import Target
-from flowdeploy.sandbox.clojars.problems import redeploy
+from flowdeploy.sandbox.clojars.errors import redeploy_problem
+from flowdeploy.sandbox.clojars.paths import FilePath
 
 KEPT_SECONDS = 3 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """``version`` is None as long as nothing but metadata was sent; ``finished`` means
-    published: what is sent then goes straight to the repository."""
+class StagedUpload:
+    """An upload.
+
+    ``version`` is None as long as only metadata were sent. ``finished`` means published:
+    further files go directly to the repository.
+    """
 
     id: int
     version: str | None
@@ -23,8 +26,8 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """A file of an upload: its path in the repository, and its bytes by their digests."""
+class StagedFile:
+    """A file of an upload: its path in the repository, its blob and its digests."""
 
     path: str
     blob: str
@@ -36,11 +39,11 @@ class Staged:
         return self.path.rpartition("/")[2]
 
 
-def find(db: sqlite3.Connection, token: str, target: Target, now: float) -> Upload | None:
-    """The upload that a file belongs to: the newest of this token that does not contradict it.
+def find(db: sqlite3.Connection, token: str, target: FilePath, now: float) -> StagedUpload | None:
+    """The upload that a file belongs to: the token's newest one without another version.
 
-    The metadata has no version, so for them it is the newest of the artifact, whichever
-    version that has. That is a trap, and Clojars' own.
+    The metadata have no version, so they go to the artifact's newest upload, whatever its
+    version. This is a pitfall of the real Clojars.
     """
     row = db.execute(
         "SELECT id, version, finished FROM clojars_uploads"
@@ -56,11 +59,13 @@ def find(db: sqlite3.Connection, token: str, target: Target, now: float) -> Uplo
             "stamp": target.stamp,
         },
     ).fetchone()
-    return Upload(row["id"], row["version"], bool(row["finished"])) if row else None
+    return StagedUpload(row["id"], row["version"], bool(row["finished"])) if row else None
 
 
-def open_for(db: sqlite3.Connection, token: str, target: Target, now: float) -> Upload:
-    """The upload that a file belongs to, which from now on has the file's version."""
+def find_or_create(
+    db: sqlite3.Connection, token: str, target: FilePath, now: float
+) -> StagedUpload:
+    """The upload that a file belongs to, or a new one; it takes the file's version."""
     found = find(db, token, target, now)
     if found is None:
         cursor = db.execute(
@@ -68,24 +73,26 @@ def open_for(db: sqlite3.Connection, token: str, target: Target, now: float) -> 
             " VALUES (?, ?, ?, ?, ?)",
             [token, target.project, target.version, target.stamp, now],
         )
-        return Upload(cursor.lastrowid or 0, target.version, False)
+        return StagedUpload(cursor.lastrowid or 0, target.version, False)
     if found.version is None and target.version is not None:
         db.execute(
             "UPDATE clojars_uploads SET version = ?, stamp = ? WHERE id = ?",
             [target.version, target.stamp, found.id],
         )
-    return Upload(found.id, found.version or target.version, found.finished)
+    return StagedUpload(found.id, found.version or target.version, found.finished)
 
 
-def add(db: sqlite3.Connection, upload: Upload, target: Target, blob: Blob) -> None:
-    """Put a versioned file beside the others. Raises Problem where it is there already."""
+def add(db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob) -> None:
+    """Add a versioned file. Raises ClojarsProblem if the upload already has it."""
     if not target.is_snapshot and _exists(db, upload, target.path):
-        raise redeploy()
+        raise redeploy_problem()
     _write(db, upload, target.path, blob)
 
 
-def add_metadata(db: sqlite3.Connection, upload: Upload, target: Target, blob: Blob) -> bool:
-    """Whether the bytes are others than those of before, if any were sent before."""
+def add_metadata(
+    db: sqlite3.Connection, upload: StagedUpload, target: FilePath, blob: Blob
+) -> bool:
+    """Add or replace the metadata; whether they are new or have changed."""
     before = db.execute(
         "SELECT blob FROM clojars_staged WHERE upload = ? AND path = ?", [upload.id, target.path]
     ).fetchone()
@@ -93,27 +100,28 @@ def add_metadata(db: sqlite3.Connection, upload: Upload, target: Target, blob: B
     return before is None or before["blob"] != blob.key
 
 
-def files(db: sqlite3.Connection, upload: Upload) -> dict[str, Staged]:
-    """By path."""
+def list_files(db: sqlite3.Connection, upload: StagedUpload) -> dict[str, StagedFile]:
+    """The files of an upload, by path."""
     rows = db.execute(
         "SELECT path, blob, sha1, md5 FROM clojars_staged WHERE upload = ? ORDER BY path",
         [upload.id],
     )
-    return {row["path"]: Staged(*row) for row in rows}
+    return {row["path"]: StagedFile(*row) for row in rows}
 
 
-def finish(db: sqlite3.Connection, upload: Upload) -> None:
+def finish(db: sqlite3.Connection, upload: StagedUpload) -> None:
+    """Mark an upload as published."""
     db.execute("UPDATE clojars_uploads SET finished = 1 WHERE id = ?", [upload.id])
 
 
-def _exists(db: sqlite3.Connection, upload: Upload, path: str) -> bool:
+def _exists(db: sqlite3.Connection, upload: StagedUpload, path: str) -> bool:
     found = db.execute(
         "SELECT 1 FROM clojars_staged WHERE upload = ? AND path = ?", [upload.id, path]
     )
     return found.fetchone() is not None
 
 
-def _write(db: sqlite3.Connection, upload: Upload, path: str, blob: Blob) -> None:
+def _write(db: sqlite3.Connection, upload: StagedUpload, path: str, blob: Blob) -> None:
     db.execute(
         "INSERT OR REPLACE INTO clojars_staged VALUES (?, ?, ?, ?, ?)",
         [upload.id, path, blob.key, blob.sha1, blob.md5],

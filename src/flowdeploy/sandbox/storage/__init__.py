@@ -1,4 +1,8 @@
-"""Cloud Storage: the JSON API, version 1."""
+"""Cloud Storage: the JSON API, version 1.
+
+Handlers: ``buckets``, ``objects`` with ``listing``, ``uploads`` with ``multipart``, ``copies``
+and ``batch``. State: ``tables`` and ``content``. Checks: ``preconditions``. Errors: ``errors``.
+"""
 
 from __future__ import annotations
 

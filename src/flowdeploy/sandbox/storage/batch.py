@@ -1,8 +1,7 @@
-"""Many calls in one request.
+"""Batch requests: several calls in one request.
 
-Source: "Sending batch requests" in the guides of the Cloud Storage JSON API. Each call
-takes the way of a request of its own, through latency, faults and log, at the same time
-as the others.
+Source: "Sending batch requests" in the guides of the Cloud Storage JSON API. The calls run
+concurrently, and each is processed like a separate request, with latency, faults and log.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from aiohttp import web
 from aiohttp.http import HttpRequestParser
 from aiohttp.http_exceptions import BadHttpMessage
 
-from flowdeploy.sandbox.storage.multipart import boundary_of
-from flowdeploy.sandbox.storage.refusals import StorageError, bad_request
+from flowdeploy.sandbox.storage.errors import StorageError, invalid_error
+from flowdeploy.sandbox.storage.multipart import parse_boundary
 
-MOST_CALLS = 100
+MAX_CALLS = 100
 BOUNDARY = b"batch_answer"
-LONGEST_LINE = 1 << 16
+MAX_LINE = 1 << 16
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _ID = re.compile(rb"^content-id:[ \t]*<?([^>\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -29,16 +28,17 @@ _LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,9})", re.IGNORECASE | re.MUL
 
 
 def routes() -> Iterable[web.AbstractRouteDef]:
-    return (web.post("/batch/storage/v1", answer),)
+    return (web.post("/batch/storage/v1", handle_batch),)
 
 
-async def answer(request: web.Request) -> web.Response:
-    boundary = boundary_of(request.headers.get("Content-Type", ""))
-    parts = tuple(_parts(await request.read(), boundary))
-    if not 1 <= len(parts) <= MOST_CALLS:
-        raise bad_request(f"A batch takes 1 to {MOST_CALLS} calls.")
-    calls = [_call(request, text) for _, text in parts]
-    answers = await asyncio.gather(*(_answered(request.app, call) for call in calls))
+async def handle_batch(request: web.Request) -> web.Response:
+    """Handle the calls of a batch. Raises StorageError 400 for a malformed batch."""
+    boundary = parse_boundary(request.headers.get("Content-Type", ""))
+    parts = tuple(_split_parts(await request.read(), boundary))
+    if not 1 <= len(parts) <= MAX_CALLS:
+        raise invalid_error(f"A batch must have 1 to {MAX_CALLS} calls.")
+    calls = [_parse_call(request, text) for _, text in parts]
+    answers = await asyncio.gather(*(_run_call(request.app, call) for call in calls))
     body = b"".join(
         b"--%b\r\nContent-Type: application/http\r\nContent-ID: <response-%b>\r\n\r\n%b\r\n"
         % (BOUNDARY, name, text)
@@ -48,38 +48,26 @@ async def answer(request: web.Request) -> web.Response:
     return web.Response(body=body + b"--%b--\r\n" % BOUNDARY, headers=headers)
 
 
-def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The Content-ID and the text of each call, which is an HTTP request of its own."""
+def _split_parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The Content-ID and the text of each call. The text is a complete HTTP request."""
     _, *parts = (b"\n" + body).split(b"\n--" + boundary)
     for part in parts:
         if part.startswith(b"--"):
             return
-        head, text = _cut(part)
+        head, text = _split_head(part)
         named = _ID.search(head)
         yield named[1].strip() if named else b"", text
-    raise _malformed()
+    raise _parse_error()
 
 
-def _call(request: web.Request, text: bytes) -> web.Request:
-    """The call as if it had come by itself. Raises StorageError 400 where it is none.
-
-    Google's clients end its lines with a bare line feed, and name no host or the whole URL.
-    """
-    head, body = _cut(text.lstrip())
-    head = b"\r\n".join(head.splitlines())
-    if length := _LENGTH.search(head):
-        body = body[: int(length[1])]
-    else:
-        body = body.rstrip(b"\r\n")
-        head += b"\r\nContent-Length: %d" % len(body)
-    if not _HOST.search(head):
-        head += b"\r\nHost: %b" % request.host.encode()
+def _parse_call(request: web.Request, text: bytes) -> web.Request:
+    """Parse a call into a request. Raises StorageError 400 if it is malformed."""
     loop = asyncio.get_running_loop()
     try:
-        parser = HttpRequestParser(request.protocol, loop, LONGEST_LINE)
-        ((message, payload),) = parser.feed_data(head + b"\r\n\r\n" + body)[0]
+        parser = HttpRequestParser(request.protocol, loop, MAX_LINE)
+        ((message, payload),) = parser.feed_data(_complete_call(text, request.host))[0]
     except (BadHttpMessage, ValueError) as error:
-        raise _malformed() from error
+        raise _parse_error() from error
     call = web.Request(
         message,
         payload,
@@ -90,13 +78,30 @@ def _call(request: web.Request, text: bytes) -> web.Request:
         scheme=request.scheme,
     )
     if not call.path.startswith("/storage/v1/") or call.query.get("alt", "json") != "json":
-        raise bad_request("A batch takes calls of the JSON API that move no bytes of an object.")
+        raise invalid_error("A batch may only have calls of the JSON API, no uploads or downloads.")
     return call
 
 
-async def _answered(app: web.Application, call: web.Request) -> bytes:
-    """The answer as text."""
-    # aiohttp has no public way to answer a request that came by another than its socket.
+def _complete_call(text: bytes, host: str) -> bytes:
+    """The call as HTTP requires it.
+
+    Google's clients end lines with a bare line feed, and send no host or the whole URL.
+    """
+    head, body = _split_head(text.lstrip())
+    head = b"\r\n".join(head.splitlines())
+    if length := _LENGTH.search(head):
+        body = body[: int(length[1])]
+    else:
+        body = body.rstrip(b"\r\n")
+        head += b"\r\nContent-Length: %d" % len(body)
+    if not _HOST.search(head):
+        head += b"\r\nHost: %b" % host.encode()
+    return head + b"\r\n\r\n" + body
+
+
+async def _run_call(app: web.Application, call: web.Request) -> bytes:
+    """Handle a call; the HTTP response as bytes."""
+    # aiohttp has no public way to handle a request that did not come from its socket.
     response = await app._handle(call)
     assert isinstance(response, web.Response)  # noqa: S101  (only downloads are streamed)
     body = response.body if isinstance(response.body, bytes) else b""
@@ -105,11 +110,11 @@ async def _answered(app: web.Application, call: web.Request) -> bytes:
     return f"{line}{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def _cut(text: bytes) -> tuple[bytes, bytes]:
-    """What is before and after the first blank line."""
+def _split_head(text: bytes) -> tuple[bytes, bytes]:
+    """The text before and after the first blank line."""
     head, *rest = _BLANK_LINE.split(text, maxsplit=1)
     return head, rest[0] if rest else b""
 
 
-def _malformed() -> StorageError:
-    return bad_request("Failed to parse batch request.")
+def _parse_error() -> StorageError:
+    return invalid_error("Failed to parse batch request.")

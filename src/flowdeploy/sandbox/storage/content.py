@@ -1,4 +1,4 @@
-"""The bytes of an object: one blob, or several after a compose, one after the other."""
+"""The bytes of an object: one blob, or after a compose several concatenated blobs."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from flowdeploy.sandbox.blobs import CHUNK, Blobs
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# Castagnoli's polynomial, bits reversed: the highest bit is the coefficient of x^0.
+# Castagnoli's polynomial with reversed bits: the highest bit is the coefficient of x^0.
 POLYNOMIAL = 0x82F63B78
 ONE = 1 << 31
 X = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BlobPart:
     """A blob and its length in bytes."""
 
     key: str
     size: int
 
 
-def pack(parts: Iterable[Part]) -> str:
+def format_parts(parts: Iterable[BlobPart]) -> str:
+    """The parts as text, for the database."""
     return " ".join(f"{part.key}:{part.size}" for part in parts)
 
 
-def unpack(text: str) -> tuple[Part, ...]:
+def parse_parts(text: str) -> tuple[BlobPart, ...]:
+    """Parse the text of ``format_parts``."""
     pairs = (item.split(":") for item in text.split())
-    return tuple(Part(key, int(size)) for key, size in pairs)
+    return tuple(BlobPart(key, int(size)) for key, size in pairs)
 
 
-def read(blobs: Blobs, parts: Iterable[Part], start: int, stop: int) -> Iterator[bytes]:
-    """The bytes from ``start`` up to, not including, ``stop``, a megabyte at a time."""
+def read_range(blobs: Blobs, parts: Iterable[BlobPart], start: int, stop: int) -> Iterator[bytes]:
+    """The bytes from ``start`` up to, not including, ``stop``, in chunks of a megabyte."""
     for part in parts:
         begin, end = max(start, 0), min(stop, part.size)
         if begin < end:
@@ -48,9 +50,9 @@ def read(blobs: Blobs, parts: Iterable[Part], start: int, stop: int) -> Iterator
         stop -= part.size
 
 
-def sha1(blobs: Blobs, parts: tuple[Part, ...]) -> str:
+def compute_sha1(blobs: Blobs, parts: tuple[BlobPart, ...]) -> str:
     digest = hashlib.sha1(usedforsecurity=False)
-    for chunk in read(blobs, parts, 0, sum(part.size for part in parts)):
+    for chunk in read_range(blobs, parts, 0, sum(part.size for part in parts)):
         digest.update(chunk)
     return digest.hexdigest()
 
@@ -63,9 +65,9 @@ def _read_exactly(file: BinaryIO, count: int) -> Iterator[bytes]:
 
 
 class PartsFile(io.RawIOBase):
-    """Parts as one file that can be read at any place, for those who open archives."""
+    """The concatenated parts as a seekable file, such as zipfile needs."""
 
-    def __init__(self, blobs: Blobs, parts: tuple[Part, ...]) -> None:
+    def __init__(self, blobs: Blobs, parts: tuple[BlobPart, ...]) -> None:
         self._blobs = blobs
         self._parts = parts
         self._size = sum(part.size for part in parts)
@@ -90,17 +92,17 @@ class PartsFile(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")
         stop = min(self._at + len(view), self._size)
-        data = b"".join(read(self._blobs, self._parts, self._at, stop))
+        data = b"".join(read_range(self._blobs, self._parts, self._at, stop))
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
 
 
 def combine_crc32c(first: int, second: int, second_size: int) -> int:
-    """The checksum of two texts after each other, from theirs and the second's length.
+    """The checksum of two concatenated texts, from their checksums and the second's size.
 
-    A checksum is a remainder modulo the polynomial; what follows the first text shifts it
-    by that many bits, which is a multiplication by a power of x.
+    A checksum is a remainder modulo the polynomial. Appending the second text shifts the
+    first by that many bits, which multiplies it by a power of x.
     """
     return _multiply(_power_of_x(8 * second_size), first) ^ second
 

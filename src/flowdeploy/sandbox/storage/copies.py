@@ -1,4 +1,4 @@
-"""Copies that move no bytes: rewrite and copy from one bucket to another, and compose."""
+"""Rewrite, copy and compose. They copy no bytes, because objects refer to blobs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,27 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import read_json, reply
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import partial_json_response
 from flowdeploy.sandbox.state import State
-from flowdeploy.sandbox.storage.conditions import check_write
 from flowdeploy.sandbox.storage.content import combine_crc32c
-from flowdeploy.sandbox.storage.objects import Content, as_resource, find, look, put, settings
-from flowdeploy.sandbox.storage.refusals import bad_request
+from flowdeploy.sandbox.storage.errors import invalid_error
+from flowdeploy.sandbox.storage.objects import (
+    ObjectContent,
+    find,
+    find_or_none,
+    parse_settings,
+    store,
+    to_resource,
+)
+from flowdeploy.sandbox.storage.preconditions import check_write
 
-MOST_COMPOSED = 32
+MAX_SOURCES = 32
 
 
 class Copies:
+    """The handlers of rewriteTo, copyTo and compose."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 
@@ -33,44 +43,46 @@ class Copies:
         )
 
     async def rewrite(self, request: web.Request) -> web.Response:
-        """In one step, however large: a real rewrite may ask to be called again."""
-        row = await self._copied(request)
+        """Copy an object in one call; the real service may need several."""
+        row = await self._copy_object(request)
         body = {
             "kind": "storage#rewriteResponse",
             "totalBytesRewritten": str(row["size"]),
             "objectSize": str(row["size"]),
             "done": True,
-            "resource": as_resource(row, request),
+            "resource": to_resource(row, request),
         }
-        return reply(request, body)
+        return partial_json_response(request, body)
 
     async def copy(self, request: web.Request) -> web.Response:
-        return reply(request, as_resource(await self._copied(request), request))
+        return partial_json_response(
+            request, to_resource(await self._copy_object(request), request)
+        )
 
     async def compose(self, request: web.Request) -> web.Response:
         given = await read_json(request)
-        sources = _sources(given.get("sourceObjects"))
+        sources = _parse_sources(given.get("sourceObjects"))
         described = given.get("destination") or {}
         if not isinstance(described, dict):
-            raise bad_request("Invalid value for: destination")
+            raise invalid_error("Invalid value for: destination")
         key = (request.match_info["bucket"], request.match_info["object"])
         with self._state.write() as db:
             rows = [find(db, key[0], name, query) for name, query in sources]
-            check_write(request.query, look(db, *key))
-            data = _joined([Content.of_row(row) for row in rows])
-            row = put(db, key, data, settings(described), self._state.now())
-        return reply(request, as_resource(row, request))
+            check_write(request.query, find_or_none(db, *key))
+            data = _concatenate([ObjectContent.of_row(row) for row in rows])
+            row = store(db, key, data, parse_settings(described), self._state.now())
+        return partial_json_response(request, to_resource(row, request))
 
-    async def _copied(self, request: web.Request) -> sqlite3.Row:
-        match, changes = request.match_info, settings(await read_json(request))
+    async def _copy_object(self, request: web.Request) -> sqlite3.Row:
+        match, changes = request.match_info, parse_settings(await read_json(request))
         key = (match["bucket"], match["object"])
         query = _source_query(request.query)
         with self._state.write() as db:
             source = find(db, match["from_bucket"], match["from_object"], query)
             check_write(request.query, source, "ifSource")
-            check_write(request.query, look(db, *key))
+            check_write(request.query, find_or_none(db, *key))
             body = json.loads(source["body"]) | changes
-            return put(db, key, Content.of_row(source), body, self._state.now())
+            return store(db, key, ObjectContent.of_row(source), body, self._state.now())
 
 
 def _source_query(query: Mapping[str, str]) -> dict[str, str]:
@@ -78,29 +90,29 @@ def _source_query(query: Mapping[str, str]) -> dict[str, str]:
     return {"generation": generation} if generation else {}
 
 
-def _sources(given: object) -> list[tuple[str, dict[str, str]]]:
-    """Name and query of each source. Raises StorageError 400."""
-    if not isinstance(given, list) or not 1 <= len(given) <= MOST_COMPOSED:
-        raise bad_request(f"A compose takes 1 to {MOST_COMPOSED} source objects.")
-    return [_source(item) for item in given]
+def _parse_sources(given: object) -> list[tuple[str, dict[str, str]]]:
+    """Parse the name and query of each source. Raises StorageError 400."""
+    if not isinstance(given, list) or not 1 <= len(given) <= MAX_SOURCES:
+        raise invalid_error(f"A compose must have 1 to {MAX_SOURCES} source objects.")
+    return [_parse_source(item) for item in given]
 
 
-def _source(item: Any) -> tuple[str, dict[str, str]]:
+def _parse_source(item: Any) -> tuple[str, dict[str, str]]:
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(name, str):
-        raise bad_request("A source object has a `name`.")
+        raise invalid_error("A source object must have a `name`.")
     conditions = item.get("objectPreconditions") or {}
     wanted = conditions.get("ifGenerationMatch") if isinstance(conditions, dict) else None
     generation = item.get("generation") or wanted
     return name, {"generation": str(generation)} if generation else {}
 
 
-def _joined(contents: list[Content]) -> Content:
-    """What the contents are, one after the other. Nobody has computed an MD5 or SHA-1 of it."""
+def _concatenate(contents: list[ObjectContent]) -> ObjectContent:
+    """The concatenated contents, without MD5 and SHA-1, which would need their bytes."""
     checksum = 0
     for data in contents:
         checksum = combine_crc32c(checksum, int(data.crc32c, 16), data.size)
-    return Content(
+    return ObjectContent(
         parts=tuple(part for data in contents for part in data.parts),
         size=sum(data.size for data in contents),
         crc32c=f"{checksum:08x}",

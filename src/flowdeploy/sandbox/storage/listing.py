@@ -1,4 +1,4 @@
-"""What a bucket holds: a page of objects, and of prefixes where a delimiter is given."""
+"""Lists of objects, grouped by prefixes if the request has a delimiter."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flowdeploy.sandbox.paging import page
+from flowdeploy.sandbox.google_api.paging import take_page
 
-MOST_LISTED = 1000
+MAX_PAGE = 1000
 LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
+    """One page of a list: rows of objects, prefixes, and the token of the next page."""
+
     rows: tuple[sqlite3.Row, ...]
     prefixes: tuple[str, ...]
     token: str | None
 
 
 def list_objects(db: sqlite3.Connection, bucket: str, query: Mapping[str, str]) -> Listing:
-    """Objects in the order of their names. Raises ApiError for a bad page size or token."""
-    entries = _grouped(_rows(db, bucket, query), query)
+    """One page of objects, sorted by name. Raises ApiError for a bad page size or token."""
+    entries = _group_by_prefix(_rows(db, bucket, query), query)
     names = sorted(entries)
-    chosen, token = page(names, query, str, most=MOST_LISTED)
+    chosen, token = take_page(names, query, str, most=MAX_PAGE)
     rows = tuple(row for name in chosen if (row := entries[name]) is not None)
     return Listing(rows, tuple(name for name in chosen if entries[name] is None), token)
 
@@ -38,8 +40,10 @@ def _rows(db: sqlite3.Connection, bucket: str, query: Mapping[str, str]) -> list
     ).fetchall()
 
 
-def _grouped(rows: list[sqlite3.Row], query: Mapping[str, str]) -> dict[str, sqlite3.Row | None]:
-    """Name → row; a prefix, which stands for all below it, has no row."""
+def _group_by_prefix(
+    rows: list[sqlite3.Row], query: Mapping[str, str]
+) -> dict[str, sqlite3.Row | None]:
+    """Rows by name, or None by prefix for all objects below the prefix."""
     delimiter, skip = query.get("delimiter", ""), len(query.get("prefix", ""))
     entries: dict[str, sqlite3.Row | None] = {}
     for row in rows:

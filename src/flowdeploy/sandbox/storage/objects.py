@@ -1,4 +1,4 @@
-"""Objects: read, listed, described, deleted; and how one is put in its place."""
+"""Objects: get, list, download, change, delete and store."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import read_json, reply
 from flowdeploy.sandbox.blobs import Blob
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import partial_json_response
+from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage import buckets, content
-from flowdeploy.sandbox.storage.conditions import check_read, check_write, number
-from flowdeploy.sandbox.storage.content import Part
+from flowdeploy.sandbox.storage.content import BlobPart
+from flowdeploy.sandbox.storage.errors import StorageError, invalid_error, object_not_found_error
 from flowdeploy.sandbox.storage.listing import list_objects
-from flowdeploy.sandbox.storage.refusals import StorageError, bad_request, no_object
-from flowdeploy.sandbox.times import rfc3339
+from flowdeploy.sandbox.storage.preconditions import check_read, check_write, parse_number
 
 TEXT_FIELDS = {
     *("cacheControl", "contentDisposition", "contentEncoding", "contentLanguage"),
     *("contentType", "storageClass"),
 }
-LONGEST_NAME = 1024
+MAX_NAME = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """The bytes of an object that is about to be put in its place; digests in hex.
+class ObjectContent:
+    """The content of a new object; digests are in hex.
 
-    ``components`` counts what it was composed of, and is None for what was uploaded.
+    ``components`` is the number of parts of a composed object, and None for an upload.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[BlobPart, ...]
     size: int
     crc32c: str
     sha1: str | None
@@ -45,16 +46,18 @@ class Content:
     components: int | None = None
 
     @classmethod
-    def of_blob(cls, blob: Blob) -> Content:
-        return cls((Part(blob.key, blob.size),), blob.size, blob.crc32c, blob.sha1, blob.md5)
+    def of_blob(cls, blob: Blob) -> ObjectContent:
+        return cls((BlobPart(blob.key, blob.size),), blob.size, blob.crc32c, blob.sha1, blob.md5)
 
     @classmethod
-    def of_row(cls, row: sqlite3.Row) -> Content:
+    def of_row(cls, row: sqlite3.Row) -> ObjectContent:
         names = ("size", "crc32c", "sha1", "md5", "components")
-        return cls(content.unpack(row["parts"]), **{name: row[name] for name in names})
+        return cls(content.parse_parts(row["parts"]), **{name: row[name] for name in names})
 
 
 class Objects:
+    """The handlers of ``/storage/v1/b/…/o``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 
@@ -78,15 +81,15 @@ class Objects:
         if found.prefixes:
             body["prefixes"] = list(found.prefixes)
         if found.rows:
-            body["items"] = [as_resource(row, request) for row in found.rows]
+            body["items"] = [to_resource(row, request) for row in found.rows]
         if found.token:
             body["nextPageToken"] = found.token
-        return reply(request, body)
+        return partial_json_response(request, body)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("alt") == "media":
             return await self.download(request)
-        return reply(request, as_resource(self._row(request), request))
+        return partial_json_response(request, to_resource(self._row(request), request))
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         row = self._row(request)
@@ -98,22 +101,22 @@ class Objects:
         response = web.StreamResponse(status=206 if partly else 200, headers=headers)
         response.content_length = stop - start
         await response.prepare(request)
-        parts = content.unpack(row["parts"])
+        parts = content.parse_parts(row["parts"])
         if request.method != "HEAD":
-            for chunk in content.read(self._state.blobs, parts, start, stop):
+            for chunk in content.read_range(self._state.blobs, parts, start, stop):
                 await response.write(chunk)
         await response.write_eof()
         return response
 
     async def change(self, request: web.Request) -> web.Response:
-        """PATCH changes what it names; PUT clears the rest, too."""
-        changes = settings(await read_json(request))
+        """PATCH changes the given fields; PUT also clears all others."""
+        changes = parse_settings(await read_json(request))
         key = (request.match_info["bucket"], request.match_info["object"])
         with self._state.write() as db:
             row = find(db, *key, request.query)
             check_write(request.query, row)
-            kept = json.loads(row["body"]) if request.method == "PATCH" else {}
-            body = kept | changes
+            current = json.loads(row["body"]) if request.method == "PATCH" else {}
+            body = current | changes
             body = {name: value for name, value in body.items() if value is not None}
             db.execute(
                 "UPDATE objects SET body = ?, metageneration = metageneration + 1, updated = ?"
@@ -121,7 +124,7 @@ class Objects:
                 (json.dumps(body), self._state.now(), *key),
             )
             row = find(db, *key, request.query)
-        return reply(request, as_resource(row, request))
+        return partial_json_response(request, to_resource(row, request))
 
     async def delete(self, request: web.Request) -> web.Response:
         key = (request.match_info["bucket"], request.match_info["object"])
@@ -138,8 +141,8 @@ class Objects:
         return row
 
 
-def look(db: sqlite3.Connection, bucket: str, name: str) -> sqlite3.Row | None:
-    """The object's row, None where there is no such object. Raises StorageError 404."""
+def find_or_none(db: sqlite3.Connection, bucket: str, name: str) -> sqlite3.Row | None:
+    """The object's row, or None. Raises StorageError 404 if there is no such bucket."""
     buckets.find(db, bucket)
     row: sqlite3.Row | None = db.execute(
         "SELECT * FROM objects WHERE bucket = ? AND name = ?", (bucket, name)
@@ -148,21 +151,25 @@ def look(db: sqlite3.Connection, bucket: str, name: str) -> sqlite3.Row | None:
 
 
 def find(db: sqlite3.Connection, bucket: str, name: str, query: Mapping[str, str]) -> sqlite3.Row:
-    """The object's row, of the generation that is asked for. Raises StorageError 404."""
-    row = look(db, bucket, name)
+    """The object's row, of the requested generation if any. Raises StorageError 404."""
+    row = find_or_none(db, bucket, name)
     wanted = query.get("generation")
-    if row is None or (wanted and number(wanted, "generation") != row["generation"]):
-        raise no_object(bucket, name)
+    if row is None or (wanted and parse_number(wanted, "generation") != row["generation"]):
+        raise object_not_found_error(bucket, name)
     return row
 
 
-def put(
-    db: sqlite3.Connection, key: tuple[str, str], data: Content, body: Mapping[str, Any], now: float
+def store(
+    db: sqlite3.Connection,
+    key: tuple[str, str],
+    data: ObjectContent,
+    body: Mapping[str, Any],
+    now: float,
 ) -> sqlite3.Row:
-    """Put an object in its place, whatever was there; the row that it then has."""
-    if not 0 < len(key[1].encode()) <= LONGEST_NAME or set(key[1]) & {"\r", "\n"}:
-        raise bad_request("The specified object name is not valid.")
-    previous = look(db, *key)
+    """Store an object and replace a previous one; the new row. Raises StorageError."""
+    if not 0 < len(key[1].encode()) <= MAX_NAME or set(key[1]) & {"\r", "\n"}:
+        raise invalid_error("The specified object name is not valid.")
+    previous = find_or_none(db, *key)
     generation = max(int(now * 1e6), previous["generation"] + 1 if previous else 0)
     db.execute(
         "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -171,7 +178,7 @@ def put(
             generation,
             now,
             now,
-            content.pack(data.parts),
+            content.format_parts(data.parts),
             data.size,
             data.crc32c,
             data.sha1,
@@ -183,20 +190,21 @@ def put(
     return find(db, *key, {})
 
 
-def settings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a client may set of an object. Raises StorageError 400 for other types."""
+def parse_settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a client may set. Raises StorageError 400 for values of other types."""
     found: dict[str, Any] = {}
     for name, value in body.items():
         if name in TEXT_FIELDS and not _is_plain_text(value):
-            raise bad_request(f"Invalid value for: {name}")
+            raise invalid_error(f"Invalid value for: {name}")
         if name == "metadata" and not _is_text_map(value):
-            raise bad_request("Invalid value for: metadata")
+            raise invalid_error("Invalid value for: metadata")
         if name in TEXT_FIELDS or name == "metadata":
             found[name] = value
     return found
 
 
-def as_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
+def to_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
+    """The object in the API's format."""
     bucket, name, generation = row["bucket"], row["name"], row["generation"]
     path = f"storage/v1/b/{bucket}/o/{quote(name, safe='')}"
     base = f"{request.scheme}://{request.host}"
@@ -210,26 +218,27 @@ def as_resource(row: sqlite3.Row, request: web.Request) -> dict[str, Any]:
         "generation": str(generation),
         "metageneration": str(row["metageneration"]),
         "size": str(row["size"]),
-        "crc32c": as_base64(row["crc32c"]),
+        "crc32c": to_base64(row["crc32c"]),
         "etag": _etag(row),
-        "timeCreated": rfc3339(row["created"]),
-        "updated": rfc3339(row["updated"]),
-        "timeStorageClassUpdated": rfc3339(row["created"]),
+        "timeCreated": to_rfc3339(row["created"]),
+        "updated": to_rfc3339(row["updated"]),
+        "timeStorageClassUpdated": to_rfc3339(row["created"]),
         "storageClass": "STANDARD",
     }
     if row["md5"] is not None:
-        derived["md5Hash"] = as_base64(row["md5"])
+        derived["md5Hash"] = to_base64(row["md5"])
     if row["components"] is not None:
         derived["componentCount"] = row["components"]
     return {**derived, **json.loads(row["body"])}
 
 
-def as_base64(digest: str) -> str:
+def to_base64(digest: str) -> str:
+    """A hex digest in base64."""
     return base64.b64encode(bytes.fromhex(digest)).decode()
 
 
 def _is_plain_text(value: object) -> bool:
-    # It may become a header of an answer, where control characters have no place.
+    # The text may become a response header, which must not have control characters.
     return value is None or (isinstance(value, str) and value.isprintable())
 
 
@@ -245,9 +254,9 @@ def _etag(row: sqlite3.Row) -> str:
 
 def _media_headers(row: sqlite3.Row) -> dict[str, str]:
     body = json.loads(row["body"])
-    hashes = [f"crc32c={as_base64(row['crc32c'])}"]
+    hashes = [f"crc32c={to_base64(row['crc32c'])}"]
     if row["md5"] is not None:
-        hashes.append(f"md5={as_base64(row['md5'])}")
+        hashes.append(f"md5={to_base64(row['md5'])}")
     return {
         "Content-Type": body.get("contentType", "application/octet-stream"),
         "ETag": _etag(row),
@@ -262,17 +271,17 @@ def _media_headers(row: sqlite3.Row) -> dict[str, str]:
 
 
 def _range(request: web.Request, size: int) -> tuple[int, int]:
-    """The bytes that a Range header asks for. Raises StorageError 416."""
+    """The requested range, as start and stop. Raises StorageError 416."""
     try:
         wanted = request.http_range
     except ValueError:
-        raise _unsatisfiable() from None
+        raise _range_error() from None
     start, stop, _ = wanted.indices(size)
     if "Range" in request.headers and start >= stop:
-        raise _unsatisfiable()
+        raise _range_error()
     return start, stop
 
 
-def _unsatisfiable() -> StorageError:
+def _range_error() -> StorageError:
     text = "The requested range cannot be satisfied."
     return StorageError(416, "requestedRangeNotSatisfiable", text)

@@ -1,17 +1,17 @@
-"""The tables of Cloud Storage, and the buckets that come with an application."""
+"""The tables of Cloud Storage, and the buckets of new applications."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 
-from flowdeploy.sandbox.hosts import code_bucket, default_bucket
+from flowdeploy.sandbox.google_api.hostnames import code_bucket, default_bucket
 from flowdeploy.sandbox.state import App, State
 
-# `body` is what a client has set, in the API's JSON. An object keeps its latest generation
-# only. Its `parts` are the blobs that it consists of, one after the other: several after a
-# compose, whose `sha1` and `md5` nobody has computed. The bytes of an upload that is under
-# way lie in a file that is named by its id.
+# `body` holds the fields that a client has set, in the API's JSON. Only the latest generation
+# of an object is stored. Its `parts` are the blobs that it consists of; after a compose there
+# are several, and `sha1` and `md5` are null. The bytes of an unfinished upload are in a file
+# that is named by the upload's id.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (
   name TEXT PRIMARY KEY, project TEXT NOT NULL, created REAL NOT NULL, body TEXT NOT NULL
@@ -34,14 +34,14 @@ STAGING_LIFECYCLE = {"rule": [{"action": {"type": "Delete"}, "condition": {"age"
 
 
 def create_buckets(state: State, apps: Sequence[App]) -> None:
-    """The code bucket, which deletes by age, and the default bucket of every application."""
+    """Create the code bucket and the default bucket of each application."""
     now = state.now()
     with state.write() as db:
         db.executemany(INSERT_BUCKET, bucket_rows(apps, now))
 
 
 def bucket_rows(apps: Iterable[App], now: float) -> Iterable[tuple[str, str, float, str]]:
-    """The values that ``INSERT_BUCKET`` takes, for the buckets of these applications."""
+    """The values for ``INSERT_BUCKET`` for the buckets of these applications."""
     for app in apps:
         body = {"location": "EU" if app.location.startswith("europe") else "US"}
         staging = {**body, "lifecycle": STAGING_LIFECYCLE}

@@ -1,13 +1,12 @@
 """Uploads: media, multipart and resumable.
 
-Source: "Uploads" in the guides of the Cloud Storage JSON API. A resumable upload's state
-is the length of its file, so it can go on after a restart from wherever it came to.
+Source: "Uploads" in the guides of the Cloud Storage JSON API. The progress of a resumable
+upload is the size of its file, so the upload can be resumed after a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
 import sqlite3
@@ -20,14 +19,22 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, parse_object, read_json, reply
 from flowdeploy.sandbox.blobs import CHUNK, Blob
+from flowdeploy.sandbox.google_api.request_body import parse_object, read_json
+from flowdeploy.sandbox.google_api.responses import json_response, partial_json_response
 from flowdeploy.sandbox.state import State
 from flowdeploy.sandbox.storage import buckets
-from flowdeploy.sandbox.storage.conditions import check_write
-from flowdeploy.sandbox.storage.multipart import Multipart, boundary_of
-from flowdeploy.sandbox.storage.objects import Content, as_resource, look, put, settings
-from flowdeploy.sandbox.storage.refusals import StorageError, bad_request
+from flowdeploy.sandbox.storage.errors import StorageError, invalid_error
+from flowdeploy.sandbox.storage.multipart import MultipartBody, parse_boundary
+from flowdeploy.sandbox.storage.objects import (
+    ObjectContent,
+    find_or_none,
+    parse_settings,
+    store,
+    to_base64,
+    to_resource,
+)
+from flowdeploy.sandbox.storage.preconditions import check_write
 
 CONDITIONS = (
     *("ifGenerationMatch", "ifGenerationNotMatch"),
@@ -38,8 +45,8 @@ _RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCI
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
-    """What an upload is to become; ``hashes`` are the base64 ones that its bytes must have."""
+class UploadIntent:
+    """The object that an upload will create; ``hashes`` are the expected digests in base64."""
 
     name: str
     body: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +55,8 @@ class Intent:
 
 
 class Uploads:
+    """The handlers of ``/upload`` and ``/resumable/upload``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -56,7 +65,7 @@ class Uploads:
         for prefix in ("/upload", "/resumable/upload"):
             path = f"{prefix}/storage/v1/b/{{bucket}}/o"
             yield web.post(path, self.create)
-            yield web.put(path, self.go_on)
+            yield web.put(path, self.resume)
 
     async def create(self, request: web.Request) -> web.Response:
         bucket = request.match_info["bucket"]
@@ -64,106 +73,108 @@ class Uploads:
             buckets.find(db, bucket)
         match request.query.get("uploadType"):
             case "media":
-                return await self._media(request, bucket)
+                return await self._upload_media(request, bucket)
             case "multipart":
-                return await self._multipart(request, bucket)
+                return await self._upload_multipart(request, bucket)
             case "resumable":
-                return await self._begin(request, bucket)
+                return await self._start_resumable(request, bucket)
             case other:
-                raise bad_request(f"Invalid upload type: {other}")
+                raise invalid_error(f"Invalid upload type: {other}")
 
-    async def go_on(self, request: web.Request) -> web.Response:
-        """The bytes of a resumable upload, in one piece or several."""
+    async def resume(self, request: web.Request) -> web.Response:
+        """Receive the bytes of a resumable upload, in one or several requests."""
         number = request.query.get("upload_id", "")
-        # A client that has lost patience may send again while the first call is at work.
+        # After a timeout a client may send again while the first request still runs.
         async with self._locks.setdefault(number, asyncio.Lock()):
-            return await self._go_on(request, number)
+            return await self._resume(request, number)
 
-    async def _go_on(self, request: web.Request, number: str) -> web.Response:
+    async def _resume(self, request: web.Request, number: str) -> web.Response:
         with self._state.read() as db:
             row = db.execute("SELECT * FROM uploads WHERE id = ?", [number]).fetchone()
         if row is None:
             raise StorageError(404, "notFound", "No such upload.")
         if row["finished"] is not None:
             return json_response(json.loads(row["finished"]))
-        file = self._state.blobs.incoming(number)
+        file = self._state.blobs.incoming_path(number)
         if not file.exists():
-            raise StorageError(410, "gone", "The upload was cut off at its end; begin it again.")
+            raise StorageError(410, "gone", "The upload was interrupted as it ended; start again.")
         total = await _append(request, file)
         size = file.stat().st_size
         if total is None or size < total:
-            return _incomplete(size)
+            return _incomplete_response(size)
         blob = await asyncio.to_thread(self._state.blobs.adopt, file)
         return self._finish(request, row, blob)
 
     def _finish(self, request: web.Request, row: sqlite3.Row, blob: Blob) -> web.Response:
-        intent = Intent(**json.loads(row["intent"]))
+        intent = UploadIntent(**json.loads(row["intent"]))
         with self._state.write() as db:
-            resource = as_resource(self._place(db, row["bucket"], intent, blob), request)
+            resource = to_resource(self._write_object(db, row["bucket"], intent, blob), request)
             db.execute(
                 "UPDATE uploads SET finished = ? WHERE id = ?", (json.dumps(resource), row["id"])
             )
-        return reply(request, resource)
+        return partial_json_response(request, resource)
 
-    async def _media(self, request: web.Request, bucket: str) -> web.Response:
+    async def _upload_media(self, request: web.Request, bucket: str) -> web.Response:
         described = {"contentType": request.headers.get("Content-Type")}
-        intent = _intent(request, {k: v for k, v in described.items() if v})
+        intent = _parse_intent(request, {k: v for k, v in described.items() if v})
         blob = await self._state.blobs.receive(request.content.iter_chunked(CHUNK))
-        return self._answer(request, bucket, intent, blob)
+        return self._store_blob(request, bucket, intent, blob)
 
-    async def _multipart(self, request: web.Request, bucket: str) -> web.Response:
-        boundary = boundary_of(request.headers.get("Content-Type", ""))
-        body = Multipart(request.content.iter_chunked(CHUNK), boundary)
+    async def _upload_multipart(self, request: web.Request, bucket: str) -> web.Response:
+        boundary = parse_boundary(request.headers.get("Content-Type", ""))
+        body = MultipartBody(request.content.iter_chunked(CHUNK), boundary)
         await body.read_head()
         described = parse_object(body.description)
         if body.content_type:
             described.setdefault("contentType", body.content_type)
-        intent = _intent(request, described)
+        intent = _parse_intent(request, described)
         blob = await self._state.blobs.receive(body.content())
-        return self._answer(request, bucket, intent, blob)
+        return self._store_blob(request, bucket, intent, blob)
 
-    async def _begin(self, request: web.Request, bucket: str) -> web.Response:
+    async def _start_resumable(self, request: web.Request, bucket: str) -> web.Response:
         described = await read_json(request)
         announced = request.headers.get("X-Upload-Content-Type")
         if announced:
             described.setdefault("contentType", announced)
-        intent = _intent(request, described)
+        intent = _parse_intent(request, described)
         number = uuid.uuid4().hex
-        self._state.blobs.incoming(number).touch()
+        self._state.blobs.incoming_path(number).touch()
         with self._state.write() as db:
-            check_write(intent.conditions, look(db, bucket, intent.name))
+            check_write(intent.conditions, find_or_none(db, bucket, intent.name))
             values = (number, bucket, json.dumps(asdict(intent)))
             db.execute("INSERT INTO uploads (id, bucket, intent) VALUES (?, ?, ?)", values)
         location = request.url.update_query(upload_id=number)
         headers = {"Location": str(location), "X-GUploader-UploadID": number}
         return web.Response(headers=headers)
 
-    def _answer(
-        self, request: web.Request, bucket: str, intent: Intent, blob: Blob
+    def _store_blob(
+        self, request: web.Request, bucket: str, intent: UploadIntent, blob: Blob
     ) -> web.Response:
         with self._state.write() as db:
-            row = self._place(db, bucket, intent, blob)
-        return reply(request, as_resource(row, request))
+            row = self._write_object(db, bucket, intent, blob)
+        return partial_json_response(request, to_resource(row, request))
 
-    def _place(
-        self, db: sqlite3.Connection, bucket: str, intent: Intent, blob: Blob
+    def _write_object(
+        self, db: sqlite3.Connection, bucket: str, intent: UploadIntent, blob: Blob
     ) -> sqlite3.Row:
         _check_hashes(intent.hashes, blob)
         key = (bucket, intent.name)
-        check_write(intent.conditions, look(db, *key))
-        return put(db, key, Content.of_blob(blob), intent.body, self._state.now())
+        check_write(intent.conditions, find_or_none(db, *key))
+        return store(db, key, ObjectContent.of_blob(blob), intent.body, self._state.now())
 
 
-def _intent(request: web.Request, described: dict[str, Any]) -> Intent:
+def _parse_intent(request: web.Request, described: dict[str, Any]) -> UploadIntent:
     name = request.query.get("name") or described.get("name")
     if not isinstance(name, str) or not name:
         raise StorageError(400, "required", "Required parameter: name")
     conditions = {k: request.query[k] for k in CONDITIONS if k in request.query}
-    return Intent(name, settings(described), conditions, _hashes(described, request.headers))
+    return UploadIntent(
+        name, parse_settings(described), conditions, _parse_hashes(described, request.headers)
+    )
 
 
-def _hashes(described: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
-    """The digests that the client announces, by the names ``md5`` and ``crc32c``."""
+def _parse_hashes(described: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
+    """The digests that the client expects, by the names ``md5`` and ``crc32c``."""
     found = {"md5": described.get("md5Hash"), "crc32c": described.get("crc32c")}
     for item in headers.get("X-Goog-Hash", "").split(","):
         name, _, digest = item.strip().partition("=")
@@ -174,27 +185,27 @@ def _hashes(described: Mapping[str, Any], headers: Mapping[str, str]) -> dict[st
 def _check_hashes(hashes: Mapping[str, str], blob: Blob) -> None:
     for name, digest in (("md5", blob.md5), ("crc32c", blob.crc32c)):
         expected = hashes.get(name)
-        found = base64.b64encode(bytes.fromhex(digest)).decode()
+        found = to_base64(digest)
         if expected is not None and expected != found:
-            raise bad_request(
+            raise invalid_error(
                 f'Provided {name.upper()} hash "{expected}" doesn\'t match calculated '
                 f'{name.upper()} hash "{found}".'
             )
 
 
 async def _append(request: web.Request, file: Path) -> int | None:
-    """Add the request's bytes to the file; the announced length of the whole, if any.
+    """Write the request's bytes to the file; the total size of the upload, if known.
 
-    Bytes that are there already are passed over. Raises StorageError 400 for a gap.
+    Bytes that are already there are overwritten. Raises StorageError 400 for a gap.
     """
     header = request.headers.get("Content-Range")
     found = _RANGE.fullmatch(header) if header else None
     if header and found is None:
-        raise bad_request(f"Failed to parse Content-Range header: {header}")
+        raise invalid_error(f"Failed to parse Content-Range header: {header}")
     size = file.stat().st_size
     start = int(found[1] or size) if found else 0
     if start > size:
-        raise bad_request(f"Invalid request. The upload has {size} bytes; got some at {start}.")
+        raise invalid_error(f"Invalid request. The upload has {size} bytes; got some at {start}.")
     with file.open("r+b") as target:
         target.seek(start)
         async for chunk in request.content.iter_chunked(CHUNK):
@@ -204,7 +215,7 @@ async def _append(request: web.Request, file: Path) -> int | None:
     return None if found[3] == "*" else int(found[3])
 
 
-def _incomplete(size: int) -> web.Response:
-    """308 says how far it has come."""
+def _incomplete_response(size: int) -> web.Response:
+    """308 with the range that has been received."""
     headers = {"Range": f"bytes=0-{size - 1}"} if size else {}
     return web.Response(status=308, headers=headers)

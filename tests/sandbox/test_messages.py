@@ -1,4 +1,4 @@
-"""The stand-in's tables of fields against Google's: the discovery documents and the enums."""
+"""Message definitions compared with Google's discovery documents and enums; parsing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from google.cloud import appengine_admin_v1, datastore_admin_v1, scheduler_v1bet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.sandbox import datastore, messages, scheduler, tasks
+from flowdeploy.sandbox import cloud_scheduler, cloud_tasks, datastore
 from flowdeploy.sandbox.appengine import enums, resources
-from flowdeploy.sandbox.errors import ApiError
-from flowdeploy.sandbox.messages import Enum, Map, Message, Repeated, Scalar, Type, camel, snake
-from flowdeploy.sandbox.partial import select
+from flowdeploy.sandbox.google_api import messages
+from flowdeploy.sandbox.google_api.errors import ApiError
+from flowdeploy.sandbox.google_api.messages import (
+    EnumType,
+    FieldType,
+    ListOf,
+    MapOf,
+    MessageType,
+    ScalarType,
+    to_camel,
+    to_snake,
+)
+from flowdeploy.sandbox.google_api.partial_response import select_fields
 
 DOCUMENTS = Path(googleapiclient.discovery_cache.__file__).parent / "documents"
 PLAIN = {
@@ -31,7 +41,7 @@ PLAIN = {
     "TIMESTAMP": ("string", "google-datetime"),
     "UINT32": ("integer", "uint32"),
 }
-# Fields that the stand-in does not have: they belong to tasks and jobs of other kinds.
+# Fields that the sandbox does not have: they belong to other kinds of tasks and jobs.
 LEFT_OUT = {
     *("Queue.httpTarget", "Job.pubsubTarget", "Job.satisfiesPzs", "Job.status"),
     *("HttpTarget.oauthToken", "HttpTarget.oidcToken"),
@@ -48,38 +58,40 @@ def schemas(document: str) -> Any:
         (resources.APPLICATION, "appengine.v1"),
         (resources.SERVICE, "appengine.v1"),
         (resources.VERSION, "appengine.v1"),
-        (tasks.QUEUE, "cloudtasks.v2beta3"),
-        (scheduler.JOB, "cloudscheduler.v1beta1"),
+        (cloud_tasks.QUEUE, "cloudtasks.v2beta3"),
+        (cloud_scheduler.JOB, "cloudscheduler.v1beta1"),
         (datastore.INDEX, "datastore.v1"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
-def test_messages_have_the_fields_of_the_discovery_document(kind: Message, document: str) -> None:
+def test_messages_have_the_fields_of_the_discovery_document(
+    kind: MessageType, document: str
+) -> None:
     assert list(differences(kind, schemas(document)[kind.name], schemas(document))) == []
 
 
-def differences(kind: Type, schema: Any, known: Any) -> Any:
+def differences(kind: FieldType, schema: Any, known: Any) -> Any:
     schema = known[schema["$ref"]] if "$ref" in schema else schema
     match kind:
-        case Message():
+        case MessageType():
             yield from _field_differences(kind, schema, known)
-        case Repeated():
+        case ListOf():
             yield from differences(kind.of, schema["items"], known)
-        case Map():
+        case MapOf():
             yield from _map_differences(kind, schema, known)
-        case Enum() if list(kind.numbers) != schema["enum"]:
+        case EnumType() if list(kind.numbers) != schema["enum"]:
             yield f"{kind.name}: {schema['enum']}"
-        case Scalar() if PLAIN[kind.name] != (schema["type"], schema.get("format")):
+        case ScalarType() if PLAIN[kind.name] != (schema["type"], schema.get("format")):
             yield f"{schema} is not {kind.name}"
 
 
-def _map_differences(kind: Map, schema: Any, known: Any) -> Any:
-    # What only the service writes is passed over, whatever its values are.
+def _map_differences(kind: MapOf, schema: Any, known: Any) -> Any:
+    # Skip the values of maps that only the service writes.
     if schema.get("additionalProperties", {}).get("type") != "any" and "id" not in schema:
         yield from differences(kind.of, schema["additionalProperties"], known)
 
 
-def _field_differences(kind: Message, schema: Any, known: Any) -> Any:
+def _field_differences(kind: MessageType, schema: Any, known: Any) -> Any:
     theirs = {name for name in schema["properties"] if f"{kind.name}.{name}" not in LEFT_OUT}
     yield from (f"{kind.name}.{name}" for name in theirs ^ kind.fields.keys())
     for name in theirs & kind.fields.keys():
@@ -102,17 +114,19 @@ def _field_differences(kind: Message, schema: Any, known: Any) -> Any:
         (enums.SECURITY_LEVEL, appengine_admin_v1.SecurityLevel),
         (enums.SHARD_BY, appengine_admin_v1.TrafficSplit.ShardBy),
         (enums.VERSION_STATUS, appengine_admin_v1.ServingStatus),
-        (tasks.STATE, tasks_v2beta3.Queue.State),
-        (tasks.TYPE, tasks_v2beta3.Queue.Type),
-        (scheduler.STATE, scheduler_v1beta1.Job.State),
-        (scheduler.HTTP_METHOD, scheduler_v1beta1.HttpMethod),
+        (cloud_tasks.STATE, tasks_v2beta3.Queue.State),
+        (cloud_tasks.TYPE, tasks_v2beta3.Queue.Type),
+        (cloud_scheduler.STATE, scheduler_v1beta1.Job.State),
+        (cloud_scheduler.HTTP_METHOD, scheduler_v1beta1.HttpMethod),
         (datastore.STATE, datastore_admin_v1.Index.State),
         (datastore.ANCESTOR, datastore_admin_v1.Index.AncestorMode),
         (datastore.DIRECTION, datastore_admin_v1.Index.Direction),
     ],
-    ids=lambda value: value.name if isinstance(value, Enum) else "",
+    ids=lambda value: value.name if isinstance(value, EnumType) else "",
 )
-def test_enums_have_googles_numbers(ours: Enum, theirs: type[enum.IntEnum]) -> None:
+def test_enums_have_the_numbers_of_googles_libraries(
+    ours: EnumType, theirs: type[enum.IntEnum]
+) -> None:
     assert ours.numbers == {name: item.value for name, item in theirs.__members__.items()}
 
 
@@ -129,14 +143,14 @@ def test_enums_have_googles_numbers(ours: Enum, theirs: type[enum.IntEnum]) -> N
         ({"defaultExpiration": "3 s"}, "(TYPE_DURATION)"),
     ],
 )
-def test_what_is_no_version_is_refused_in_googles_words(given_version: Any, words: str) -> None:
+def test_an_invalid_version_is_refused_with_googles_error(given_version: Any, words: str) -> None:
     with pytest.raises(ApiError) as refusal:
-        messages.read(resources.VERSION, given_version, "version")
+        messages.parse_message(resources.VERSION, given_version, "version")
     assert words in refusal.value.message
 
 
-def test_messages_come_in_several_spellings_and_are_kept_in_one() -> None:
-    spoken = {
+def test_parsing_normalizes_the_spellings_of_a_message() -> None:
+    message = {
         "app_engine_apis": True,
         "threadsafe": False,
         "manual_scaling": {"instances": "3"},
@@ -146,7 +160,7 @@ def test_messages_come_in_several_spellings_and_are_kept_in_one() -> None:
         "env": None,
         "entrypoint": {"shell": ""},
     }
-    assert messages.read(resources.VERSION, spoken, "version") == {
+    assert messages.parse_message(resources.VERSION, message, "version") == {
         "appEngineApis": True,
         "manualScaling": {"instances": 3},
         "servingStatus": "SERVING",
@@ -157,8 +171,8 @@ def test_messages_come_in_several_spellings_and_are_kept_in_one() -> None:
 
 
 @given(st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z][a-z0-9]{0,5}){0,3}", fullmatch=True))
-def test_names_in_snake_case_come_back(name: str) -> None:
-    assert snake(camel(name)) == name
+def test_snake_case_survives_a_round_trip(name: str) -> None:
+    assert to_snake(to_camel(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -172,12 +186,12 @@ def test_names_in_snake_case_come_back(name: str) -> None:
         ("nothing", {}),
     ],
 )
-def test_a_mask_selects(mask: str | None, expected: Any) -> None:
+def test_a_field_mask_selects_fields(mask: str | None, expected: Any) -> None:
     body = {"a": {"b": 1, "c": 2}, "d": [{"b": 3, "c": 4}], "e": 5}
-    assert select(body, mask) == expected
+    assert select_fields(body, mask) == expected
 
 
 @pytest.mark.parametrize("mask", ["a(", "a)", "a,,b", "a//b", "a(b))", "ä", ",", "a b"])
-def test_a_mask_that_is_none_is_refused(mask: str) -> None:
+def test_a_malformed_field_mask_is_refused(mask: str) -> None:
     with pytest.raises(ApiError, match="Invalid field selection"):
-        select({}, mask)
+        select_fields({}, mask)

@@ -1,6 +1,6 @@
-"""Service Usage, version 1: which of Google's APIs a project has switched on.
+"""Service Usage, version 1: the APIs that are enabled in a project.
 
-At first all are, but those that an application of a scenario lists in ``disabled_apis``.
+At first all APIs are enabled except those in the application's ``disabled_apis``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import json_response, read_json
-from flowdeploy.sandbox.errors import ApiError, invalid
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.responses import json_response
 from flowdeploy.sandbox.state import App, State
 
 SCHEMA = """
@@ -24,7 +25,7 @@ CREATE TABLE IF NOT EXISTS services_off (
 
 TYPES = "type.googleapis.com/google.api.serviceusage.v1."
 RPC = "type.googleapis.com/google.rpc."
-MOST_NAMES = 30
+MAX_BATCH = 30
 TITLES = {
     "cloudscheduler.googleapis.com": "Cloud Scheduler API",
     "cloudtasks.googleapis.com": "Cloud Tasks API",
@@ -45,42 +46,44 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
     )
 
 
-def location_of(db: sqlite3.Connection, project: str, service: str) -> str:
-    """App Engine's location of the project's application, for a call to one of its APIs.
+def find_location(db: sqlite3.Connection, project: str, service: str) -> str:
+    """The App Engine location of the project's application, for a call to an API.
 
-    Raises ApiError PERMISSION_DENIED where there is no such project, or where the API
-    (``cloudtasks.googleapis.com``) is switched off.
+    Raises ApiError PERMISSION_DENIED if the project does not exist or has not enabled the
+    API (``cloudtasks.googleapis.com``).
     """
     row = db.execute("SELECT location FROM apps WHERE id = ?", [project]).fetchone()
     if row is None:
         text = f"Permission denied on resource project {project}."
         raise ApiError("PERMISSION_DENIED", text)
     if _is_off(db, project, service):
-        raise _switched_off(project, service)
+        raise _api_disabled_error(project, service)
     location: str = row["location"]
     return location
 
 
 def disable_apis(db: sqlite3.Connection, apps: Iterable[App]) -> None:
-    """Switch off what new applications begin without."""
+    """Disable the ``disabled_apis`` of new applications."""
     rows = [(app.project, service) for app in apps for service in app.disabled_apis]
     db.executemany("INSERT OR IGNORE INTO services_off VALUES (?, ?)", rows)
 
 
 class ServiceUsage:
+    """The handlers of ``/v1/projects/…/services``."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 
     async def get(self, request: web.Request) -> web.Response:
-        project, service = _names(request)
+        project, service = _parse_path(request)
         with self._state.read() as db:
             return json_response(_resource(db, project, service))
 
     async def batch_get(self, request: web.Request) -> web.Response:
         project, names = request.match_info["project"], request.query.getall("names", [])
-        if not 0 < len(names) <= MOST_NAMES:
-            raise invalid(f"A batch names from 1 to {MOST_NAMES} services.", "names")
-        services = [_service_of(project, name) for name in names]
+        if not 0 < len(names) <= MAX_BATCH:
+            raise invalid_argument(f"A batch must name 1 to {MAX_BATCH} services.", "names")
+        services = [_parse_service_name(project, name) for name in names]
         with self._state.read() as db:
             found = [_resource(db, project, service) for service in services]
         return json_response({"services": found})
@@ -95,26 +98,26 @@ class ServiceUsage:
 
     async def _switch(self, request: web.Request, statement: str, answer: str) -> web.Response:
         await read_json(request)
-        project, service = _names(request)
+        project, service = _parse_path(request)
         with self._state.write() as db:
             db.execute(statement, (project, service))
             response = {"@type": TYPES + answer, "service": _resource(db, project, service)}
         return json_response({"name": "operations/noop", "done": True, "response": response})
 
 
-def _names(request: web.Request) -> tuple[str, str]:
+def _parse_path(request: web.Request) -> tuple[str, str]:
     service = request.match_info["service"]
     if not _SERVICE.fullmatch(service):
-        raise invalid(f"Not found or not a service name: {service}", "name")
+        raise invalid_argument(f"Not found or not a service name: {service}", "name")
     return request.match_info["project"], service
 
 
-def _service_of(project: str, name: str) -> str:
-    """``projects/P/services/S`` → ``S``, of the project that is asked."""
+def _parse_service_name(project: str, name: str) -> str:
+    """``projects/P/services/S`` → ``S``. Raises ApiError for another project."""
     prefix = f"projects/{project}/services/"
     service = name.removeprefix(prefix)
     if not name.startswith(prefix) or not _SERVICE.fullmatch(service):
-        raise invalid(f"Not found or not a service name: {name}", "names")
+        raise invalid_argument(f"Not found or not a service name: {name}", "names")
     return service
 
 
@@ -134,8 +137,8 @@ def _is_off(db: sqlite3.Connection, project: str, service: str) -> bool:
     return found.fetchone() is not None
 
 
-def _switched_off(project: str, service: str) -> ApiError:
-    """In the form of Google's front end: the words, a link, and the reason for programs."""
+def _api_disabled_error(project: str, service: str) -> ApiError:
+    """The error of Google's front end: the text, a link, and the reason for programs."""
     title = TITLES.get(service, service)
     url = f"https://console.developers.google.com/apis/api/{service}/overview?project={project}"
     link = {"description": "Google developers console API activation", "url": url}

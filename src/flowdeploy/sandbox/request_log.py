@@ -1,4 +1,4 @@
-"""What was asked and how it was answered, kept in memory to be read back."""
+"""The log of recent requests, kept in memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-KEPT = 50_000
+MAX_ENTRIES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One request. ``at`` is in seconds since 1970, ``seconds`` the time that it took,
-    ``received`` the length of its body, ``status`` the HTTP status or 0 where the
-    connection was closed instead, ``fault`` what was made to go wrong.
+class LogEntry:
+    """One request.
+
+    ``at`` is in seconds since 1970, ``seconds`` is the duration, and ``received`` is the
+    length of the body in bytes. ``status`` is the HTTP status, or 0 if the connection was
+    closed instead. ``fault`` is the fault that was injected, if any.
     """
 
     at: float
@@ -33,19 +35,19 @@ class RequestLog:
     """The latest requests, oldest first."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._entries: deque[LogEntry] = deque(maxlen=MAX_ENTRIES)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LogEntry) -> None:
         self._entries.append(entry)
 
     def clear(self) -> None:
         self._entries.clear()
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[LogEntry]:
         return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
-LOG = web.AppKey("log", RequestLog)
+REQUEST_LOG = web.AppKey("log", RequestLog)

@@ -1,4 +1,4 @@
-"""Bad days, made to order: named faults that are armed one by one, and faults by chance."""
+"""Fault injection: faults that are armed one by one, and random faults."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeGuard
 
 from aiohttp import web
 
-from flowdeploy.sandbox.errors import invalid
+from flowdeploy.sandbox.google_api.errors import invalid_argument
 from flowdeploy.sandbox.state import Settings
 
 
-class Kind(StrEnum):
-    """What goes wrong."""
+class FaultKind(StrEnum):
+    """The kinds of faults."""
 
     UNAVAILABLE = "unavailable"  # 503
     INTERNAL = "internal"  # 500
     QUOTA = "quota"  # 429, with Retry-After
     PERMISSION = "permission"  # 403
-    CONFLICT = "conflict"  # 409 ABORTED, in the words of an operation in progress
-    RESET = "reset"  # the connection is closed, and nothing was done
-    RESET_AFTER = "reset-after"  # the connection is closed, and all was done
+    CONFLICT = "conflict"  # 409 ABORTED, as if an operation were in progress
+    RESET = "reset"  # the connection is closed before the request takes effect
+    RESET_AFTER = "reset-after"  # the connection is closed after the request took effect
     OPERATION_STUCK = "operation-stuck"  # an operation that never ends
     OPERATION_ERROR = "operation-error"  # an operation that ends with error 13
     VERSION_LIMIT = "version-limit"  # no version can be created
@@ -34,31 +34,32 @@ class Kind(StrEnum):
 
 REQUEST_KINDS = frozenset(
     {
-        Kind.UNAVAILABLE,
-        Kind.INTERNAL,
-        Kind.QUOTA,
-        Kind.PERMISSION,
-        Kind.CONFLICT,
-        Kind.RESET,
-        Kind.RESET_AFTER,
+        FaultKind.UNAVAILABLE,
+        FaultKind.INTERNAL,
+        FaultKind.QUOTA,
+        FaultKind.PERMISSION,
+        FaultKind.CONFLICT,
+        FaultKind.RESET,
+        FaultKind.RESET_AFTER,
     }
 )
-OPERATION_KINDS = frozenset({Kind.OPERATION_STUCK, Kind.OPERATION_ERROR})
-BY_CHANCE = (Kind.UNAVAILABLE, Kind.QUOTA, Kind.RESET, Kind.RESET_AFTER)
+OPERATION_KINDS = frozenset({FaultKind.OPERATION_STUCK, FaultKind.OPERATION_ERROR})
+RANDOM_KINDS = (FaultKind.UNAVAILABLE, FaultKind.QUOTA, FaultKind.RESET, FaultKind.RESET_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault that is armed.
+    """An armed fault.
 
-    ``project`` and ``method`` narrow it: a project id; an HTTP method for requests, the
-    API's method (``CreateVersion``, ``UpdateService``, …) for operations. ``target`` is a
-    glob over the request's path, or over the resource (``apps/P/services/S/versions/V``)
-    for operations and pages. It passes over the first ``after`` occasions and strikes at
-    the next ``times``, or for good.
+    ``project``, ``method`` and ``target`` select the occasions; None selects all. For
+    requests, ``method`` is the HTTP method and ``target`` is a glob that matches the path.
+    For operations, ``method`` is the API's method (``CreateVersion``, ``UpdateService``, …)
+    and ``target`` is a glob that matches the resource (``apps/P/services/S/versions/V``);
+    for pages, ``target`` matches the version's resource. The fault skips the first
+    ``after`` occasions and strikes the next ``times``; if ``times`` is None, it never ends.
     """
 
-    kind: Kind
+    kind: FaultKind
     project: str | None = None
     method: str | None = None
     target: str | None = None
@@ -72,21 +73,21 @@ class Fault:
             and (self.target is None or fnmatchcase(occasion.target, self.target))
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v not in (None, 0) or k == "times"}
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Something that may go wrong: a request, an operation, a page."""
+    """A request, an operation or a page that a fault may strike."""
 
     project: str | None
     method: str
     target: str
 
 
-class Rehearsal:
-    """The settings and the armed faults of a running stand-in."""
+class FaultInjector:
+    """The settings and the armed faults of a running sandbox."""
 
     def __init__(self, settings: Settings, faults: Iterable[Fault] = ()) -> None:
         self.settings = settings
@@ -95,32 +96,32 @@ class Rehearsal:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What is still armed, in the order of arming."""
+        """The faults that are still armed, oldest first."""
         return tuple(self._faults)
 
     def arm(self, fault: Fault) -> None:
         self._faults.append(fault)
 
-    def disarm(self) -> None:
+    def disarm_all(self) -> None:
         self._faults.clear()
 
-    def strike(self, kinds: frozenset[Kind], occasion: Occasion) -> Kind | None:
-        """The first armed fault for this occasion, which is thereby used up once."""
+    def take_fault(self, kinds: frozenset[FaultKind], occasion: Occasion) -> FaultKind | None:
+        """Find the first armed fault of these kinds that strikes here, and use it up once."""
         for index, fault in enumerate(self._faults):
             if fault.kind not in kinds or not fault.matches(occasion):
                 continue
             if fault.after:
                 self._faults[index] = replace(fault, after=fault.after - 1)
                 continue
-            self._use(index, fault)
+            self._count_down(index, fault)
             return fault.kind
         return None
 
-    def chance(self, key: str) -> Kind | None:
-        """A fault by chance.
+    def random_fault(self, key: str) -> FaultKind | None:
+        """A fault with the probability ``fault_rate``, or None.
 
-        It depends on the seed, on ``key`` and on how often that was asked for, not on
-        what runs beside it: a test with several workers fails the same way each time.
+        The result depends only on the seed, ``key`` and the number of earlier calls with
+        ``key``. A test with several workers therefore fails in the same way each time.
         """
         if not self.settings.fault_rate:
             return None
@@ -129,9 +130,9 @@ class Rehearsal:
         number = int.from_bytes(hashlib.blake2b(draw.encode(), digest_size=8).digest())
         if number / 2**64 >= self.settings.fault_rate:
             return None
-        return BY_CHANCE[number % len(BY_CHANCE)]
+        return RANDOM_KINDS[number % len(RANDOM_KINDS)]
 
-    def _use(self, index: int, fault: Fault) -> None:
+    def _count_down(self, index: int, fault: Fault) -> None:
         if fault.times is None:
             return
         if fault.times == 1:
@@ -140,37 +141,42 @@ class Rehearsal:
             self._faults[index] = replace(fault, times=fault.times - 1)
 
 
-REHEARSAL = web.AppKey("rehearsal", Rehearsal)
+FAULTS = web.AppKey("faults", FaultInjector)
 
 
 def parse_fault(data: object) -> Fault:
-    """A fault from JSON or YAML. Raises ApiError that says what is wrong with it."""
+    """Parse a fault from JSON or YAML data. Raises ApiError INVALID_ARGUMENT."""
     if not isinstance(data, Mapping):
-        raise invalid("a fault is an object with a `kind`")
+        raise invalid_argument("a fault must be an object with a `kind`")
     _refuse_unknown(data, {f.name for f in fields(Fault)})
-    if data.get("kind") not in list(Kind):
-        raise invalid(f"`kind` is one of {', '.join(Kind)}", "kind")
+    if data.get("kind") not in list(FaultKind):
+        raise invalid_argument(f"`kind` must be one of {', '.join(FaultKind)}", "kind")
     for name in ("project", "method", "target"):
         if not isinstance(data.get(name), str | None):
-            raise invalid(f"`{name}` is a text", name)
+            raise invalid_argument(f"`{name}` must be a string", name)
     for name, least in (("times", 1), ("after", 0)):
         if not _is_count(data.get(name, least), least):
-            raise invalid(f"`{name}` is a whole number of at least {least}", name)
-    return Fault(**{**data, "kind": Kind(data["kind"])})
+            raise invalid_argument(f"`{name}` must be an integer of at least {least}", name)
+    return Fault(**{**data, "kind": FaultKind(data["kind"])})
 
 
 def change_settings(settings: Settings, changes: object) -> Settings:
-    """The settings with some of them changed. Raises ApiError for unknown or impossible ones."""
+    """A copy of the settings with changes from JSON or YAML data. Raises ApiError."""
     if not isinstance(changes, Mapping):
-        raise invalid("settings are an object")
+        raise invalid_argument("settings must be an object")
     _refuse_unknown(changes, {f.name for f in fields(Settings)})
     for name, value in changes.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-            raise invalid(f"`{name}` is a number, at least 0", name)
+        if not is_amount(value):
+            raise invalid_argument(f"`{name}` must be a number of at least 0", name)
     changed = replace(settings, **changes)
     if changed.fault_rate > 1:
-        raise invalid("`fault_rate` is a number from 0 to 1", "fault_rate")
+        raise invalid_argument("`fault_rate` must be a number from 0 to 1", "fault_rate")
     return changed
+
+
+def is_amount(value: object) -> TypeGuard[float]:
+    """Whether the value is a number of at least 0, and less than a billion."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
 def _is_count(value: object, least: int) -> bool:
@@ -180,4 +186,6 @@ def _is_count(value: object, least: int) -> bool:
 def _refuse_unknown(data: Mapping[Any, Any], known: set[str]) -> None:
     unknown = sorted(str(key) for key in data if key not in known)
     if unknown:
-        raise invalid(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        raise invalid_argument(
+            f"unknown keys: {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )

@@ -1,4 +1,4 @@
-"""The refusals of Clojars, as ``application/problem+json`` (RFC 9457)."""
+"""Errors of Clojars, as ``application/problem+json`` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 from aiohttp import web
 
 
-class Problem(Exception):
-    """A refusal. ``title`` is what a client may decide on, ``detail`` is for its user."""
+class ClojarsProblem(Exception):
+    """An error response: ``title`` is for programs, ``detail`` is for people."""
 
     def __init__(self, title: str, detail: str, *, status: int = 403) -> None:
         super().__init__(detail)
@@ -30,13 +30,13 @@ class Problem(Exception):
         )
 
 
-class Unauthenticated(Exception):
-    """401 with an empty body: nobody, or a token that Clojars does not know."""
+class UnauthenticatedError(Exception):
+    """401 with an empty body: no credentials, or an invalid token."""
 
 
-def invalid_pom(detail: str) -> Problem:
-    return Problem("Invalid POM file", detail)
+def invalid_pom_problem(detail: str) -> ClojarsProblem:
+    return ClojarsProblem("Invalid POM file", detail)
 
 
-def redeploy() -> Problem:
-    return Problem("Non-SNAPSHOT redeploy", "redeploying non-snapshots is not allowed")
+def redeploy_problem() -> ClojarsProblem:
+    return ClojarsProblem("Non-SNAPSHOT redeploy", "redeploying non-snapshots is not allowed")

@@ -1,7 +1,7 @@
-"""Names that Google derives from a project: hostnames and buckets.
+"""Hostnames, regions and bucket names that Google derives from a project and its location.
 
-The region ids are those seen in the hostnames of real applications; Google publishes
-no table. An unknown location gets its own name as its id.
+Google publishes no table of region ids; these come from the hostnames of real
+applications. An unknown location's id is its name.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ REGION_IDS = {
     "us-west4": "wn",
 }
 
-# App Engine's two oldest locations have a shorter name than the region that they are.
+# The names of App Engine's two oldest locations are shorter than those of their regions.
 REGIONS = {"europe-west": "europe-west1", "us-central": "us-central1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Whom a hostname asks for; what it does not name is None."""
+class AppAddress:
+    """The project, service and version in a hostname; None for parts that it does not name."""
 
     project: str
     service: str | None = None
@@ -62,20 +62,20 @@ def default_bucket(project: str) -> str:
 
 
 def project_of_bucket(bucket: str) -> str:
-    """The project whose default bucket, or code bucket, has this name."""
+    """The project of a default bucket or code bucket."""
     return bucket.removeprefix("staging.").removesuffix(f".{DOMAIN}")
 
 
-def candidates(host: str) -> tuple[Address, ...]:
-    """What ``[[VERSION-dot-]SERVICE-dot-]PROJECT[.REGION.r].appspot.com`` may mean.
+def parse_host(host: str) -> tuple[AppAddress, ...]:
+    """The possible meanings of ``[[VERSION-dot-]SERVICE-dot-]PROJECT[.REGION.r].appspot.com``.
 
-    With two parts the first is a service, or else a version of the default service.
+    With two parts, the first is a service, or else a version of the default service.
     """
     label = host.partition(":")[0].partition(".")[0]
     match label.rsplit("-dot-", 2):
         case [version, service, project]:
-            return (Address(project, service, version),)
+            return (AppAddress(project, service, version),)
         case [name, project]:
-            return (Address(project, name), Address(project, "default", name))
+            return (AppAddress(project, name), AppAddress(project, "default", name))
         case _:
-            return (Address(label),)
+            return (AppAddress(label),)

@@ -1,7 +1,7 @@
 """Cloud Scheduler, version 1beta1: jobs, which never run.
 
-Source: the API reference. Those of `cron.yaml` are marked `legacyAppEngineCron`, and are
-listed and deleted apart from the others.
+Source: the API reference. The cron jobs of `cron.yaml` are marked `legacyAppEngineCron`;
+requests to list or delete jobs apply either to them or to the others.
 """
 
 from __future__ import annotations
@@ -16,24 +16,29 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import read_json
-from flowdeploy.sandbox.errors import ApiError, invalid
-from flowdeploy.sandbox.located import Located, Place, Row, patched
-from flowdeploy.sandbox.messages import (
+from flowdeploy.sandbox.google_api.app_engine_routing import ROUTING, add_host
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
+from flowdeploy.sandbox.google_api.messages import (
     BOOL,
     BYTES,
     DURATION,
     INT32,
     STRING,
     TIMESTAMP,
-    Map,
-    Message,
-    enum,
-    read,
+    MapOf,
+    MessageType,
+    define_enum,
+    parse_message,
 )
-from flowdeploy.sandbox.routing import ROUTING, with_host
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.google_api.timestamps import to_rfc3339
+from flowdeploy.sandbox.location_resources import (
+    Location,
+    LocationResources,
+    ResourceRow,
+    apply_patch,
+)
 from flowdeploy.sandbox.state import State
-from flowdeploy.sandbox.times import rfc3339
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -43,37 +48,37 @@ CREATE TABLE IF NOT EXISTS jobs (
 ) WITHOUT ROWID
 """
 
-STATE = enum(
+STATE = define_enum(
     "cloud.scheduler.v1beta1.Job.State",
     "STATE_UNSPECIFIED ENABLED PAUSED DISABLED UPDATE_FAILED",
 )
-HTTP_METHOD = enum(
+HTTP_METHOD = define_enum(
     "cloud.scheduler.v1beta1.HttpMethod",
     "HTTP_METHOD_UNSPECIFIED POST GET HEAD PUT DELETE PATCH OPTIONS",
 )
-JOB = Message(
+JOB = MessageType(
     "Job",
     {
-        "appEngineHttpTarget": Message(
+        "appEngineHttpTarget": MessageType(
             "AppEngineHttpTarget",
             {
                 "appEngineRouting": ROUTING,
                 "body": BYTES,
-                "headers": Map(STRING),
+                "headers": MapOf(STRING),
                 "httpMethod": HTTP_METHOD,
                 "relativeUri": STRING,
             },
         ),
         "attemptDeadline": DURATION,
         "description": STRING,
-        "httpTarget": Message(
+        "httpTarget": MessageType(
             "HttpTarget",
-            {"body": BYTES, "headers": Map(STRING), "httpMethod": HTTP_METHOD, "uri": STRING},
+            {"body": BYTES, "headers": MapOf(STRING), "httpMethod": HTTP_METHOD, "uri": STRING},
         ),
         "lastAttemptTime": TIMESTAMP,
         "legacyAppEngineCron": BOOL,
         "name": STRING,
-        "retryConfig": Message(
+        "retryConfig": MessageType(
             "RetryConfig",
             {
                 "maxBackoffDuration": DURATION,
@@ -101,70 +106,72 @@ def routes(state: State) -> Iterable[web.AbstractRouteDef]:
     return Jobs(state).routes("v1beta1")
 
 
-class Jobs(Located):
+class Jobs(LocationResources):
+    """The handlers of ``/v1beta1/…/jobs``."""
+
     api = "cloudscheduler.googleapis.com"
     plural = "jobs"
     message = JOB
-    running = "ENABLED"
-    absent = "Job {name} not found."
+    running_state = "ENABLED"
+    not_found_text = "Job {name} not found."
 
     async def create(self, request: web.Request) -> web.Response:
-        body = read(JOB, await read_json(request), "job")
+        body = parse_message(JOB, await read_json(request), "job")
         _check(body)
         name = body.pop("name", "").rpartition("/")[2] or uuid.uuid4().hex
         if not _ID.fullmatch(name):
-            raise invalid(f"Invalid job id '{name}'.", "job.name")
-        row = Row(name, self.running, body, self._state.now())
+            raise invalid_argument(f"Invalid job id '{name}'.", "job.name")
+        row = ResourceRow(name, self.running_state, body, self._state.now())
         with self._state.write() as db:
-            place = self.place(db, request)
-            if name in self.rows(db, place.project):
-                raise ApiError("ALREADY_EXISTS", f"Job {place.name}/jobs/{name} already exists.")
-            self.save(db, place.project, row)
-        return self.reply(request, place, row)
+            location = self.find_location(db, request)
+            if name in self.rows(db, location.project):
+                raise ApiError("ALREADY_EXISTS", f"Job {location.name}/jobs/{name} already exists.")
+            self.save(db, location.project, row)
+        return self.reply(request, location, row)
 
     async def patch(self, request: web.Request) -> web.Response:
-        body = read(JOB, await read_json(request), "job")
+        body = parse_message(JOB, await read_json(request), "job")
         with self._state.write() as db:
-            place = self.place(db, request)
-            row = self.named(db, request, place)
-            changed = _kept(row.body, patched(request, row.body, body))
+            location = self.find_location(db, request)
+            row = self.find(db, request, location)
+            changed = _keep_immutable_fields(row.body, apply_patch(request, row.body, body))
             _check(changed)
             row = replace(row, body=changed, updated=self._state.now())
-            self.save(db, place.project, row)
-        return self.reply(request, place, row)
+            self.save(db, location.project, row)
+        return self.reply(request, location, row)
 
-    def is_asked_for(self, request: web.Request, row: Row, /) -> bool:
-        """The jobs of cron.yaml, or else all others. API reference, ListJobs and DeleteJob."""
+    def is_requested(self, request: web.Request, row: ResourceRow, /) -> bool:
+        """By `legacyAppEngineCron`: API reference, ListJobs and DeleteJob."""
         legacy = request.query.get("legacyAppEngineCron", "").lower() in ("true", "1")
         return legacy == _is_legacy(row.body)
 
-    def rows(self, db: sqlite3.Connection, project: str) -> dict[str, Row]:
+    def rows(self, db: sqlite3.Connection, project: str) -> dict[str, ResourceRow]:
         found = db.execute("SELECT * FROM jobs WHERE project = ?", [project])
         return {
-            row["id"]: Row(row["id"], row["state"], json.loads(row["body"]), row["updated"])
+            row["id"]: ResourceRow(row["id"], row["state"], json.loads(row["body"]), row["updated"])
             for row in found
         }
 
-    def save(self, db: sqlite3.Connection, project: str, row: Row) -> None:
+    def save(self, db: sqlite3.Connection, project: str, row: ResourceRow) -> None:
         values = (project, row.id, _is_legacy(row.body), row.state, row.updated)
         db.execute(
             "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?)",
             (*values, json.dumps(row.body)),
         )
 
-    def forget(self, db: sqlite3.Connection, project: str, name: str) -> None:
+    def remove(self, db: sqlite3.Connection, project: str, name: str) -> None:
         db.execute("DELETE FROM jobs WHERE project = ? AND id = ?", (project, name))
 
-    def resource(self, place: Place, row: Row) -> dict[str, Any]:
+    def resource(self, location: Location, row: ResourceRow) -> dict[str, Any]:
         shown = {
             **row.body,
-            "name": f"{place.name}/jobs/{row.id}",
+            "name": f"{location.name}/jobs/{row.id}",
             "state": row.state,
-            "userUpdateTime": rfc3339(row.updated),
+            "userUpdateTime": to_rfc3339(row.updated),
         }
         target = row.body.get("appEngineHttpTarget")
         if target is not None:
-            routing = with_host(target.get("appEngineRouting", {}), place.hostname)
+            routing = add_host(target.get("appEngineRouting", {}), location.hostname)
             shown["appEngineHttpTarget"] = {**target, "appEngineRouting": routing}
         return shown
 
@@ -173,17 +180,17 @@ def _is_legacy(job: Mapping[str, Any]) -> bool:
     return bool(job.get("legacyAppEngineCron"))
 
 
-def _kept(job: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """``changed``, with the immutable fields as the job has them."""
+def _keep_immutable_fields(job: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """``changed`` with the immutable fields of ``job``."""
     fixed = {key: job[key] for key in IMMUTABLE & job.keys()}
     return {key: value for key, value in changed.items() if key not in IMMUTABLE} | fixed
 
 
 def _check(job: Mapping[str, Any]) -> None:
     if not job.get("schedule"):
-        raise invalid("A job needs a `schedule`.", "job.schedule")
+        raise invalid_argument("A job needs a `schedule`.", "job.schedule")
     targets = {"appEngineHttpTarget", "httpTarget"} & job.keys()
     if len(targets) != 1:
-        raise invalid("A job has one target.", "job.target")
+        raise invalid_argument("A job must have one target.", "job.target")
     if _is_legacy(job) and "httpTarget" in targets:
-        raise invalid("A job of cron.yaml has an App Engine target.", "job.target")
+        raise invalid_argument("A job of cron.yaml must have an App Engine target.", "job.target")

@@ -1,7 +1,7 @@
-"""Errors as Google's APIs send them.
+"""Errors in the format of Google's APIs.
 
 Source: google.rpc.Code and its mapping to HTTP (googleapis/googleapis, google/rpc/code.proto);
-the shape is that of AIP-193.
+the JSON format is that of AIP-193.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CODES = {
 
 
 class ApiError(Exception):
-    """A refusal: ``status`` is a name of google.rpc.Code, ``message`` the words of the API."""
+    """An error response: ``status`` is a google.rpc.Code name, ``message`` the API's text."""
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class ApiError(Exception):
             error["details"] = list(self.details)
         return {"error": error}
 
-    def as_operation_error(self) -> dict[str, Any]:
-        """The same as ``google.rpc.Status``, the form that an operation ends with."""
+    def to_operation_error(self) -> dict[str, Any]:
+        """The error as ``google.rpc.Status``, as in the result of an operation."""
         return {"code": CODES[self.status][0], "message": self.message}
 
 
-def invalid(message: str, field: str | None = None) -> ApiError:
-    """400 INVALID_ARGUMENT; ``field`` is named in a BadRequest detail, as the API does."""
+def invalid_argument(message: str, field: str | None = None) -> ApiError:
+    """400 INVALID_ARGUMENT; ``field`` goes into a BadRequest detail, as in the real API."""
     if field is None:
         return ApiError("INVALID_ARGUMENT", message)
     violation = {"field": field, "description": message}
@@ -73,4 +73,5 @@ def invalid(message: str, field: str | None = None) -> ApiError:
 
 
 def not_found(message: str) -> ApiError:
+    """404 NOT_FOUND."""
     return ApiError("NOT_FOUND", message)

@@ -1,7 +1,7 @@
-"""Cloud Tasks, version 2beta3: queues, without the tasks in them.
+"""Cloud Tasks, version 2beta3: queues, but no tasks.
 
-Source: the API reference. An application has a queue `default` from the start. Updating a
-queue that does not exist creates it.
+Source: the API reference. Every application has a queue `default`. Updating a queue that
+does not exist creates it.
 """
 
 from __future__ import annotations
@@ -15,21 +15,26 @@ from typing import Any
 
 from aiohttp import web
 
-from flowdeploy.sandbox.answers import read_json
-from flowdeploy.sandbox.errors import ApiError, invalid
-from flowdeploy.sandbox.located import Located, Place, Row, patched
-from flowdeploy.sandbox.messages import (
+from flowdeploy.sandbox.google_api.app_engine_routing import ROUTING, add_host
+from flowdeploy.sandbox.google_api.errors import ApiError, invalid_argument
+from flowdeploy.sandbox.google_api.messages import (
     DOUBLE,
     DURATION,
     INT32,
     STRING,
     TIMESTAMP,
-    Map,
-    Message,
-    enum,
-    read,
+    MapOf,
+    MessageType,
+    define_enum,
+    parse_message,
 )
-from flowdeploy.sandbox.routing import ROUTING, with_host
+from flowdeploy.sandbox.google_api.request_body import read_json
+from flowdeploy.sandbox.location_resources import (
+    Location,
+    LocationResources,
+    ResourceRow,
+    apply_patch,
+)
 from flowdeploy.sandbox.state import State
 
 SCHEMA = """
@@ -39,15 +44,17 @@ CREATE TABLE IF NOT EXISTS queues (
 ) WITHOUT ROWID
 """
 
-STATE = enum("cloud.tasks.v2beta3.Queue.State", "STATE_UNSPECIFIED RUNNING PAUSED DISABLED")
-TYPE = enum("cloud.tasks.v2beta3.Queue.Type", "TYPE_UNSPECIFIED PULL PUSH")
-QUEUE = Message(
+STATE = define_enum("cloud.tasks.v2beta3.Queue.State", "STATE_UNSPECIFIED RUNNING PAUSED DISABLED")
+TYPE = define_enum("cloud.tasks.v2beta3.Queue.Type", "TYPE_UNSPECIFIED PULL PUSH")
+QUEUE = MessageType(
     "Queue",
     {
-        "appEngineHttpQueue": Message("AppEngineHttpQueue", {"appEngineRoutingOverride": ROUTING}),
+        "appEngineHttpQueue": MessageType(
+            "AppEngineHttpQueue", {"appEngineRoutingOverride": ROUTING}
+        ),
         "name": STRING,
         "purgeTime": TIMESTAMP,
-        "rateLimits": Message(
+        "rateLimits": MessageType(
             "RateLimits",
             {
                 "maxBurstSize": INT32,
@@ -55,7 +62,7 @@ QUEUE = Message(
                 "maxDispatchesPerSecond": DOUBLE,
             },
         ),
-        "retryConfig": Message(
+        "retryConfig": MessageType(
             "RetryConfig",
             {
                 "maxAttempts": INT32,
@@ -65,9 +72,11 @@ QUEUE = Message(
                 "minBackoff": DURATION,
             },
         ),
-        "stackdriverLoggingConfig": Message("StackdriverLoggingConfig", {"samplingRatio": DOUBLE}),
+        "stackdriverLoggingConfig": MessageType(
+            "StackdriverLoggingConfig", {"samplingRatio": DOUBLE}
+        ),
         "state": STATE,
-        "stats": Map(STRING),
+        "stats": MapOf(STRING),
         "taskTtl": DURATION,
         "tombstoneTtl": DURATION,
         "type": TYPE,
@@ -88,7 +97,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "maxDoublings": 16,
     },
 }
-# What App Engine gives the queue that every application has.
+# The settings that App Engine gives the queue `default`.
 DEFAULT_QUEUE: dict[str, Any] = {
     "rateLimits": {
         "maxDispatchesPerSecond": 5,
@@ -108,59 +117,68 @@ _ID = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
 
 def routes(state: State) -> Iterable[web.AbstractRouteDef]:
     queues = Queues(state)
-    # gcloud asks version 2 for the locations, and version 2beta3 for all else.
+    # gcloud uses version 2 for the locations, and version 2beta3 for everything else.
     yield web.get("/v2/projects/{project}/locations", queues.list_locations)
     yield from queues.routes("v2beta3")
 
 
-class Queues(Located):
+class Queues(LocationResources):
+    """The handlers of ``/v2beta3/…/queues``."""
+
     api = "cloudtasks.googleapis.com"
     plural = "queues"
     message = QUEUE
-    running = "RUNNING"
-    absent = "Queue does not exist: {name}"
+    running_state = "RUNNING"
+    not_found_text = "Queue does not exist: {name}"
 
     async def create(self, request: web.Request) -> web.Response:
-        body = read(QUEUE, await read_json(request), "queue")
-        row = Row(body.get("name", "").rpartition("/")[2], self.running, _with_defaults(body))
+        body = parse_message(QUEUE, await read_json(request), "queue")
+        row = ResourceRow(
+            body.get("name", "").rpartition("/")[2], self.running_state, _with_defaults(body)
+        )
         with self._state.write() as db:
-            place = self.place(db, request)
+            location = self.find_location(db, request)
             _check_id(row.id)
-            if row.id in self.rows(db, place.project):
+            if row.id in self.rows(db, location.project):
                 raise ApiError("ALREADY_EXISTS", "Queue already exists")
-            self.save(db, place.project, row)
-        return self.reply(request, place, row)
+            self.save(db, location.project, row)
+        return self.reply(request, location, row)
 
     async def patch(self, request: web.Request) -> web.Response:
-        """A queue that is not there is created."""
-        body = read(QUEUE, await read_json(request), "queue")
+        """Update a queue, or create it."""
+        body = parse_message(QUEUE, await read_json(request), "queue")
         name = request.match_info["id"]
         with self._state.write() as db:
-            place = self.place(db, request)
+            location = self.find_location(db, request)
             _check_id(name)
-            known = self.rows(db, place.project).get(name, Row(name, self.running, {}))
-            row = replace(known, body=_with_defaults(patched(request, known.body, body)))
-            self.save(db, place.project, row)
-        return self.reply(request, place, row)
+            known = self.rows(db, location.project).get(
+                name, ResourceRow(name, self.running_state, {})
+            )
+            row = replace(known, body=_with_defaults(apply_patch(request, known.body, body)))
+            self.save(db, location.project, row)
+        return self.reply(request, location, row)
 
-    def rows(self, db: sqlite3.Connection, project: str) -> dict[str, Row]:
+    def rows(self, db: sqlite3.Connection, project: str) -> dict[str, ResourceRow]:
         found = db.execute("SELECT * FROM queues WHERE project = ?", [project])
-        kept = {row["id"]: Row(row["id"], row["state"], json.loads(row["body"])) for row in found}
-        return {"default": Row("default", self.running, DEFAULT_QUEUE)} | kept
+        stored = {
+            row["id"]: ResourceRow(row["id"], row["state"], json.loads(row["body"]))
+            for row in found
+        }
+        return {"default": ResourceRow("default", self.running_state, DEFAULT_QUEUE)} | stored
 
-    def save(self, db: sqlite3.Connection, project: str, row: Row) -> None:
+    def save(self, db: sqlite3.Connection, project: str, row: ResourceRow) -> None:
         values = (project, row.id, row.state, json.dumps(row.body))
         db.execute("INSERT OR REPLACE INTO queues VALUES (?, ?, ?, ?)", values)
 
-    def forget(self, db: sqlite3.Connection, project: str, name: str) -> None:
+    def remove(self, db: sqlite3.Connection, project: str, name: str) -> None:
         db.execute("DELETE FROM queues WHERE project = ? AND id = ?", (project, name))
 
-    def resource(self, place: Place, row: Row) -> dict[str, Any]:
-        name = f"{place.name}/queues/{row.id}"
+    def resource(self, location: Location, row: ResourceRow) -> dict[str, Any]:
+        name = f"{location.name}/queues/{row.id}"
         shown = {"type": "PUSH", **row.body, "name": name, "state": row.state}
         routing = row.body.get("appEngineHttpQueue", {}).get("appEngineRoutingOverride")
         if routing:
-            routed = with_host(routing, place.hostname)
+            routed = add_host(routing, location.hostname)
             shown["appEngineHttpQueue"] = {"appEngineRoutingOverride": routed}
         return shown
 
@@ -172,4 +190,4 @@ def _with_defaults(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_id(queue: str) -> None:
     if not _ID.fullmatch(queue):
-        raise invalid(f"Invalid queue id '{queue}'.", "queue.name")
+        raise invalid_argument(f"Invalid queue id '{queue}'.", "queue.name")

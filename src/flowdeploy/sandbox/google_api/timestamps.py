@@ -1,10 +1,10 @@
-"""Times as Google's APIs write them."""
+"""Timestamps in the format of Google's APIs."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 
-def rfc3339(seconds: float) -> str:
+def to_rfc3339(seconds: float) -> str:
     """Seconds since 1970 → ``2020-04-03T06:27:30.123Z``"""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -1,4 +1,4 @@
-"""Errors in the form that Cloud Storage sends them, which is older than Google's common one.
+"""Errors in the format of Cloud Storage, which is older than that of Google's other APIs.
 
 Source: Cloud Storage JSON API, "HTTP status and error codes for JSON".
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowdeploy.sandbox.errors import ApiError
+from flowdeploy.sandbox.google_api.errors import ApiError
 
 STATUS = {
     304: "FAILED_PRECONDITION",
@@ -21,7 +21,7 @@ STATUS = {
 
 
 class StorageError(ApiError):
-    """``reason`` is one word for the program, as in ``errors[].reason``."""
+    """An error response; ``reason`` is the machine-readable ``errors[].reason``."""
 
     def __init__(self, http_status: int, reason: str, message: str) -> None:
         super().__init__(STATUS[http_status], message, http_status=http_status)
@@ -33,22 +33,27 @@ class StorageError(ApiError):
         return {"error": error}
 
 
-def bad_request(message: str) -> StorageError:
+def invalid_error(message: str) -> StorageError:
+    """400 for an invalid parameter or body."""
     return StorageError(400, "invalid", message)
 
 
-def no_bucket() -> StorageError:
+def bucket_not_found_error() -> StorageError:
+    """404 for a bucket."""
     return StorageError(404, "notFound", "The specified bucket does not exist.")
 
 
-def no_object(bucket: str, name: str) -> StorageError:
+def object_not_found_error(bucket: str, name: str) -> StorageError:
+    """404 for an object."""
     return StorageError(404, "notFound", f"No such object: {bucket}/{name}")
 
 
-def condition_not_met() -> StorageError:
+def precondition_error() -> StorageError:
+    """412 for a precondition that does not hold."""
     text = "At least one of the pre-conditions you specified did not hold."
     return StorageError(412, "conditionNotMet", text)
 
 
-def not_modified() -> StorageError:
+def not_modified_error() -> StorageError:
+    """304 for an object that has not changed."""
     return StorageError(304, "notModified", "Not Modified")

@@ -1,4 +1,4 @@
-"""Google's client libraries for Cloud Tasks, Cloud Scheduler and Datastore, unmodified."""
+"""Google's client libraries for Cloud Tasks, Cloud Scheduler and Datastore."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_paused_queue_keeps_its_settings(options: dict[str, Any]) -> None:
     assert client.resume_queue(name=name) == before
 
 
-def test_jobs_of_cron_yaml_are_kept_apart(options: dict[str, Any]) -> None:
+def test_cron_jobs_and_other_jobs_are_listed_separately(options: dict[str, Any]) -> None:
     client = scheduler_v1beta1.CloudSchedulerClient(**options)
     target = {"relative_uri": "/cron/a", "http_method": "GET"}
     job: Any = {"app_engine_http_target": target, "schedule": "every 24 hours", "time_zone": "UTC"}
@@ -60,11 +60,11 @@ def test_jobs_of_cron_yaml_are_kept_apart(options: dict[str, Any]) -> None:
     legacy = create(legacy_app_engine_cron=True)
     other = create(name=f"{PARENT}/jobs/other")
 
-    def listed(legacy: bool) -> list[str]:
+    def list_names(legacy: bool) -> list[str]:
         request = {"parent": PARENT, "legacy_app_engine_cron": legacy}
         return [job.name for job in client.list_jobs(request)]
 
-    assert (listed(True), listed(False)) == ([legacy], [other])
+    assert (list_names(True), list_names(False)) == ([legacy], [other])
     later: Any = {
         "job": {"name": legacy, "schedule": "every 2 hours"},
         "update_mask": {"paths": ["schedule"]},
@@ -72,10 +72,10 @@ def test_jobs_of_cron_yaml_are_kept_apart(options: dict[str, Any]) -> None:
     changed = client.update_job(later)
     assert (changed.schedule, changed.time_zone) == ("every 2 hours", "UTC")
     client.delete_job({"name": legacy, "legacy_app_engine_cron": True})
-    assert listed(True) == []
+    assert list_names(True) == []
 
 
-def test_an_index_is_built_in_a_while_and_exists_once(
+def test_an_index_takes_time_to_build_and_cannot_be_created_twice(
     options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     client = datastore_admin_v1.DatastoreAdminClient(**options)
@@ -100,7 +100,7 @@ def test_an_index_is_built_in_a_while_and_exists_once(
     assert states() == ["READY"]
 
 
-def test_an_api_that_is_switched_off_says_how_to_switch_it_on(
+def test_a_disabled_api_is_refused_with_instructions(
     options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     service = f"{sandbox.url}/v1/projects/akvoflow-1/services/cloudtasks.googleapis.com"

@@ -1,4 +1,4 @@
-"""What the neighbours of App Engine do beside keeping what they are told."""
+"""Rules of Cloud Tasks, Cloud Scheduler, Datastore and Service Usage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from flowdeploy.sandbox.scenario import load
+from flowdeploy.sandbox.scenario import parse_scenario
 from flowdeploy.sandbox.server import Sandbox
 
 PARENT = "/projects/akvoflow-1/locations/europe-west1"
@@ -35,7 +35,7 @@ def call(sandbox: Sandbox, verb: str, path: str, body: object = None) -> Any:
         ({"service": "api", "version": "v1"}, "v1.api.akvoflow-1.ew.r.appspot.com"),
     ],
 )
-def test_a_queue_with_a_target_says_which_host_that_is(
+def test_the_target_of_a_queue_has_a_host(
     sandbox: Sandbox, routing: dict[str, str], host: str
 ) -> None:
     body = {"appEngineHttpQueue": {"appEngineRoutingOverride": routing}}
@@ -52,19 +52,19 @@ def test_a_paused_queue_stays_paused_when_its_rate_changes(sandbox: Sandbox) -> 
 
 
 @pytest.mark.parametrize("action", [":pause", ":resume"])
-def test_what_does_not_exist_is_not_paused(sandbox: Sandbox, action: str) -> None:
+def test_pausing_or_resuming_a_missing_resource_is_not_found(sandbox: Sandbox, action: str) -> None:
     assert call(sandbox, "POST", f"{QUEUES}/mail{action}")["status"] == "NOT_FOUND"
     assert call(sandbox, "POST", f"{JOBS}/none{action}")["message"].startswith("Job projects/")
 
 
-def test_a_job_of_cron_yaml_is_deleted_by_those_who_say_so(sandbox: Sandbox) -> None:
+def test_deleting_a_cron_job_needs_the_legacy_parameter(sandbox: Sandbox) -> None:
     job = call(sandbox, "POST", JOBS, JOB)["name"]
     assert call(sandbox, "DELETE", f"/v1beta1/{job}")["status"] == "NOT_FOUND"
     assert call(sandbox, "DELETE", f"/v1beta1/{job}?legacyAppEngineCron=True") == {}
     assert call(sandbox, "GET", f"/v1beta1/{job}")["status"] == "NOT_FOUND"
 
 
-def test_a_job_keeps_its_state_and_its_kind_when_it_changes(sandbox: Sandbox) -> None:
+def test_an_updated_job_keeps_its_state_and_legacy_mark(sandbox: Sandbox) -> None:
     job = call(sandbox, "POST", JOBS, JOB)
     assert job["appEngineHttpTarget"]["appEngineRouting"] == {
         "service": "api",
@@ -77,13 +77,13 @@ def test_a_job_keeps_its_state_and_its_kind_when_it_changes(sandbox: Sandbox) ->
     assert changed["legacyAppEngineCron"] is True
 
 
-def test_a_job_of_cron_yaml_calls_the_application_only(sandbox: Sandbox) -> None:
+def test_a_cron_job_cannot_have_an_http_target(sandbox: Sandbox) -> None:
     target = {"httpTarget": {"uri": "https://example.org"}}
     job = {"schedule": "every 24 hours", "legacyAppEngineCron": True, **target}
     assert call(sandbox, "POST", JOBS, job)["status"] == "INVALID_ARGUMENT"
 
 
-def test_an_index_may_fail(sandbox: Sandbox) -> None:
+def test_an_operation_error_fault_makes_an_index_fail(sandbox: Sandbox) -> None:
     fault = {"kind": "operation-error", "method": "CreateIndex", "target": "*/indexes/Message"}
     call(sandbox, "POST", "/_sandbox/faults", fault)
     call(sandbox, "PATCH", "/_sandbox/settings", {"index_seconds": 60})
@@ -99,26 +99,26 @@ def test_an_index_may_fail(sandbox: Sandbox) -> None:
     assert [index["kind"] for index in call(sandbox, "GET", INDEXES)["indexes"]] == ["Other"]
 
 
-def test_an_index_may_never_be_built(sandbox: Sandbox) -> None:
+def test_an_operation_stuck_fault_keeps_an_index_creating(sandbox: Sandbox) -> None:
     call(sandbox, "POST", "/_sandbox/faults", {"kind": "operation-stuck", "method": "CreateIndex"})
     call(sandbox, "POST", INDEXES, INDEX)
     call(sandbox, "POST", "/_sandbox/clock", {"advance": 1e8})
     assert call(sandbox, "GET", INDEXES)["indexes"][0]["state"] == "CREATING"
 
 
-def test_an_application_may_begin_without_an_api(tmp_path: Path) -> None:
+def test_an_application_may_start_with_a_disabled_api(tmp_path: Path) -> None:
     text = "apps: [{project: akvoflow-1, disabled_apis: [cloudtasks.googleapis.com]}]"
     services = "/v1/projects/akvoflow-1/services"
-    with Sandbox(tmp_path, load(text).apps) as sandbox:
+    with Sandbox(tmp_path, parse_scenario(text).apps) as sandbox:
         refusal = call(sandbox, "GET", QUEUES)
         assert refusal["status"] == "PERMISSION_DENIED"
         assert "SERVICE_DISABLED" in [each.get("reason") for each in refusal["details"]]
         call(sandbox, "POST", f"{services}/cloudtasks.googleapis.com:enable")
-    with Sandbox(tmp_path, load(text).apps) as sandbox:
+    with Sandbox(tmp_path, parse_scenario(text).apps) as sandbox:
         assert call(sandbox, "GET", QUEUES)["queues"]
 
 
-def test_several_services_are_asked_for_at_once(sandbox: Sandbox) -> None:
+def test_batch_get_returns_the_state_of_several_apis(sandbox: Sandbox) -> None:
     services = "/v1/projects/akvoflow-1/services"
     call(sandbox, "POST", f"{services}/datastore.googleapis.com:disable")
     names = [

@@ -1,4 +1,4 @@
-"""Faults, settings, the log and the applications' pages, through the control API."""
+"""Faults, settings, the request log and the applications' pages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.sandbox.hosts import Address, candidates, hostname
-from flowdeploy.sandbox.rehearsal import REQUEST_KINDS, Kind, Occasion, Rehearsal
+from flowdeploy.sandbox.faults import REQUEST_KINDS, FaultInjector, FaultKind, Occasion
+from flowdeploy.sandbox.google_api.hostnames import AppAddress, hostname, parse_host
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import Settings
 
@@ -53,7 +53,7 @@ def client(sandbox: Sandbox) -> Client:
         ("conflict", 409, "ABORTED"),
     ],
 )
-def test_a_fault_strikes_as_often_as_it_was_armed_for(
+def test_a_fault_strikes_the_given_number_of_times(
     client: Client, kind: str, code: int, status: str
 ) -> None:
     client.arm(kind, project="akvoflow-1", times=1)
@@ -63,7 +63,7 @@ def test_a_fault_strikes_as_often_as_it_was_armed_for(
     assert client("GET", "/v1/apps/akvoflow-1").ok
 
 
-def test_a_fault_without_times_strikes_for_good_until_it_is_disarmed(client: Client) -> None:
+def test_a_fault_without_times_strikes_until_it_is_disarmed(client: Client) -> None:
     client.arm("permission", method="PATCH", target="*/services/default")
     assert [client.move(ALL_TO_1["split"]).status_code for _ in range(3)] == [403] * 3
     assert client("GET", SERVICE).ok
@@ -71,7 +71,7 @@ def test_a_fault_without_times_strikes_for_good_until_it_is_disarmed(client: Cli
     assert client.move(ALL_TO_1["split"]).ok
 
 
-def test_a_connection_is_closed_before_or_after_the_effect(client: Client) -> None:
+def test_a_connection_can_be_closed_before_or_after_the_effect(client: Client) -> None:
     for kind, expected in (("reset", {"1": 1.0}), ("reset-after", {})):
         client.arm(kind, method="DELETE", times=1)
         with pytest.raises(requests.ConnectionError):
@@ -80,7 +80,7 @@ def test_a_connection_is_closed_before_or_after_the_effect(client: Client) -> No
         assert found.ok == bool(expected)
 
 
-def test_an_operation_may_fail_or_never_end(client: Client) -> None:
+def test_faults_make_operations_fail_or_never_end(client: Client) -> None:
     client.arm("operation-error", method="UpdateService", times=1)
     failed = client.move(ALL_TO_1["split"]).json()
     assert failed["error"] == {"code": 13, "message": "An internal error occurred."}
@@ -91,7 +91,7 @@ def test_an_operation_may_fail_or_never_end(client: Client) -> None:
     assert client.move(ALL_TO_1["split"]).status_code == 409
 
 
-def test_the_version_limit_can_be_reached_at_will(client: Client) -> None:
+def test_the_version_limit_fault_refuses_a_new_version(client: Client) -> None:
     client.arm("version-limit", project="akvoflow-1", times=1)
     deployment = {"zip": {"sourceUrl": "https://storage.googleapis.com/x/y"}}
     body = {"id": "v2", "runtime": "java21", "deployment": deployment}
@@ -101,7 +101,7 @@ def test_the_version_limit_can_be_reached_at_will(client: Client) -> None:
     assert ended["error"]["code"] == 3
 
 
-def test_requests_are_logged_and_can_be_asked_for(client: Client) -> None:
+def test_requests_are_logged_and_can_be_filtered(client: Client) -> None:
     client.arm("quota", times=1)
     for path in ("/v1/apps/akvoflow-1", "/v1/apps/akvoflow-2", "/nowhere"):
         client("GET", path)
@@ -114,7 +114,7 @@ def test_requests_are_logged_and_can_be_asked_for(client: Client) -> None:
     assert client("GET", "/_sandbox/requests").json() == {"requests": []}
 
 
-def test_the_state_can_be_looked_at(client: Client) -> None:
+def test_the_control_api_returns_the_state(client: Client) -> None:
     services = client("GET", "/_sandbox/state?table=services").json()["services"]
     assert [(row["app"], row["id"], row["split"]) for row in services] == [
         ("akvoflow-1", "default", {"allocations": {"1": 1}}),
@@ -126,7 +126,7 @@ def test_the_state_can_be_looked_at(client: Client) -> None:
     )
 
 
-def test_settings_change_while_it_runs(client: Client) -> None:
+def test_settings_can_change_while_the_sandbox_runs(client: Client) -> None:
     changed = client("PATCH", "/_sandbox/settings", json={"fault_rate": 1}).json()
     assert changed["fault_rate"] == 1
     with pytest.raises((requests.ConnectionError, requests.HTTPError)):
@@ -135,7 +135,7 @@ def test_settings_change_while_it_runs(client: Client) -> None:
     assert client("GET", "/v1/apps/akvoflow-1").ok
 
 
-def test_a_page_names_what_it_was_reached_at(client: Client) -> None:
+def test_a_page_names_its_service_and_version(client: Client) -> None:
     dark = client.page("v2-dot-api-dot-akvoflow-2.uc.r.appspot.com").json()
     assert (dark["project"], dark["service"], dark["version"]) == ("akvoflow-2", "api", "v2")
     assert client.page("v1-dot-akvoflow-2.uc.r.appspot.com").json()["version"] == "v1"
@@ -145,7 +145,7 @@ def test_a_page_names_what_it_was_reached_at(client: Client) -> None:
     assert client.page("nobody.uc.r.appspot.com").status_code == 404
 
 
-def test_live_pages_follow_the_split(client: Client) -> None:
+def test_live_pages_follow_the_traffic_split(client: Client) -> None:
     body = {"split": {"allocations": {"v1": 0.25, "v2": 0.75}, "shardBy": "IP"}}
     client("PATCH", "/v1/apps/akvoflow-2/services/api?updateMask=split", json=body)
     host = "api-dot-akvoflow-2.uc.r.appspot.com"
@@ -163,52 +163,52 @@ def test_dispatch_rules_choose_the_service_of_a_live_page(client: Client) -> Non
     assert client("GET", "/web", headers=host).json()["service"] == "default"
 
 
-def test_a_version_is_unhealthy_at_first(client: Client) -> None:
+def test_a_fault_makes_a_version_unhealthy(client: Client) -> None:
     client.arm("unhealthy", target="*/versions/v2", times=2)
     host = "v2-dot-akvoflow-2.uc.r.appspot.com"
     assert [client.page(host).status_code for _ in range(3)] == [503, 503, 200]
 
 
-def test_the_pages_of_a_disabled_application_are_gone(client: Client) -> None:
+def test_a_disabled_application_has_no_pages(client: Client) -> None:
     body = {"servingStatus": "USER_DISABLED"}
     client("PATCH", "/v1/apps/akvoflow-1?updateMask=servingStatus", json=body)
     assert client.page("akvoflow-1.ew.r.appspot.com").status_code == 404
 
 
 @given(st.floats(0, 1), st.integers(0, 9), st.text(max_size=5))
-def test_chance_depends_on_the_seed_and_on_nothing_beside(rate: float, seed: int, key: str) -> None:
+def test_random_faults_depend_only_on_seed_and_key(rate: float, seed: int, key: str) -> None:
     settings = Settings(fault_rate=rate, seed=seed)
-    alone, beside = Rehearsal(settings), Rehearsal(settings)
-    expected = [alone.chance(key) for _ in range(20)]
+    alone, beside = FaultInjector(settings), FaultInjector(settings)
+    expected = [alone.random_fault(key) for _ in range(20)]
     found = []
     for _ in range(20):
-        found.append(beside.chance(key))
-        beside.chance(key + "x")
+        found.append(beside.random_fault(key))
+        beside.random_fault(key + "x")
     assert found == expected
 
 
-def test_chance_strikes_as_often_as_it_is_said_to() -> None:
-    rehearsal = Rehearsal(Settings(fault_rate=0.1))
-    struck = [rehearsal.chance("x") for _ in range(10_000)]
+def test_random_faults_have_the_given_rate() -> None:
+    injector = FaultInjector(Settings(fault_rate=0.1))
+    struck = [injector.random_fault("x") for _ in range(10_000)]
     assert 900 <= sum(kind is not None for kind in struck) <= 1100
     assert set(struck) - {None} == {
-        Kind.UNAVAILABLE,
-        Kind.QUOTA,
-        Kind.RESET,
-        Kind.RESET_AFTER,
+        FaultKind.UNAVAILABLE,
+        FaultKind.QUOTA,
+        FaultKind.RESET,
+        FaultKind.RESET_AFTER,
     }
 
 
-def test_nothing_strikes_where_nothing_is_armed() -> None:
+def test_without_armed_faults_none_strikes() -> None:
     occasion = Occasion("p", "GET", "/x")
-    assert Rehearsal(Settings()).strike(REQUEST_KINDS, occasion) is None
+    assert FaultInjector(Settings()).take_fault(REQUEST_KINDS, occasion) is None
 
 
-def test_hostnames_are_read_back() -> None:
+def test_hostnames_can_be_parsed() -> None:
     tail = hostname("akvoflow-1", "europe-west")
-    assert candidates(tail) == (Address("akvoflow-1"),)
-    assert candidates(f"v2-dot-api-dot-{tail}:8080") == (Address("akvoflow-1", "api", "v2"),)
-    assert candidates(f"x-dot-{tail}") == (
-        Address("akvoflow-1", "x"),
-        Address("akvoflow-1", "default", "x"),
+    assert parse_host(tail) == (AppAddress("akvoflow-1"),)
+    assert parse_host(f"v2-dot-api-dot-{tail}:8080") == (AppAddress("akvoflow-1", "api", "v2"),)
+    assert parse_host(f"x-dot-{tail}") == (
+        AppAddress("akvoflow-1", "x"),
+        AppAddress("akvoflow-1", "default", "x"),
     )

@@ -1,7 +1,7 @@
 """Partial responses: ``fields=items(name,size),nextPageToken``.
 
-Source: "Partial response" in the guides of Google's JSON APIs: commas between fields,
-slashes or parentheses for what lies below, ``*`` for every field.
+Source: "Partial response" in the guides of Google's JSON APIs. Commas separate fields,
+slashes or parentheses select nested fields, and ``*`` selects every field.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flowdeploy.sandbox.errors import invalid
+from flowdeploy.sandbox.google_api.errors import invalid_argument
 
 Tree = dict[str, "Tree"]
 
@@ -17,11 +17,11 @@ _TOKEN = re.compile(r"\s*([A-Za-z0-9_.*$@-]+|[(),/])\s*")
 DEEPEST = 20
 
 
-def select(body: Any, mask: str | None) -> Any:
-    """What the mask names of a body in JSON. Raises ApiError for a mask that is none."""
+def select_fields(body: Any, mask: str | None) -> Any:
+    """The fields of a JSON body that the mask selects. Raises ApiError for a malformed mask."""
     if not mask:
         return body
-    return _pick(body, _Parser(mask).parse())
+    return _pick(body, _MaskParser(mask).parse())
 
 
 def _pick(value: Any, tree: Tree) -> Any:
@@ -39,7 +39,7 @@ def _pick(value: Any, tree: Tree) -> Any:
     }
 
 
-class _Parser:
+class _MaskParser:
     def __init__(self, mask: str) -> None:
         self._mask = mask
         self._tokens = self._split()
@@ -85,4 +85,4 @@ class _Parser:
         return False
 
     def _refusal(self) -> Exception:
-        return invalid(f"Invalid field selection {self._mask}")
+        return invalid_argument(f"Invalid field selection {self._mask}")

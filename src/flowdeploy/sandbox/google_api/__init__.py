@@ -1,0 +1,1 @@
+"""The conventions that Google's JSON APIs share: messages, errors, pages, names."""
