@@ -9,7 +9,7 @@ import pytest
 
 from flowdeploy.planning.plan import Plan, Stage, Step, action, instance_of
 from flowdeploy.report import StepReport
-from flowdeploy.rollout import Ended, Limits, Notify, Placed, Result, Running, run
+from flowdeploy.rollout import Ended, Limits, Notify, Placed, Result, Running, SilentListener, run
 
 Perform = Callable[[Step, Notify], Running]
 
@@ -32,7 +32,7 @@ class _Journal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Log:
+class _Log(SilentListener):
     """Events in words; ``hear`` is called with each, in the listener's thread."""
 
     hear: Callable[[str], None]
@@ -52,11 +52,6 @@ class _Log:
 
     def step_finished(self, report: StepReport) -> None:
         self._add(f"finish {_label(report.step)}: {report.outcome}")
-
-    def checking(self, done: int, total: int) -> None: ...
-    def build_line(self, text: str) -> None: ...
-    def message(self, text: str) -> None: ...
-    def waiting(self, text: str) -> None: ...
 
     def _add(self, event: str) -> None:
         self.events.append(event)

@@ -12,7 +12,7 @@ from flowdeploy.display.plain import PlainProgress
 from flowdeploy.display.terminal import say, takes_live_display
 from flowdeploy.display.words import target_line
 from flowdeploy.planning.plan import Plan
-from flowdeploy.rollout.contract import Listener
+from flowdeploy.rollout import Listener
 
 
 class QuietProgress(PlainProgress):

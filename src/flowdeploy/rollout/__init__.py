@@ -14,7 +14,6 @@ from flowdeploy.rollout.contract import (
     Intent,
     Journal,
     Limits,
-    Listener,
     Notify,
     Pause,
     Placed,
@@ -23,6 +22,7 @@ from flowdeploy.rollout.contract import (
     Running,
     StepFailed,
 )
+from flowdeploy.rollout.listener import Listener, SilentListener
 from flowdeploy.rollout.run import run
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Request",
     "Result",
     "Running",
+    "SilentListener",
     "StepFailed",
     "run",
 ]

@@ -17,7 +17,8 @@ from flowdeploy.planning.plan import (
     instance_of,
 )
 from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_started
-from flowdeploy.rollout.contract import Done, Ended, Limits, Listener, StepFailed
+from flowdeploy.rollout.contract import Done, Ended, Limits, StepFailed
+from flowdeploy.rollout.listener import Listener
 
 
 class StepInterrupted(FlowdeployError):

@@ -27,7 +27,7 @@ from flowdeploy.planning.plan import (
 )
 from flowdeploy.records.runs import Run
 from flowdeploy.report import Outcome, StepReport
-from flowdeploy.rollout import Done, Listener, Notify, Pause, Running
+from flowdeploy.rollout import Done, Listener, Notify, Pause, Running, SilentListener
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context
@@ -329,16 +329,7 @@ class PlanExecutor:
 
 def preview_plan(plan: Plan, context: Context) -> Preview:
     """What a run of ``plan`` would do and would be refused for; see `PlanExecutor.preview`."""
-    return PlanExecutor(plan, context, _SilentListener()).preview()
-
-
-class _SilentListener:
-    """Ignores all events: nobody watches a preview."""
-
-    def _ignore(self, *_: object, **__: object) -> None: ...
-
-    stage_started = stage_paused = step_started = step_noted = step_finished = _ignore
-    checking = build_line = message = waiting = _ignore
+    return PlanExecutor(plan, context, SilentListener()).preview()
 
 
 def _ignore_progress(done: int, total: int) -> None: ...

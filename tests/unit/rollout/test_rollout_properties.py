@@ -36,6 +36,7 @@ from flowdeploy.rollout import (
     Placed,
     Result,
     Running,
+    SilentListener,
     StepFailed,
     run,
 )
@@ -109,20 +110,12 @@ class Scripted:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class Log(SilentListener):
     """What was heard of each step, in order: (begun or ended, stage, step, outcome)."""
 
     heard: list[tuple[str, str, Step, Outcome]] = field(default_factory=list)
 
     def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None: ...
-
-    def stage_started(self, stage: Stage) -> None: ...
-    def stage_paused(self, stage: Stage) -> None: ...
-    def step_noted(self, report: StepReport, note: str) -> None: ...
-    def checking(self, done: int, total: int) -> None: ...
-    def build_line(self, text: str) -> None: ...
-    def message(self, text: str) -> None: ...
-    def waiting(self, text: str) -> None: ...
 
     def step_started(self, report: StepReport) -> None:
         self.heard.append(("begun", report.stage, report.step, report.outcome))
