@@ -101,14 +101,14 @@ def _find_previous(session: Session, instances: Sequence[Instance]) -> Mapping[s
 
 def _show_drift(session: Session, version: str | None) -> int:
     from flowdeploy.display.status import DRIFT_COLUMNS
-    from flowdeploy.display.text import gathered
+    from flowdeploy.display.text import group_values
 
     instances = session.config.fleet.instances
     seen = _look_at(session, instances, _compare_with(session, version).compare)
     looked = [(instance, seen[instance.id]) for instance in instances if instance.id in seen]
     rows = [row for instance, result in looked for row in _drift_rows(instance, result)]
     compared = [(i.id, result) for i, result in looked if not isinstance(result, FlowdeployError)]
-    unknown = gathered((v, name) for name, result in compared for v in result.unknown_files)
+    unknown = group_values((v, name) for name, result in compared for v in result.unknown_files)
     for version_id, names in unknown.items():
         _note(
             session, f"which files version {version_id} has cannot be known on {', '.join(names)}"
@@ -151,7 +151,7 @@ def _look_at(
     session: Session, instances: Sequence[Instance], look: Callable[[Instance], Seen]
 ) -> dict[str, Seen | FlowdeployError]:
     """``look`` at every instance that is not skipped, side by side: by id, its result or error."""
-    from flowdeploy.rollout.parallel import together
+    from flowdeploy.rollout.parallel import map_unordered
 
     def look_or_error(instance: Instance) -> Seen | FlowdeployError:
         try:
@@ -160,7 +160,7 @@ def _look_at(
             return error
 
     active = [instance for instance in instances if not instance.skip]
-    results = together(look_or_error, active, session.jobs)
+    results = map_unordered(look_or_error, active, session.jobs)
     return {instance.id: result for instance, result in results}
 
 

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.pipelines import Undo
+from flowdeploy.planning.pipelines import Restoration
 from flowdeploy.planning.plan import Phase, PlanKind, Skipped
 from flowdeploy.planning.traffic import Split
 from flowdeploy.records.runs import RecordedChange, Run
@@ -26,7 +26,7 @@ _NO_RUN = "no run on record has moved its traffic"
 class Undoing:
     """What can be undone, instance by instance, and where there is nothing to undo."""
 
-    undos: tuple[Undo, ...]
+    undos: tuple[Restoration, ...]
     skipped: tuple[Skipped, ...]
     open: tuple[Instance, ...] = ()
 
@@ -45,7 +45,7 @@ def undoing(instances: Sequence[Instance], runs: Iterable[Run]) -> Undoing:
     configuring = [run for run in known if _has_configured(run)]
     found = {each.id: _last(each, moving, configuring) for each in instances}
     return Undoing(
-        tuple(last for last in found.values() if isinstance(last, Undo)),
+        tuple(last for last in found.values() if isinstance(last, Restoration)),
         tuple(Skipped(name, last) for name, last in found.items() if isinstance(last, str)),
         tuple(each for each in instances if found[each.id] is None),
     )
@@ -85,7 +85,7 @@ def changed_later(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
 
 def _last(
     instance: Instance, moving: Sequence[Run], configuring: Sequence[Run]
-) -> Undo | str | None:
+) -> Restoration | str | None:
     """The undo, why there is nothing to undo, or None where no run has dealt with it.
 
     What later runs have finished of the configuration that came with the traffic goes with it.
@@ -107,13 +107,13 @@ def _unmoved(instance: Instance, run: Run) -> str:
     return f"{said}, but has changed its queues: promote the version that it serves to have its own"
 
 
-def _undo(instance: Instance, run: Run) -> Undo | None:
+def _undo(instance: Instance, run: Run) -> Restoration | None:
     moves = tuple(_moves(instance, run))
     splits = [Split.of_json(each.change.before) for each in moves[:1] if each.change.before]
     if not splits:
         return None  # never moved, or live by being the service's first version
     left = tuple(Split.of_json(each.change.after) for each in moves)
-    return Undo(instance, splits[0], left, run.name, _since(instance, run, [run]))
+    return Restoration(instance, splits[0], left, run.name, _since(instance, run, [run]))
 
 
 def _since(instance: Instance, run: Run, runs: Sequence[Run]) -> Mapping[Phase, tuple[str, ...]]:

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 Seen = TypeVar("Seen")
 
 
-def together(
+def map_unordered(
     look: Callable[[Item], Seen], items: Iterable[Item], workers: int
 ) -> Iterator[tuple[Item, Seen]]:
     """Each item with what ``look`` makes of it, as they come in.

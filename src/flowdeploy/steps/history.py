@@ -14,7 +14,7 @@ from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.records.runs import Run, Runs
 from flowdeploy.records.undo import Undoing, changed_later, given_up, undoing
-from flowdeploy.rollout.parallel import together
+from flowdeploy.rollout.parallel import map_unordered
 from flowdeploy.steps.stores import open_records
 
 AT_ONCE = 32  # records that are read side by side
@@ -87,7 +87,7 @@ class RunHistory:
 
     def _read(self, names: Sequence[str]) -> list[tuple[str, Run | Refused]]:
         """Those that exist, in the order of their names as given."""
-        runs = dict(together(self._find_or_error, names, AT_ONCE))
+        runs = dict(map_unordered(self._find_or_error, names, AT_ONCE))
         return [(name, run) for name in names if (run := runs[name])]
 
     def _find_or_error(self, name: str) -> Run | Refused | None:

@@ -16,7 +16,7 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
 from flowdeploy.appengine.config_files.changes import Change as ConfigChange
 from flowdeploy.appengine.config_files.changes import LeaveQueue
-from flowdeploy.checks.deploy import Finding, grouped
+from flowdeploy.checks.deploy import Finding, group_findings
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.failures import backoff
 from flowdeploy.errors import (
@@ -27,12 +27,12 @@ from flowdeploy.errors import (
     ServiceError,
 )
 from flowdeploy.known_errors import is_transient
-from flowdeploy.planning.configure_steps import by_instance
+from flowdeploy.planning.configure_steps import configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
-from flowdeploy.rollout.parallel import together
+from flowdeploy.rollout.parallel import map_unordered
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
 from flowdeploy.steps.configuration.kinds import (
     ASPECTS,
@@ -87,7 +87,7 @@ class ConfigurationUpdater:
 
         Of a promotion, also what it would wait for.
         """
-        steps = by_instance(plan)
+        steps = configure_steps_by_instance(plan)
         verified = {step.instance.id: step.instance for step in plan.steps_of(Verify)}
 
         def look(name: str) -> tuple[str, ...] | FlowdeployError:
@@ -98,7 +98,7 @@ class ConfigurationUpdater:
                 return error
 
         names = dict.fromkeys((*verified, *steps))
-        results = dict(together(look, names, self.cloud.connections))
+        results = dict(map_unordered(look, names, self.cloud.connections))
         lines = {name: results[name] for name in names}
         return (
             {
@@ -119,7 +119,7 @@ class ConfigurationUpdater:
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
         """Look at every instance, by id. Raises Refused with all that cannot be seen."""
-        looks = together(self._objection, steps.items(), self.cloud.connections)
+        looks = map_unordered(self._objection, steps.items(), self.cloud.connections)
         findings: list[Finding] = []
         for done, ((name, _), objection) in enumerate(looks, 1):
             progress(done, len(steps))
@@ -127,7 +127,7 @@ class ConfigurationUpdater:
         if findings:
             raise Refused(
                 "the configuration cannot be deployed, and nothing was changed",
-                details=grouped(sorted(findings, key=lambda finding: finding.instance)),
+                details=group_findings(sorted(findings, key=lambda finding: finding.instance)),
             )
 
     def wait_until_ready(

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowdeploy.appengine.resources import App
-from flowdeploy.checks.deploy import BeforeDeploy, Finding, deploy_objections, grouped, is_deployed
+from flowdeploy.checks.deploy import (
+    BeforeDeploy,
+    Finding,
+    deploy_objections,
+    group_findings,
+    is_deployed,
+)
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout import Notify, Running
-from flowdeploy.rollout.parallel import together
+from flowdeploy.rollout.parallel import map_unordered
 from flowdeploy.steps import observe
 from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.deploy import BeforeLive, Means, at_once, deploy
@@ -52,7 +58,7 @@ class Instances:
         """Raises Refused with all findings, ServiceError where App Engine is out of reach."""
         if findings := self.findings(steps, staged, permissions, progress):
             raise Refused(
-                "the deploy is refused, and nothing was changed", details=grouped(findings)
+                "the deploy is refused, and nothing was changed", details=group_findings(findings)
             )
 
     def findings(
@@ -70,7 +76,7 @@ class Instances:
         self._delivery = self._delivery or self.deliver(
             self.cloud.buckets, tuple(self._packages.values())
         )
-        looks = together(self._look, steps, self.cloud.connections)
+        looks = map_unordered(self._look, steps, self.cloud.connections)
         for count, (step, seen) in enumerate(looks, 1):
             progress(count, len(steps))
             findings += self._findings(step, seen)

@@ -20,7 +20,7 @@ from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.clients.batch import MOST_CALLS
 from flowdeploy.clients.objects import BucketFolder, file_changed
 from flowdeploy.errors import ServiceError
-from flowdeploy.rollout.parallel import together
+from flowdeploy.rollout.parallel import map_unordered
 
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets, Listing
@@ -85,7 +85,7 @@ class BucketFileStore:
         """As `recover`, for any objects."""
         listing = self.buckets.list_objects(self.own.bucket)
         lost = frozenset(n for n in names if self.own.prefix + n not in listing.lasting)
-        looks = together(self._names, self.others if lost else (), _LOOKS)
+        looks = map_unordered(self._names, self.others if lost else (), _LOOKS)
         for source, there in looks:
             lost -= self._copy_from(source, there & lost, listing)
             if not lost:
@@ -101,7 +101,7 @@ class BucketFileStore:
             self.buckets.upload(bucket, prefix + name, contents[name], listing.expiring)
 
         missing = (name for name in contents if prefix + name not in listing.lasting)
-        for _ in together(send, missing, _UPLOADS):
+        for _ in map_unordered(send, missing, _UPLOADS):
             pass  # what one of them raises ends it
 
     def _names(self, source: BucketFolder) -> frozenset[str]:
