@@ -83,7 +83,7 @@ class Bug(FlowdeployError):
     code = "BUG"
 
     @classmethod
-    def met(cls, cause: BaseException) -> Bug:
+    def wrap(cls, cause: BaseException) -> Bug:
         bug = cls(f"{type(cause).__name__}: {cause}")
         bug.__cause__ = cause
         return bug
@@ -172,17 +172,17 @@ class Report:
         return tuple(error for error in errors if error)
 
 
-def unplanned(command: str, target: str, error: FlowdeployError, started: datetime) -> Report:
+def planless_report(command: str, target: str, error: FlowdeployError, started: datetime) -> Report:
     """The report of a command that ended before there was a plan."""
     plan = None if command == "run" else Plan(None, PlanKind(command), None, ())
     return Report("", target, plan, started, 0.0, error=error)
 
 
-def has_begun(step: StepReport) -> bool:
+def has_started(step: StepReport) -> bool:
     return step.outcome is not Outcome.NOT_STARTED
 
 
-def not_started(plan: Plan) -> Iterable[StepReport]:
+def initial_reports(plan: Plan) -> Iterable[StepReport]:
     """The plan's steps before anything ran, in order."""
     return (StepReport(stage.name, step) for stage in plan.stages for step in stage.steps)
 

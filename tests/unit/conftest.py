@@ -9,7 +9,16 @@ import pytest
 
 from flowdeploy.planning.plan import Plan, Stage, Step, action, instance_of
 from flowdeploy.report import StepReport
-from flowdeploy.rollout import Ended, Limits, Notify, Placed, Result, Running, SilentListener, run
+from flowdeploy.rollout import (
+    FinishedStep,
+    IntendedChange,
+    Limits,
+    Notify,
+    Result,
+    Running,
+    SilentListener,
+    run,
+)
 
 Perform = Callable[[Step, Notify], Running]
 
@@ -28,7 +37,7 @@ class _Crew:
 
 @dataclass(frozen=True, slots=True)
 class _Journal:
-    record: Callable[[Sequence[Placed], Sequence[Ended]], None]
+    record: Callable[[Sequence[IntendedChange], Sequence[FinishedStep]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ def _carry_out(
     enter: Callable[[Stage], None] = _ignore,
     leave: Callable[[Sequence[StepReport]], None] = _ignore,
     refined: Callable[[Plan], Plan] = lambda plan: plan,
-    record: Callable[[Sequence[Placed], Sequence[Ended]], None] = _ignore,
+    record: Callable[[Sequence[IntendedChange], Sequence[FinishedStep]], None] = _ignore,
     hear: Callable[[str], None] = _ignore,
 ) -> tuple[Result, list[str]]:
     log = _Log(hear)

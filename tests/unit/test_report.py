@@ -29,9 +29,9 @@ from flowdeploy.report import (
     RunOutcome,
     State,
     StepReport,
-    not_started,
+    initial_reports,
+    planless_report,
     report_json,
-    unplanned,
 )
 
 ONE = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1")
@@ -115,7 +115,7 @@ def test_an_interruption_is_one_whatever_was_done(steps: tuple[StepReport, ...])
 
 def test_a_bug_keeps_its_cause() -> None:
     cause = KeyError("split")
-    bug = Bug.met(cause)
+    bug = Bug.wrap(cause)
     whole = report(step(PROMOTE, "failed", error=bug), error=Bug("oops"))
 
     assert bug.__cause__ is cause
@@ -132,7 +132,7 @@ def test_before_it_runs_every_step_is_not_started() -> None:
         (Stage(StageKind.VERIFY, (VERIFY,)), Stage(StageKind.PRODUCTION, (PROMOTE,))),
     )
 
-    assert list(not_started(plan)) == [
+    assert list(initial_reports(plan)) == [
         StepReport("verify", VERIFY, Outcome.NOT_STARTED),
         StepReport("production", PROMOTE, Outcome.NOT_STARTED),
     ]
@@ -223,7 +223,7 @@ def test_a_report_as_json() -> None:
 
 @pytest.mark.parametrize(("command", "kind"), [("run", None), ("promote", "promote")])
 def test_a_run_without_a_plan_as_json(command: str, kind: str | None) -> None:
-    whole = unplanned(command, "google", RefError("no ref", hint="Write one."), STARTED)
+    whole = planless_report(command, "google", RefError("no ref", hint="Write one."), STARTED)
 
     document = report_json(whole)
 

@@ -111,15 +111,15 @@ def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, .
     if seen.app is None:
         return ("the project has no App Engine application, or may not be seen",)
     return (
-        *disabled(seen.app),
-        *_no_room(seen),
-        *_other_content(wanted, seen),
-        *_live_by_being_first(wanted, seen),
-        *_backwards(wanted, seen),
+        *app_objections(seen.app),
+        *_room_objections(seen),
+        *_content_objections(wanted, seen),
+        *_first_version_objections(wanted, seen),
+        *_age_objections(wanted, seen),
     )
 
 
-def disabled(app: App) -> tuple[str, ...]:
+def app_objections(app: App) -> tuple[str, ...]:
     """What speaks against any change of an application that is switched off."""
     if app.serving_status == "SERVING":
         return ()
@@ -136,7 +136,7 @@ def is_deployed(wanted: WantedVersion, seen: BeforeDeploy) -> bool:
         return False
     if not seen.deployed.is_told:
         return seen.split is not None and seen.split.serves(wanted.version)
-    return not any(difference.grave for difference in differences(wanted, seen.deployed))
+    return not any(difference.is_grave for difference in differences(wanted, seen.deployed))
 
 
 def differences(wanted: WantedVersion, deployed: DeployedVersion) -> tuple[Difference, ...]:
@@ -146,7 +146,7 @@ def differences(wanted: WantedVersion, deployed: DeployedVersion) -> tuple[Diffe
         *(
             ()
             if deployed.settings is None
-            else drift.of_settings(wanted.settings, deployed.settings)
+            else drift.compare_settings(wanted.settings, deployed.settings)
         ),
     )
 
@@ -155,13 +155,13 @@ def _content_differences(
     wanted: WantedVersion, deployed: DeployedVersion
 ) -> tuple[Difference, ...]:
     if deployed.files is not None:
-        return drift.of_files(wanted.files, deployed.files)
+        return drift.compare_files(wanted.files, deployed.files)
     if deployed.archive in (None, wanted.archive):
         return ()
     return (Difference(drift.FILES, {deployed.archive: None}, {wanted.archive: None}),)
 
 
-def grouped(findings: Iterable[Finding]) -> tuple[str, ...]:
+def group_findings(findings: Iterable[Finding]) -> tuple[str, ...]:
     """One line for each different finding, with the instances that it was made on."""
     instances: dict[str, list[str]] = {}
     for finding in findings:
@@ -169,7 +169,7 @@ def grouped(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(f"{', '.join(names)}: {message}" for message, names in instances.items())
 
 
-def _no_room(seen: BeforeDeploy) -> tuple[str, ...]:
+def _room_objections(seen: BeforeDeploy) -> tuple[str, ...]:
     if seen.deployed or seen.version_count < VERSIONS_PER_APP:
         return ()
     return (
@@ -178,11 +178,11 @@ def _no_room(seen: BeforeDeploy) -> tuple[str, ...]:
     )
 
 
-def _other_content(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
+def _content_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     if seen.deployed is None:
         return ()
     found = differences(wanted, seen.deployed)
-    other = " and ".join(str(difference) for difference in found if difference.grave)
+    other = " and ".join(str(difference) for difference in found if difference.is_grave)
     if not other:
         return ()
     if seen.split and seen.split.serves(wanted.version):
@@ -195,7 +195,7 @@ def _other_content(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]
     return (f"version {wanted.version} is there with {other}; --replace replaces it",)
 
 
-def _live_by_being_first(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
+def _first_version_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     if wanted.traffic is Traffic.LIVE or wanted.first_live or seen.split is not None:
         return ()
     return (
@@ -204,7 +204,7 @@ def _live_by_being_first(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str
     )
 
 
-def _backwards(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
+def _age_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     if wanted.traffic is Traffic.DARK or wanted.allow_older or seen.split is None:
         return ()
     newer = [live for live in seen.split.live if is_older(wanted.version, live)]

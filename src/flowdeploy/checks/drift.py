@@ -45,18 +45,18 @@ class Difference:
     wanted: Any
 
     @property
-    def grave(self) -> bool:
+    def is_grave(self) -> bool:
         """Whether it makes another version of this one. A zero that was asked for does not: in
         its place a server may put a default, for it looks like nothing to it."""
         return self.field.partition(".")[0] in _GRAVE and not _is_zero(self.wanted)
 
     def __str__(self) -> str:
         if self.field == FILES:
-            return f"other files than these ({_named(self.actual)})"
-        return f"{self.field}: {said(self.actual)} instead of {said(self.wanted)}"
+            return f"other files than these ({_first_paths(self.actual)})"
+        return f"{self.field}: {value_text(self.actual)} instead of {value_text(self.wanted)}"
 
 
-def of_files(wanted: Mapping[str, str], actual: Mapping[str, str]) -> tuple[Difference, ...]:
+def compare_files(wanted: Mapping[str, str], actual: Mapping[str, str]) -> tuple[Difference, ...]:
     """Compare two manifests: path → SHA-1."""
     paths = sorted(p for p in wanted.keys() | actual.keys() if wanted.get(p) != actual.get(p))
     if not paths:
@@ -66,13 +66,15 @@ def of_files(wanted: Mapping[str, str], actual: Mapping[str, str]) -> tuple[Diff
     )
 
 
-def of_settings(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> tuple[Difference, ...]:
+def compare_settings(
+    wanted: Mapping[str, Any], actual: Mapping[str, Any]
+) -> tuple[Difference, ...]:
     """Compare the fields of two Versions, as far as ``wanted`` says something of them."""
     whole: dict[str, Any] = {name: {} for name in sorted(_WHOLE & actual.keys())}
-    return (*_compared((), {**whole, **wanted}, actual), *_surplus(wanted, actual))
+    return (*_compare((), {**whole, **wanted}, actual), *_compare_defaults(wanted, actual))
 
 
-def said(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value in a sentence."""
     return "unset" if value is None else str(value)
 
@@ -85,16 +87,16 @@ def app_yaml_name(path: Iterable[str]) -> str:
     return ".".join(_snake(part) for part in (first, *rest) if part != "standardSchedulerSettings")
 
 
-def _compared(path: tuple[str, ...], wanted: Any, actual: Any) -> Iterator[Difference]:
+def _compare(path: tuple[str, ...], wanted: Any, actual: Any) -> Iterator[Difference]:
     if isinstance(wanted, Mapping):
         inside = actual if isinstance(actual, Mapping) else {}
         others = inside.keys() - wanted.keys() if path and path[0] in _WHOLE else ()
         for name in (*wanted, *sorted(others)):
-            yield from _compared((*path, name), wanted.get(name), inside.get(name))
+            yield from _compare((*path, name), wanted.get(name), inside.get(name))
     elif _are_messages(wanted) and _are_messages(actual) and len(wanted) == len(actual):
         for at, (ours, theirs) in enumerate(zip(wanted, actual, strict=True)):
-            yield from _compared((*path, str(at)), ours, theirs)
-    elif _is_asked(path, wanted, actual) and _unordered(wanted) != _unordered(actual):
+            yield from _compare((*path, str(at)), ours, theirs)
+    elif _is_asked(path, wanted, actual) and _comparable(wanted) != _comparable(actual):
         yield _difference(path, wanted, actual)
 
 
@@ -107,7 +109,7 @@ def _is_zero(value: Any) -> bool:
     return isinstance(value, int | float) and not value
 
 
-def _surplus(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[Difference]:
+def _compare_defaults(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[Difference]:
     """What is there and would not be there by default, though nobody asks for it."""
     for name in ("basicScaling", "manualScaling"):
         block = {} if wanted.get(name) else actual.get(name)
@@ -128,7 +130,7 @@ def _are_messages(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
-def _unordered(value: Any) -> Any:
+def _comparable(value: Any) -> Any:
     """Lists of plain values are sets to App Engine, as the inbound services are."""
     is_list = isinstance(value, list) and not _are_messages(value)
     return sorted(map(str, value)) if is_list else value
@@ -138,7 +140,7 @@ def _snake(name: str) -> str:
     return re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name)
 
 
-def _named(paths: Iterable[str]) -> str:
+def _first_paths(paths: Iterable[str]) -> str:
     paths = list(paths)
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(paths[:_NAMED]) + more

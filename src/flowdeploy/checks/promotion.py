@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks import drift
-from flowdeploy.checks.deploy import disabled
+from flowdeploy.checks.deploy import app_objections
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.planning.plan import Verify
 from flowdeploy.planning.traffic import Split
@@ -31,7 +31,7 @@ class BeforePromotion:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Expectation:
     """What holds of all instances: the files of each version, but for their ``own`` paths.
 
     ``force`` is that it does not matter what the instances serve by now.
@@ -50,9 +50,9 @@ class Unready(Refused):
         self.code = error.code
 
 
-def expected(
+def find_expectation(
     prospects: Iterable[BeforePromotion], own: Collection[str], *, force: bool
-) -> Expected:
+) -> Expectation:
     """What most instances have, by version; where as many have other files, what the first has.
 
     ``own`` are the paths that each may have its own of.
@@ -62,25 +62,27 @@ def expected(
     for prospect in prospects:
         for version, deployed in prospect.versions.items():
             if deployed and deployed.files is not None:
-                common = frozenset(_common(deployed.files, kept).items())
+                common = frozenset(_shared_files(deployed.files, kept).items())
                 manifests.setdefault(version, Counter())[common] += 1
     most = {version: dict(found.most_common(1)[0][0]) for version, found in manifests.items()}
-    return Expected(most, kept, force)
+    return Expectation(most, kept, force)
 
 
-def objections(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
+def promotion_objections(
+    step: Verify, seen: BeforePromotion, wanted: Expectation
+) -> tuple[str, ...]:
     """All that speaks against it, in plain words."""
     if seen.app is None:
         return ("the project has no App Engine application, or may not be seen",)
     return (
-        *disabled(seen.app),
-        *(line for version in step.to.live for line in _not_serving(version, seen)),
-        *(() if _gives_back(step) else _others(step, seen, wanted)),
-        *_moved(step, seen, wanted),
+        *app_objections(seen.app),
+        *(line for version in step.to.live for line in _serving_objections(version, seen)),
+        *(() if _is_rollback(step) else _file_objections(step, seen, wanted)),
+        *_traffic_objections(step, seen, wanted),
     )
 
 
-def remarks(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
+def promotion_remarks(step: Verify, seen: BeforePromotion, wanted: Expectation) -> tuple[str, ...]:
     """What is odd, or cannot be known, without being an objection.
 
     An instance gets back what it served, whatever the others serve.
@@ -90,14 +92,14 @@ def remarks(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str,
         for version in step.to.live
         if (deployed := seen.versions.get(version)) and deployed.files is None
     )
-    return (*untold, *(_others(step, seen, wanted) if _gives_back(step) else ()))
+    return (*untold, *(_file_objections(step, seen, wanted) if _is_rollback(step) else ()))
 
 
-def _gives_back(step: Verify) -> bool:
+def _is_rollback(step: Verify) -> bool:
     return bool(step.left)
 
 
-def _not_serving(version: str, seen: BeforePromotion) -> tuple[str, ...]:
+def _serving_objections(version: str, seen: BeforePromotion) -> tuple[str, ...]:
     deployed = seen.versions.get(version)
     if deployed is None:
         return (f"version {version} is not deployed",)
@@ -106,21 +108,25 @@ def _not_serving(version: str, seen: BeforePromotion) -> tuple[str, ...]:
     return ()
 
 
-def _others(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
+def _file_objections(step: Verify, seen: BeforePromotion, wanted: Expectation) -> tuple[str, ...]:
     """Where versions have other files than on most instances."""
     return tuple(
         f"version {version} has {each} than most instances have"
         for version in wanted.files.keys() & set(step.to.live)
         if (deployed := seen.versions.get(version)) and deployed.files is not None
-        for each in drift.of_files(wanted.files[version], _common(deployed.files, wanted.own))
+        for each in drift.compare_files(
+            wanted.files[version], _shared_files(deployed.files, wanted.own)
+        )
     )
 
 
-def _common(files: Files, own: frozenset[str]) -> dict[str, str]:
+def _shared_files(files: Files, own: frozenset[str]) -> dict[str, str]:
     return {path: sha1 for path, sha1 in files.items() if path not in own}
 
 
-def _moved(step: Verify, seen: BeforePromotion, wanted: Expected) -> tuple[str, ...]:
+def _traffic_objections(
+    step: Verify, seen: BeforePromotion, wanted: Expectation
+) -> tuple[str, ...]:
     """Whether somebody else has moved traffic that is to be given back."""
     if wanted.force or not step.left or seen.split is None:
         return ()

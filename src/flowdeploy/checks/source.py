@@ -24,14 +24,17 @@ class Tree:
     head_is_meant: bool = False
 
 
-def objections(ref: Ref, tree: Tree, *, allow_dirty: bool) -> tuple[str, ...]:
+def source_objections(ref: Ref, tree: Tree, *, allow_dirty: bool) -> tuple[str, ...]:
     """Why this tree must not be built and shipped as ``ref``. A promotion builds nothing."""
     if ref.kind is PlanKind.PROMOTE:
         return ()
-    return (*_other_commit(ref, tree), *_modified(tree, allow_dirty=allow_dirty))
+    return (
+        *_commit_objections(ref, tree),
+        *_modification_objections(tree, allow_dirty=allow_dirty),
+    )
 
 
-def _other_commit(ref: Ref, tree: Tree) -> tuple[str, ...]:
+def _commit_objections(ref: Ref, tree: Tree) -> tuple[str, ...]:
     if tree.known and tree.known.sha != tree.head.sha:
         return (
             f"{ref.full} is {tree.known.sha[:8]}, but HEAD is {tree.head.sha[:8]}: check it out",
@@ -44,7 +47,7 @@ def _other_commit(ref: Ref, tree: Tree) -> tuple[str, ...]:
     return ()
 
 
-def _modified(tree: Tree, *, allow_dirty: bool) -> tuple[str, ...]:
+def _modification_objections(tree: Tree, *, allow_dirty: bool) -> tuple[str, ...]:
     if allow_dirty or not tree.modified:
         return ()
     names = ", ".join(tree.modified[:5])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowdeploy.checks.source import Tree, objections
+from flowdeploy.checks.source import Tree, source_objections
 from flowdeploy.clients import git
 from flowdeploy.errors import UsageError
 from flowdeploy.planning.plan import PlanKind
@@ -42,7 +42,7 @@ def find_source(
             hint="Check the commit out: what is built is the tree as it stands.",
         )
     tree = Tree(head, checkout.resolve(ref.full), checkout.modified_files(), commit is not None)
-    return Source(head, bool(tree.modified), objections(ref, tree, allow_dirty=allow_dirty))
+    return Source(head, bool(tree.modified), source_objections(ref, tree, allow_dirty=allow_dirty))
 
 
 def _parse_commit(commit: str | None, time: str | None) -> Commit | None:

@@ -19,14 +19,14 @@ from flowdeploy.cli.session import Session
 from flowdeploy.cli.streams import Unwritable
 from flowdeploy.cli.traceback_file import save_traceback
 from flowdeploy.display import report as report_display
-from flowdeploy.display.progress import listener
+from flowdeploy.display.progress import show_progress
 from flowdeploy.display.terminal import console_on
 from flowdeploy.errors import FlowdeployError, LockHeld
 from flowdeploy.planning.plan import Plan
 from flowdeploy.records.runs import Run
-from flowdeploy.report import Report, has_begun, not_started, report_json
+from flowdeploy.report import Report, has_started, initial_reports, report_json
 from flowdeploy.rollout import Limits, Listener, Result, run
-from flowdeploy.rollout.interrupts import posted
+from flowdeploy.rollout.interrupts import call_on_signal
 from flowdeploy.steps.context import Context, LockOptions, Permissions, Source
 from flowdeploy.steps.executor import PlanExecutor, Replan
 from flowdeploy.units import Portion
@@ -112,7 +112,7 @@ def _run(
     target = context.clients.endpoints.target
     options = session.options
     with (
-        listener(
+        show_progress(
             plan,
             target,
             console=console_on(sys.stderr, os.environ),
@@ -145,9 +145,9 @@ def _roll_out(
         if context.resumed is None:  # a resumed run may need no build any more
             context.source.require()
     except FlowdeployError as error:
-        return Result(tuple(not_started(plan)), error)
+        return Result(tuple(initial_reports(plan)), error)
     result = run(plan, executor, executor.journal, progress, limits)
-    if isinstance(result.error, LockHeld) and not any(map(has_begun, result.steps)):
+    if isinstance(result.error, LockHeld) and not any(map(has_started, result.steps)):
         return replace(result, steps=())  # by the contract: nothing was planned yet
     return result
 
@@ -157,7 +157,7 @@ def _ignore_first_signal() -> None:
 
     A second one ends the command at once.
     """
-    click.get_current_context().with_resource(posted(lambda: None))
+    click.get_current_context().with_resource(call_on_signal(lambda: None))
 
 
 def _record_end(executor: PlanExecutor, report: Report) -> None:

@@ -55,14 +55,14 @@ def _show_all(session: Session, limit: int) -> None:
 
 def _show_one(session: Session, name: str) -> None:
     from flowdeploy.display.history import RUN_COLUMNS, STEP_COLUMNS, run_row, step_rows
-    from flowdeploy.display.tables import Format, dumped, show
+    from flowdeploy.display.tables import Format, dump, show
     from flowdeploy.records.runs import run_json
 
     run = session.require_run(name)
     form = Format(session.options.format)
     match form:
         case Format.JSON | Format.YAML:
-            click.echo(dumped(run_json(run), form), nl=False)
+            click.echo(dump(run_json(run), form), nl=False)
         case Format.CSV:
             show(step_rows(run), STEP_COLUMNS, form, sys.stdout)
         case Format.TABLE:

@@ -22,7 +22,7 @@ from flowdeploy.cli.session import EMBEDDED, Session
 from flowdeploy.cli.streams import Unwritable, secure_streams
 from flowdeploy.cli.traceback_file import save_traceback
 from flowdeploy.errors import FlowdeployError, UsageError
-from flowdeploy.report import Bug, error_json, report_json, unplanned
+from flowdeploy.report import Bug, error_json, planless_report, report_json
 
 # Set by the shell function that click generates: `_FLOWDEPLOY_COMPLETE=bash_source flowdeploy`.
 COMPLETION = "_FLOWDEPLOY_COMPLETE"
@@ -128,7 +128,7 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail(Interrupted("interrupted"), options, arguments)
     except Exception as error:
-        return _fail(save_traceback(Bug.met(error)), options, arguments)
+        return _fail(save_traceback(Bug.wrap(error)), options, arguments)
     return 0
 
 
@@ -151,7 +151,7 @@ def _document(error: FlowdeployError, options: CommonOptions) -> dict[str, Any]:
     from flowdeploy.cli.report_files import write_report
 
     report = replace(
-        unplanned(options.command, _target(options), error, datetime.now(UTC)),
+        planless_report(options.command, _target(options), error, datetime.now(UTC)),
         interrupted=isinstance(error, Interrupted),
     )
     write_report(report, filter(None, [options.report_folder]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.checks.deploy import grouped
+from flowdeploy.checks.deploy import group_findings
 from flowdeploy.cli.known_settings import KnownSettings, find_known_settings
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
@@ -122,7 +122,7 @@ def print_plan(
 def _preview_notes(preview: Preview | None) -> tuple[str, ...]:
     if preview is None:
         return ()
-    refusals = (f"would be refused: {line}" for line in grouped(preview.findings))
+    refusals = (f"would be refused: {line}" for line in group_findings(preview.findings))
     return (*preview.remarks, *refusals)
 
 

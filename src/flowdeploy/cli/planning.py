@@ -15,7 +15,7 @@ from flowdeploy.cli.parameters import only_option
 from flowdeploy.cli.session import Session
 from flowdeploy.config import Config
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.configure_steps import configured
+from flowdeploy.planning.configure_steps import add_configuration_steps
 from flowdeploy.planning.pipelines import Scope, plan_ref
 from flowdeploy.planning.plan import Build, Plan
 from flowdeploy.planning.refs import for_environment, parse_ref
@@ -74,7 +74,7 @@ def add_known_configuration(plan: Plan, staging: Path) -> Plan:
     from flowdeploy.steps.staging import configs_in
 
     if plan.configs is None and plan.has(Build) and staging.is_dir():
-        return configured(plan, configs_in(staging))
+        return add_configuration_steps(plan, configs_in(staging))
     return plan
 
 

@@ -93,7 +93,7 @@ def _confirm_success(run: Run, session: Session) -> None:
 
 def _restore_plan(run: Run, session: Session) -> Plan:
     """The plan as it is on record. Raises Refused where the fleet has changed."""
-    from flowdeploy.planning.plan_json import plan_of
+    from flowdeploy.planning.plan_json import parse_plan
 
     fleet = session.config.fleet
     places = {each.id: (each.project, each.service) for each in fleet.instances}
@@ -104,7 +104,7 @@ def _restore_plan(run: Run, session: Session) -> Plan:
             details=[f"{name}: was {'/'.join(run.header.places[name])}" for name in gone],
             hint="Put the instances back into the configuration, or start anew.",
         )
-    return plan_of(run.header.plan, fleet)
+    return parse_plan(run.header.plan, fleet)
 
 
 def _find_source(header: Header, plan: Plan, session: Session) -> Source:

@@ -17,7 +17,7 @@ from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.promote import run_promotion
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import Refused
-from flowdeploy.planning.pipelines import named, plan_rollback
+from flowdeploy.planning.pipelines import plan_rollback, select_instances
 from flowdeploy.planning.plan import Plan
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def command(instances: tuple[str, ...], run: str | None, **options: Any) -> None
 
 
 def _plan(session: Session, names: tuple[str, ...], run: str | None, *, skip_unready: bool) -> Plan:
-    instances, skipped = named(names, scope_of(session.config))
+    instances, skipped = select_instances(names, scope_of(session.config))
     undoing = _find_undoing(session, instances, run)
     if undoing.undos and undoing.skipped and "all" not in names and not skip_unready:
         raise Refused(

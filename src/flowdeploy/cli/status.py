@@ -101,14 +101,14 @@ def _find_previous(session: Session, instances: Sequence[Instance]) -> Mapping[s
 
 def _show_drift(session: Session, version: str | None) -> int:
     from flowdeploy.display.status import DRIFT_COLUMNS
-    from flowdeploy.display.text import gathered
+    from flowdeploy.display.text import group_values
 
     instances = session.config.fleet.instances
     seen = _look_at(session, instances, _compare_with(session, version).compare)
     looked = [(instance, seen[instance.id]) for instance in instances if instance.id in seen]
     rows = [row for instance, result in looked for row in _drift_rows(instance, result)]
     compared = [(i.id, result) for i, result in looked if not isinstance(result, FlowdeployError)]
-    unknown = gathered((v, name) for name, result in compared for v in result.unknown_files)
+    unknown = group_values((v, name) for name, result in compared for v in result.unknown_files)
     for version_id, names in unknown.items():
         _note(
             session, f"which files version {version_id} has cannot be known on {', '.join(names)}"

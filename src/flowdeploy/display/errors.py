@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from flowdeploy.display.terminal import Line, literal, say_blocks, wrap_width
-from flowdeploy.display.text import clean, clean_lines, wrapped
+from flowdeploy.display.text import clean, clean_lines, wrap
 from flowdeploy.errors import FlowdeployError
 
 
@@ -18,11 +18,11 @@ def render(error: FlowdeployError, console: Console) -> None:
 def error_lines(error: FlowdeployError, width: int | None) -> list[Line]:
     """The error as a whole, as it ends a command."""
     first, *rest = clean_lines(error.message) or [error.code]
-    headline, *more = wrapped(f"Error: {first}", width)
+    headline, *more = wrap(f"Error: {first}", width)
     return [
         literal(("Error:", "bold red"), headline.removeprefix("Error:")),
         *more,
-        *_indented("\n".join(rest), width),
+        *_indent("\n".join(rest), width),
         *_findings(error, width),
         *_hint(error, width),
     ]
@@ -31,8 +31,8 @@ def error_lines(error: FlowdeployError, width: int | None) -> list[Line]:
 def failure_lines(headline: str, error: FlowdeployError, width: int | None) -> list[Line]:
     """The error of some steps, which ``headline`` names."""
     return [
-        *wrapped(headline, width),
-        *_indented(error.message, width),
+        *wrap(headline, width),
+        *_indent(error.message, width),
         *_findings(error, width),
         *_hint(error, width, indent="  "),
     ]
@@ -40,16 +40,16 @@ def failure_lines(headline: str, error: FlowdeployError, width: int | None) -> l
 
 def _findings(error: FlowdeployError, width: int | None) -> Iterator[str]:
     for finding in error.details:
-        yield from _indented(finding, width)
+        yield from _indent(finding, width)
 
 
 def _hint(error: FlowdeployError, width: int | None, indent: str = "") -> Iterator[Line]:
     if error.hint:
-        for line in wrapped(clean(f"Hint: {error.hint}"), width, indent):
+        for line in wrap(clean(f"Hint: {error.hint}"), width, indent):
             yield literal((line, "bold"))
 
 
-def _indented(text: str, width: int | None) -> Iterator[str]:
+def _indent(text: str, width: int | None) -> Iterator[str]:
     """The lines of a text, two columns in."""
     for line in clean_lines(text):
-        yield from wrapped(line, width, "  ")
+        yield from wrap(line, width, "  ")

@@ -62,8 +62,12 @@ def _stage_row(name: str, stage: StageView, now: float, marks: Marks) -> Iterato
     mark, style = _state(stage, marks)
     yield Text(mark, style)
     yield literal((name, style))
-    yield Text(f"{stage.ended}/{stage.total}", style)
-    yield ProgressBar(stage.total, stage.ended, width=_BAR_WIDTH) if stage.total > 1 else Text()
+    yield Text(f"{stage.finished_count}/{stage.total}", style)
+    yield (
+        ProgressBar(stage.total, stage.finished_count, width=_BAR_WIDTH)
+        if stage.total > 1
+        else Text()
+    )
     yield Text(duration((stage.until or now) - stage.since) if stage.since is not None else "")
     yield Text(f"{stage.failed} failed" if stage.failed else "", "bold red")
 

@@ -38,8 +38,8 @@ STEP_COLUMNS = (
     Column("INSTANCE", lambda row: _or_dash(row["instance"])),
     Column("OUTCOME", lambda row: row["outcome"]),
     Column("STATE", lambda row: _or_dash(row["state"])),
-    Column("BEFORE", lambda row: _changed(row["changes"][:1], "before")),
-    Column("AFTER", lambda row: _changed(row["changes"][-1:], "after")),
+    Column("BEFORE", lambda row: _change_text(row["changes"][:1], "before")),
+    Column("AFTER", lambda row: _change_text(row["changes"][-1:], "after")),
 )
 
 
@@ -87,7 +87,7 @@ def step_rows(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _changed(changes: list[Mapping[str, Any]], side: str) -> str:
+def _change_text(changes: list[Mapping[str, Any]], side: str) -> str:
     """A split in few words; of other aspects the value itself."""
     if not changes:
         return "-"

@@ -42,7 +42,7 @@ def live_progress(plan: Plan, console: Console) -> Iterator[LiveProgress]:
                 console.print(Text("\n").join(lines), soft_wrap=True)
             live.refresh()
 
-        with _repeated(draw, REFRESH_SECONDS):
+        with _call_repeatedly(draw, REFRESH_SECONDS):
             yield progress
 
 
@@ -55,24 +55,24 @@ class LiveProgress:
         self._failures: Counter[str] = Counter()
 
     def stage_started(self, stage: Stage) -> None:
-        self._view = self._view.entered(stage, time.monotonic())
+        self._view = self._view.start_stage(stage, time.monotonic())
 
     def stage_paused(self, stage: Stage) -> None:
         self.message(f"{stage.name}  pauses for {duration(stage.pause)}")
 
     def step_started(self, report: StepReport) -> None:
-        self._view = self._view.began(report, time.monotonic())
+        self._view = self._view.start_step(report, time.monotonic())
 
     def step_noted(self, report: StepReport, note: str) -> None:
-        self._view = self._view.noted(report, note)
+        self._view = self._view.add_note(report, note)
 
     def step_finished(self, report: StepReport) -> None:
-        self._view = self._view.ended(report, time.monotonic())
+        self._view = self._view.finish_step(report, time.monotonic())
         if report.error:
             self._keep_failure(report)
 
     def checking(self, done: int, total: int) -> None:
-        self._view = self._view.checking(done, total, time.monotonic())
+        self._view = self._view.update_checks(done, total, time.monotonic())
 
     def build_line(self, text: str) -> None:
         self._lines.append(literal((output_line(text), "dim")))
@@ -102,7 +102,7 @@ class LiveProgress:
 
 
 @contextmanager
-def _repeated(act: Callable[[], None], seconds: float) -> Iterator[None]:
+def _call_repeatedly(act: Callable[[], None], seconds: float) -> Iterator[None]:
     """Call ``act`` every so many seconds from another thread, and a last time at the end."""
     over = threading.Event()
 

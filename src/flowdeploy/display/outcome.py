@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowdeploy.display.text import counted, duration, gathered, listed
-from flowdeploy.display.words import instance_name, left_out, result, where
+from flowdeploy.display.text import duration, group_values, join_words, names_or_count
+from flowdeploy.display.words import instance_name, result, skip_lines, where
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.plan import Configure, Deploy, Promote, Verify
-from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport, has_begun
+from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport, has_started
 
 _SERVING = (State.LIVE, State.DARK)
 _STANDING = {
@@ -29,7 +29,7 @@ class Failure:
     where: tuple[str, ...]
 
 
-def is_listed(step: StepReport) -> bool:
+def has_row(step: StepReport) -> bool:
     """Whether a step has a row of its own: what went as it does everywhere has none."""
     passed = isinstance(step.step, Verify | Configure) and step.succeeded
     return step.outcome is not Outcome.NOT_STARTED and not passed
@@ -37,16 +37,18 @@ def is_listed(step: StepReport) -> bool:
 
 def remarks(report: Report) -> list[str]:
     """What else is to be said of steps and plan; what is so of many instances is said once."""
-    rowless = [step for step in report.steps if not is_listed(step)]
-    folded = gathered(((s.stage, s.succeeded, result(s)), instance_name(s.step)) for s in rowless)
-    notes = gathered((note, where(step)) for step in report.steps for note in step.notes)
+    rowless = [step for step in report.steps if not has_row(step)]
+    folded = group_values(
+        ((s.stage, s.succeeded, result(s)), instance_name(s.step)) for s in rowless
+    )
+    notes = group_values((note, where(step)) for step in report.steps for note in step.notes)
     return [
         *(
-            _colons(stage, said, counted(names) if passed else ", ".join(names))
+            _colons(stage, said, names_or_count(names) if passed else ", ".join(names))
             for (stage, passed, said), names in folded.items()
         ),
-        *(f"{counted(names)}: {note}" for note, names in notes.items()),
-        *(left_out(report.plan) if report.plan else []),
+        *(f"{names_or_count(names)}: {note}" for note, names in notes.items()),
+        *(skip_lines(report.plan) if report.plan else []),
     ]
 
 
@@ -57,7 +59,7 @@ def _colons(*parts: str) -> str:
 def failures(report: Report) -> list[Failure]:
     """The errors of all steps, identical ones once."""
     failed = [(step.error, where(step)) for step in report.steps if step.error]
-    alike = gathered((_content(error), (error, name)) for error, name in failed)
+    alike = group_values((_content(error), (error, name)) for error, name in failed)
     return [Failure(same[0][0], tuple(name for _, name in same)) for same in alike.values()]
 
 
@@ -65,10 +67,11 @@ def _content(error: FlowdeployError) -> tuple[object, ...]:
     return error.code, error.message, error.details, error.hint
 
 
-def closing(report: Report) -> str:
+def end_sentence(report: Report) -> str:
     """One sentence: how the run ended, after how long, and what is so now."""
     verb = "in" if report.outcome is RunOutcome.SUCCEEDED else "after"
-    return f"{str(report.outcome).capitalize()} {verb} {duration(report.seconds)}: {_now(report)}"
+    outcome = str(report.outcome).capitalize()
+    return f"{outcome} {verb} {duration(report.seconds)}: {_state_sentence(report)}"
 
 
 def next_step(report: Report) -> str | None:
@@ -76,30 +79,30 @@ def next_step(report: Report) -> str | None:
     what = _NEXT.get(report.outcome)
     if what is None:
         return None
-    if not any(map(has_begun, report.steps)):  # it may not even be on record
+    if not any(map(has_started, report.steps)):  # it may not even be on record
         return "Next: give the same command again"
     return f"Next: {what} flowdeploy resume {report.run}"
 
 
-def _now(report: Report) -> str:
+def _state_sentence(report: Report) -> str:
     changed = any(step.may_have_changed for step in report.steps)
     if not changed and report.outcome is not RunOutcome.SUCCEEDED:
         return "no instance was changed"
-    instances = _by_standing(report)
-    said = {how: f"{how} on {counted(names)}" for how, names in instances.items()}
+    instances = _instances_by_state(report)
+    said = {how: f"{how} on {names_or_count(names)}" for how, names in instances.items()}
     serving = [said.pop(state) for state in _SERVING if state in said]
     version = report.plan.version if report.plan else None
-    clauses = [f"{version} is {listed(serving)}"] if serving else []
+    clauses = [f"{version} is {join_words(serving)}"] if serving else []
     return "; ".join([*clauses, *said.values()]) or ", ".join(map(result, report.steps))
 
 
-def _by_standing(report: Report) -> dict[str, list[str]]:
+def _instances_by_state(report: Report) -> dict[str, list[str]]:
     """How each instance that was to be changed stands now → the instances of which that is so."""
     concerned = (step for step in report.steps if isinstance(step.step, Deploy | Promote))
-    return gathered((_standing(step), where(step)) for step in concerned)
+    return group_values((_state_text(step), where(step)) for step in concerned)
 
 
-def _standing(step: StepReport) -> str:
+def _state_text(step: StepReport) -> str:
     if step.succeeded and isinstance(step.step, Promote) and step.step.undoes:
         return "rolled back"
     if step.state and (step.succeeded or step.state not in _SERVING):

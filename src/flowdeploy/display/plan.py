@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
-from flowdeploy.display.tables import padded
+from flowdeploy.display.tables import pad
 from flowdeploy.display.terminal import Line, literal, say_blocks
-from flowdeploy.display.text import clean, counted, duration, gathered, wrapped
-from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, left_out, target_line
+from flowdeploy.display.text import clean, duration, group_values, names_or_count, wrap
+from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, skip_lines, target_line
 from flowdeploy.planning.plan import Plan, PlanKind, Stage, action
 from flowdeploy.units import ALL
 
@@ -25,7 +25,7 @@ def render(plan: Plan, target: str, console: Console, further: Sequence[Line] = 
     blocks: list[Sequence[Line]] = [
         [target_line(target), _headline(plan)],
         [literal((header, "bold")), *lines],
-        [line for remark in left_out(plan) for line in wrapped(clean(remark), console.width)],
+        [line for remark in skip_lines(plan) for line in wrap(clean(remark), console.width)],
         further,
     ]
     say_blocks(console, blocks)
@@ -42,7 +42,7 @@ def settings_lines(settings: Settings | None, width: int) -> list[Line]:
     """
     if settings is None:
         return [f"Settings: {UNKNOWN_YET}"]
-    alike = gathered(
+    alike = group_values(
         (f"{key} = {_text(setting['value'])}, from {_origin(setting['from'])}", instance)
         for instance, keys in settings.items()
         for key, setting in keys.items()
@@ -50,18 +50,18 @@ def settings_lines(settings: Settings | None, width: int) -> list[Line]:
     lines = [
         line
         for said, names in sorted(alike.items())
-        for line in wrapped(clean(said + _unless_all(names, settings)), width, "  ")
+        for line in wrap(clean(said + _unless_all(names, settings)), width, "  ")
     ]
     return [literal(("Settings", "bold")), *lines] if lines else []
 
 
 def configuration_lines(foreseen: Mapping[str, Sequence[str]], width: int) -> list[Line]:
     """What would become of the configuration, by instance; what is alike is said once."""
-    alike = gathered((line, name) for name, lines in foreseen.items() for line in lines)
+    alike = group_values((line, name) for name, lines in foreseen.items() for line in lines)
     lines = [
         line
         for said, names in alike.items()
-        for line in wrapped(clean(f"{said} on {counted(names)}"), width, "  ")
+        for line in wrap(clean(f"{said} on {names_or_count(names)}"), width, "  ")
     ]
     return [literal(("Configuration", "bold")), *lines] if lines else []
 
@@ -89,16 +89,16 @@ def _headline(plan: Plan) -> str:
 def _table(plan: Plan, width: int) -> Iterator[str]:
     """The lines of the table; its last column is wrapped at ``width``."""
     rows = [row for stage in plan.stages for row in (*_rows(stage), *_pause(stage, plan))]
-    heads = padded([["STAGE", "ACTION"], *(row[:2] for row in rows)])
+    heads = pad([["STAGE", "ACTION"], *(row[:2] for row in rows)])
     for head, last in zip(heads, ["DETAIL", *(row[2] for row in rows)], strict=True):
         left = "".join(f"{cell}  " for cell in head)
-        first, *more = wrapped(last, width - len(left))
+        first, *more = wrap(last, width - len(left))
         yield left + first
         yield from (" " * len(left) + line for line in more)
 
 
 def _rows(stage: Stage) -> Iterator[tuple[str, str, str]]:
-    alike = gathered(((action(s), detail(s)), instance_name(s)) for s in stage.steps)
+    alike = group_values(((action(s), detail(s)), instance_name(s)) for s in stage.steps)
     for (what, how), names in alike.items():
         yield stage.name, what, how + _on(list(filter(None, names)))
     if stage.max != ALL:

@@ -27,7 +27,7 @@ class QuietProgress(PlainProgress):
 
 
 @contextmanager
-def listener(
+def show_progress(
     plan: Plan, target: str, *, console: Console, quiet: bool = False, verbose: bool = False
 ) -> Iterator[Listener]:
     """Show on ``console`` what happens meanwhile, after the target; if ``quiet``, only waits.

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from flowdeploy.display.errors import error_lines, failure_lines
-from flowdeploy.display.outcome import closing, failures, is_listed, next_step, remarks
-from flowdeploy.display.tables import padded
+from flowdeploy.display.outcome import end_sentence, failures, has_row, next_step, remarks
+from flowdeploy.display.tables import pad
 from flowdeploy.display.terminal import Line, literal, say_blocks, wrap_width
-from flowdeploy.display.text import clean, wrapped
+from flowdeploy.display.text import clean, wrap
 from flowdeploy.display.words import instance_name, result, target_line
 from flowdeploy.report import Outcome, Report, RunOutcome, StepReport
 
@@ -22,8 +22,8 @@ def render(report: Report, console: Console) -> None:
     """Print the closing table and all that is to be said after it; the last line is the target."""
     width = wrap_width(console)
     blocks: list[Sequence[Line]] = [
-        list(_table([step for step in report.steps if is_listed(step)], width)),
-        [line for remark in remarks(report) for line in wrapped(clean(remark), width)],
+        list(_table([step for step in report.steps if has_row(step)], width)),
+        [line for remark in remarks(report) for line in wrap(clean(remark), width)],
         *(
             failure_lines(
                 f"{failure.error.code} on {', '.join(failure.where)}", failure.error, width
@@ -45,7 +45,7 @@ def _table(steps: list[StepReport], width: int | None) -> Iterator[Line]:
     """One line a step; where that is too wide for the terminal, URLs stand on lines below."""
     if not steps:
         return
-    header, *rows = padded([["STAGE", "INSTANCE", "RESULT", "SECONDS"], *map(_cells, steps)])
+    header, *rows = pad([["STAGE", "INSTANCE", "RESULT", "SECONDS"], *map(_cells, steps)])
     full = len("  ".join([*header, max((step.url or "" for step in steps), key=len)]))
     beside = width is None or full <= width
     yield literal(("  ".join([*header, *(["URL"] if beside else [])]), "bold"))
@@ -66,9 +66,9 @@ def _row(cells: list[str], style: str, url: str | None) -> Text:
 
 def _end(report: Report, width: int | None) -> Iterator[Line]:
     style = "bold green" if report.outcome is RunOutcome.SUCCEEDED else "bold red"
-    for line in wrapped(closing(report), width):
+    for line in wrap(end_sentence(report), width):
         yield literal((line, style))
     if what := next_step(report):
-        yield from wrapped(what, width)
+        yield from wrap(what, width)
     yield f"Run: {report.run}"
     yield target_line(report.target)

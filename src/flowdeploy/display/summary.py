@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from flowdeploy.display.outcome import closing, failures, is_listed, next_step, remarks
+from flowdeploy.display.outcome import end_sentence, failures, has_row, next_step, remarks
 from flowdeploy.display.text import clean, clean_lines
 from flowdeploy.display.words import instance_name, result, target_line
 from flowdeploy.errors import FlowdeployError
@@ -19,30 +19,35 @@ _MARKUP = re.compile(r"[&<>|`*_~\\\[\]#!@$]")
 def markdown(report: Report) -> str:
     """A section of its own, ending in a line break."""
     blocks = [
-        f"## flowdeploy: {escaped(str(report.outcome))}",
+        f"## flowdeploy: {escape(str(report.outcome))}",
         "\n".join(_paragraph(report)),
-        _table(step for step in report.steps if is_listed(step)),
-        "\n".join(f"- {escaped(remark)}" for remark in remarks(report)),
+        _table(step for step in report.steps if has_row(step)),
+        "\n".join(f"- {escape(remark)}" for remark in remarks(report)),
         "\n".join(_errors(report)),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """``text`` on one line, as Markdown that shows it literally."""
     return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", clean(text)).strip()
 
 
 def _paragraph(report: Report) -> Iterator[str]:
     """The lines of the paragraph; a backslash at a line's end breaks the line there."""
-    lines = [closing(report), next_step(report), target_line(report.target), f"Run: {report.run}"]
-    *head, last = [escaped(line) for line in lines if line]
+    lines = [
+        end_sentence(report),
+        next_step(report),
+        target_line(report.target),
+        f"Run: {report.run}",
+    ]
+    *head, last = [escape(line) for line in lines if line]
     yield from (f"{line}\\" for line in head)
     yield last
 
 
 def _table(steps: Iterable[StepReport]) -> str:
-    rows = [f"| {' | '.join(map(escaped, _cells(step)))} |" for step in steps]
+    rows = [f"| {' | '.join(map(escape, _cells(step)))} |" for step in steps]
     header = ["| Stage | Instance | Result | Seconds | URL |", "| --- | --- | --- | ---: | --- |"]
     return "\n".join([*header, *rows]) if rows else ""
 
@@ -62,4 +67,4 @@ def _errors(report: Report) -> Iterator[str]:
 def _error(heading: str, error: FlowdeployError) -> str:
     lines = clean_lines("\n".join([error.message, *error.details]))
     hint = [f"Hint: {error.hint}"] if error.hint else []
-    return f"- **{escaped(heading)}**" + "".join(f"<br>{escaped(line)}" for line in lines + hint)
+    return f"- **{escape(heading)}**" + "".join(f"<br>{escape(line)}" for line in lines + hint)

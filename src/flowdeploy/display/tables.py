@@ -45,16 +45,16 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
             writer.writerow(column.header.lower() for column in columns)
             writer.writerows(_cells(rows, columns))
         case Format.JSON | Format.YAML:
-            stream.write(dumped(rows, form))
+            stream.write(dump(rows, form))
     stream.flush()
 
 
-def dumped(document: Any, form: Format) -> str:
+def dump(document: Any, form: Format) -> str:
     """Any document in one of the forms that hold it whole."""
     return _yaml(document) if form is Format.YAML else json.dumps(document, indent=2) + "\n"
 
 
-def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+def pad(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The cells of each column made equally wide."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -67,7 +67,7 @@ def _table(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     if not rows:
         return []
     headers = [column.header for column in columns]
-    return ["  ".join(cells).rstrip() for cells in padded([headers, *_cells(rows, columns)])]
+    return ["  ".join(cells).rstrip() for cells in pad([headers, *_cells(rows, columns)])]
 
 
 def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:

@@ -45,13 +45,13 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *head, last = words
     return f"{', '.join(head)} and {last}" if head else last
 
 
-def gathered(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+def group_values(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
     """Each key with all its values, in the order of their first appearance."""
     groups: dict[Key, list[Value]] = {}
     for key, value in pairs:
@@ -59,12 +59,12 @@ def gathered(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
     return groups
 
 
-def counted(instances: Sequence[str]) -> str:
+def names_or_count(instances: Sequence[str]) -> str:
     """Up to three instances by name, more by their number."""
-    return listed(instances) if len(instances) <= 3 else f"{len(instances)} instances"
+    return join_words(instances) if len(instances) <= 3 else f"{len(instances)} instances"
 
 
-def wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
+def wrap(text: str, width: int | None, indent: str = "") -> list[str]:
     """``text`` in lines of up to ``width``, broken only at spaces; in one where that is None.
 
     Lines after the first stand two columns further in than ``indent``.

@@ -21,7 +21,7 @@ class StageView:
     until: float | None = None
 
     @property
-    def ended(self) -> int:
+    def finished_count(self) -> int:
         return self.succeeded + self.failed
 
 
@@ -50,33 +50,33 @@ class View:
     def of(cls, plan: Plan) -> View:
         return cls({stage.name: StageView(len(stage.steps)) for stage in plan.stages})
 
-    def entered(self, stage: Stage, now: float) -> View:
+    def start_stage(self, stage: Stage, now: float) -> View:
         """The stage as it is known now: its configuration files may have brought steps."""
         known = replace(self.stages[stage.name], total=len(stage.steps), since=now)
         return self._with_stage(stage.name, known)
 
-    def began(self, report: StepReport, now: float) -> View:
+    def start_step(self, report: StepReport, now: float) -> View:
         return self._doing(_key(report), Activity(now))
 
-    def noted(self, report: StepReport, note: str) -> View:
+    def add_note(self, report: StepReport, note: str) -> View:
         """A note may come in after the end of its step, from another thread; it says no more."""
         key = _key(report)
         if key not in self.under_way:
             return self
         return self._doing(key, replace(self.under_way[key], note=note))
 
-    def ended(self, report: StepReport, now: float) -> View:
+    def finish_step(self, report: StepReport, now: float) -> View:
         stage = self.stages[report.stage]
         stage = replace(
             stage,
             succeeded=stage.succeeded + report.succeeded,
             failed=stage.failed + (not report.succeeded),
         )
-        if stage.ended == stage.total:
+        if stage.finished_count == stage.total:
             stage = replace(stage, until=now)
         return self._without(_key(report))._with_stage(report.stage, stage)
 
-    def checking(self, done: int, total: int, now: float) -> View:
+    def update_checks(self, done: int, total: int, now: float) -> View:
         key = ("checks", "checks")
         if done == total:
             return self._without(key)

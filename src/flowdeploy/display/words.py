@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flowdeploy.display.text import gathered
+from flowdeploy.display.text import group_values
 from flowdeploy.planning.plan import (
     Build,
     Configure,
@@ -86,9 +86,9 @@ def result(report: StepReport) -> str:
     """What became of a step, such as ``deployed, dark``."""
     match report.outcome:
         case Outcome.DONE:
-            said = _done(report)
+            said = _done_text(report)
         case Outcome.UNCHANGED:
-            said = _unchanged(report)
+            said = _unchanged_text(report)
         case Outcome.FAILED:
             said = _FAILED[report.state]
         case Outcome.SKIPPED | Outcome.NOT_STARTED:
@@ -98,7 +98,7 @@ def result(report: StepReport) -> str:
     return f"{said}, {report.attempts} attempts" if report.attempts > 1 else said
 
 
-def _done(report: StepReport) -> str:
+def _done_text(report: StepReport) -> str:
     match report.step:
         case Build():
             return "built"
@@ -116,7 +116,7 @@ def _done(report: StepReport) -> str:
             assert_never(report.step)
 
 
-def _unchanged(report: StepReport) -> str:
+def _unchanged_text(report: StepReport) -> str:
     match report.step:
         case Build():
             return "already built"
@@ -134,7 +134,7 @@ def _unchanged(report: StepReport) -> str:
             assert_never(report.step)
 
 
-def left_out(plan: Plan) -> list[str]:
+def skip_lines(plan: Plan) -> list[str]:
     """The instances that the plan leaves out, by reason."""
-    reasons = gathered((skipped.reason, skipped.instance) for skipped in plan.skipped)
+    reasons = group_values((skipped.reason, skipped.instance) for skipped in plan.skipped)
     return [f"Skipped: {', '.join(ids)}: {reason}" for reason, ids in reasons.items()]

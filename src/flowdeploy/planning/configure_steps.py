@@ -23,7 +23,7 @@ _PHASES = {
 }
 
 
-def configured(plan: Plan, configs: tuple[str, ...]) -> Plan:
+def add_configuration_steps(plan: Plan, configs: tuple[str, ...]) -> Plan:
     """The plan once the version's configuration files are known: with steps for what they say.
 
     A rollback takes back what was there, whatever any file says.
@@ -72,7 +72,7 @@ def _configure(step: Step, phase: Phase) -> Configure:
     return Configure(step.instance, phase, version)
 
 
-def by_instance(plan: Plan) -> dict[str, list[Configure]]:
+def configure_steps_by_instance(plan: Plan) -> dict[str, list[Configure]]:
     """The configuration's steps of a plan, by the ids of their instances."""
     found: dict[str, list[Configure]] = {}
     for step in plan.steps_of(Configure):

@@ -54,8 +54,8 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
         return _plan_promote_ref(ref, scope)
     version = ref.version or (commit_version(commit) if commit else None)
     library = library_version(ref, commit) if commit else None
-    uat, uat_skipped = _uat(ref.kind, scope.fleet)
-    production, skipped = _production(scope) if ref.kind is PlanKind.RELEASE else ((), ())
+    uat, uat_skipped = _uat_instances(ref.kind, scope.fleet)
+    production, skipped = _production_instances(scope) if ref.kind is PlanKind.RELEASE else ((), ())
     stages = (
         Stage(StageKind.BUILD, (Build(),)),
         *_publish_stage(ref.kind, scope, library),
@@ -64,7 +64,7 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
     )
     skipped = uat_skipped + skipped
     configs = None if uat or production else ()
-    return _reachable(Plan(ref.full, ref.kind, version, stages, library, skipped, configs))
+    return _check_host_names(Plan(ref.full, ref.kind, version, stages, library, skipped, configs))
 
 
 def plan_promotion(
@@ -74,12 +74,14 @@ def plan_promotion(
 
     Raises UsageError for unknown or skipped instances.
     """
-    instances, skipped = named(names, scope)
+    instances, skipped = select_instances(names, scope)
     stages = _promotion_stages(version, instances, scope, gradual)
     return Plan(None, PlanKind.PROMOTE, version, stages, skipped=skipped, configs=None)
 
 
-def named(names: Sequence[str], scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+def select_instances(
+    names: Sequence[str], scope: Scope
+) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
     """The instances that a command names, and those that it leaves out.
 
     ``all`` is every production instance that is not skipped. Raises UsageError
@@ -88,14 +90,14 @@ def named(names: Sequence[str], scope: Scope) -> tuple[tuple[Instance, ...], tup
     if "all" in names:
         if len(names) > 1:
             raise UsageError("`all` stands alone: it is every production instance")
-        return _production(scope)
+        return _production_instances(scope)
     instances = scope.fleet.select(names)
     _refuse_skipped(instances)
     return instances, ()
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
+class Restoration:
     """What a rollback gives an instance ``back``, provided that it serves what ``run`` left it.
 
     A run that moved the traffic in several steps may have ended at any of them.
@@ -121,7 +123,7 @@ class Undo:
         return (*before, Promote(self.instance, self.back, undoes=self.run), *after)
 
 
-def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> Plan:
+def plan_rollback(undos: Sequence[Restoration], skipped: tuple[Skipped, ...] = ()) -> Plan:
     """Every instance gets its own split back, all of them at once: a rollback knows no waves.
 
     Raises Refused where there is nothing to undo.
@@ -134,7 +136,7 @@ def plan_rollback(undos: Sequence[Undo], skipped: tuple[Skipped, ...] = ()) -> P
             " INSTANCE` gives an instance a version that no run has replaced.",
         )
     steps = {undo.instance.id: undo.steps for undo in undos}
-    uat, production = _by_role(tuple(undo.instance for undo in undos))
+    uat, production = _separate_roles(tuple(undo.instance for undo in undos))
     stages = (
         Stage(
             StageKind.VERIFY, tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)
@@ -163,17 +165,17 @@ def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
     """
     instances = scope.fleet.select(names)
     _refuse_skipped(instances)
-    uat, production = _by_role(instances)
+    uat, production = _separate_roles(instances)
     stages = (
         *_deploy_stage(StageKind.UAT, uat, version, Traffic.DARK),
         *_deploy_stage(StageKind.PRODUCTION, production, version, Traffic.DARK),
     )
-    return _reachable(Plan(None, PlanKind.DEPLOY, version, stages, configs=None))
+    return _check_host_names(Plan(None, PlanKind.DEPLOY, version, stages, configs=None))
 
 
 def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
     assert ref.version is not None  # noqa: S101  (parse_ref gives every promote tag its version)
-    instances, skipped = _production(scope)
+    instances, skipped = _production_instances(scope)
     stages = _promotion_stages(ref.version, instances, scope)
     return Plan(ref.full, ref.kind, ref.version, stages, skipped=skipped, configs=None)
 
@@ -190,7 +192,7 @@ def _promotion_stages(
             hint="Name instances, or `all` for every production instance that is not skipped.",
         )
     to = Split.all_to(version)
-    uat, production = _by_role(instances)
+    uat, production = _separate_roles(instances)
     waves = {wave.name for wave in scope.waves}
 
     def promote(group: Iterable[Instance]) -> tuple[Promote, ...]:
@@ -214,7 +216,7 @@ def _promotion_stages(
     return tuple(stage for stage in stages if stage.steps)
 
 
-def _by_role(
+def _separate_roles(
     instances: tuple[Instance, ...],
 ) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
     """Those of UAT, and those of production."""
@@ -235,24 +237,26 @@ def _deploy_stage(
     return (Stage(kind, steps),) if steps else ()
 
 
-def _uat(kind: PlanKind, fleet: Fleet) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+def _uat_instances(
+    kind: PlanKind, fleet: Fleet
+) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
     """The UAT instance that a pipeline goes through, or why it goes through none."""
     role = {PlanKind.TRUNK: Role.UAT2, PlanKind.RELEASE: Role.UAT1}.get(kind)
     candidates = tuple(i for i in fleet.instances if i.role is role)
-    return _divided(candidates, candidates)
+    return _separate_skipped(candidates, candidates)
 
 
-def _production(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
+def _production_instances(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
     """The production instances to work on, and those left out with their reasons."""
     chosen = scope.fleet.select(scope.only) if scope.only else scope.fleet.production
     if scope.only:
         _refuse_skipped(chosen)
         if others := [i.id for i in chosen if i.role is not Role.PRODUCTION]:
             raise UsageError(f"--only narrows production, and these are not: {', '.join(others)}")
-    return _divided(chosen, scope.fleet.production)
+    return _separate_skipped(chosen, scope.fleet.production)
 
 
-def _divided(
+def _separate_skipped(
     chosen: tuple[Instance, ...], candidates: tuple[Instance, ...]
 ) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
     """The chosen instances to work on, and the candidates left out with their reasons."""
@@ -270,7 +274,7 @@ def _refuse_skipped(instances: Sequence[Instance]) -> None:
         )
 
 
-def _reachable(plan: Plan) -> Plan:
+def _check_host_names(plan: Plan) -> Plan:
     """``plan``, once every version in it has a host name that DNS can carry."""
     for step in plan.steps_of(Deploy):
         if step.version:

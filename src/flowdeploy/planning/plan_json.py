@@ -43,7 +43,7 @@ def plan_json(plan: Plan, target: str) -> dict[str, Any]:
     }
 
 
-def plan_of(document: Mapping[str, Any], fleet: Fleet) -> Plan:
+def parse_plan(document: Mapping[str, Any], fleet: Fleet) -> Plan:
     """The plan that `plan_json` has written down, for the instances as ``fleet`` has them.
 
     Raises UsageError for an instance that the fleet no longer has, KeyError,
@@ -55,7 +55,7 @@ def plan_of(document: Mapping[str, Any], fleet: Fleet) -> Plan:
         document["ref"],
         PlanKind(document["kind"]),
         version,
-        tuple(_stage_of(stage, version, fleet) for stage in document["stages"]),
+        tuple(_parse_stage(stage, version, fleet) for stage in document["stages"]),
         document["library_version"],
         tuple(Skipped(**skipped) for skipped in document["skipped"]),
         None if configs is None else tuple(configs),
@@ -115,18 +115,18 @@ def _gradual_json(gradual: Gradual | None) -> dict[str, Any]:
     return {"shares": list(gradual.percents), "split_by": by, "pause": gradual.pause}
 
 
-def _stage_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> Stage:
+def _parse_stage(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> Stage:
     kind, _, wave = document["name"].partition(":")
     return Stage(
         StageKind(kind),
-        tuple(_step_of(step, version, fleet) for step in document["steps"]),
+        tuple(_parse_step(step, version, fleet) for step in document["steps"]),
         wave or None,
         Portion.parse(document["max"]) if "max" in document else ALL,
         float(document.get("pause", 0)),
     )
 
 
-def _step_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> Step:
+def _parse_step(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> Step:
     match document["action"]:
         case "build":
             return Build()
@@ -140,22 +140,22 @@ def _step_of(document: Mapping[str, Any], version: str | None, fleet: Fleet) -> 
             return Configure(fleet[document["instance"]], Phase(document["phase"]), of, undoes)
         case "verify":
             left = tuple(Split.of_json(split) for split in document.get("left", ()))
-            return Verify(fleet[document["instance"]], _split_of(document, version), left)
+            return Verify(fleet[document["instance"]], _parse_split(document, version), left)
         case "promote":
-            to = _split_of(document, version)
-            gradual = _gradual_of(document)
+            to = _parse_split(document, version)
+            gradual = _parse_gradual(document)
             return Promote(fleet[document["instance"]], to, gradual, document.get("undoes"))
         case other:
             raise ValueError(f"there is no step {other!r}")
 
 
-def _split_of(document: Mapping[str, Any], version: str | None) -> Split:
+def _parse_split(document: Mapping[str, Any], version: str | None) -> Split:
     if "split" in document:
         return Split.of_json(document["split"])
     return Split.all_to(version or "")
 
 
-def _gradual_of(document: Mapping[str, Any]) -> Gradual | None:
+def _parse_gradual(document: Mapping[str, Any]) -> Gradual | None:
     if "shares" not in document:
         return None
     by = document["split_by"].upper()

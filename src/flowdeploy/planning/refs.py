@@ -60,14 +60,14 @@ def parse_ref(text: str, trunk: str = "master") -> Ref:
     if pull := _PULL.fullmatch(text):
         return Ref(PlanKind.PULL_REQUEST, f"refs/pull/{pull[1]}")
     if text.startswith("refs/heads/"):
-        return _branch(text, trunk)
+        return _parse_branch(text, trunk)
     if text.startswith("refs/tags/"):
-        return _tag(text)
+        return _parse_tag(text)
     if text.startswith("refs/"):
-        raise _refused(text, "is neither a branch, a tag nor a pull request")
+        raise _ref_error(text, "is neither a branch, a tag nor a pull request")
     if text != trunk and (_TAG.fullmatch(text) or text.startswith(PROMOTE)):
-        return _tag(text)
-    return _branch(text, trunk)
+        return _parse_tag(text)
+    return _parse_branch(text, trunk)
 
 
 def for_environment(ref: Ref, environ: Mapping[str, str]) -> Ref:
@@ -83,12 +83,12 @@ def for_environment(ref: Ref, environ: Mapping[str, str]) -> Ref:
 
 def commit_version(commit: Commit) -> str:
     """The App Engine version of a build that no tag names: ``YYYYMMDD-HHMMSS-SHA8``, in UTC."""
-    return f"{_stamp(commit)}-{commit.sha[:8]}"
+    return f"{_timestamp(commit)}-{commit.sha[:8]}"
 
 
 def library_version(ref: Ref, commit: Commit) -> str:
     """The library's version, ``YYYYMMDD-HHMMSS.SHA8``: the tag's time or else the commit's."""
-    return f"{ref.version or _stamp(commit)}.{commit.sha[:8]}"
+    return f"{ref.version or _timestamp(commit)}.{commit.sha[:8]}"
 
 
 def parse_version(text: str) -> str:
@@ -110,33 +110,33 @@ def is_version_id(text: str) -> bool:
     return bool(_VERSION_ID.fullmatch(text)) and text not in _RESERVED_VERSIONS
 
 
-def _branch(text: str, trunk: str) -> Ref:
+def _parse_branch(text: str, trunk: str) -> Ref:
     name = text.removeprefix("refs/heads/")
     if not name:
-        raise _refused(text, "is empty")
+        raise _ref_error(text, "is empty")
     if name in {"@", "HEAD"} or name[0] in "-./" or _ILLEGAL.search(name):
-        raise _refused(text, "is no name that git accepts for a branch")
+        raise _ref_error(text, "is no name that git accepts for a branch")
     return Ref(PlanKind.TRUNK if name == trunk else PlanKind.FEATURE, f"refs/heads/{name}")
 
 
-def _tag(text: str) -> Ref:
+def _parse_tag(text: str) -> Ref:
     name = text.removeprefix("refs/tags/")
     version = name.removeprefix(PROMOTE)
     if not _TAG.fullmatch(version):
-        raise _refused(text, "is no release or promote tag")
+        raise _ref_error(text, "is no release or promote tag")
     try:
         datetime.strptime(version, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError as error:
-        raise _refused(text, "names a moment that does not exist") from error
+        raise _ref_error(text, "names a moment that does not exist") from error
     kind = PlanKind.RELEASE if version == name else PlanKind.PROMOTE
     return Ref(kind, f"refs/tags/{name}", version)
 
 
-def _refused(text: str, why: str) -> RefError:
+def _ref_error(text: str, why: str) -> RefError:
     return RefError(f"the ref {text!r} {why}", hint="Accepted are " + "; ".join(ACCEPTED) + ".")
 
 
-def _stamp(commit: Commit) -> str:
+def _timestamp(commit: Commit) -> str:
     time = commit.time.astimezone(UTC)
     # strftime's %Y leaves years before 1000 unpadded.
     return f"{time.year:04d}{time:%m%d-%H%M%S}"

@@ -77,7 +77,7 @@ class Split:
             return Split.all_to(version)
         units = UNITS.get(shard_by, FEWEST_UNITS)
         given = min(max(round(Fraction(str(percent)) * units / 100), 1), units - 1)
-        parts = {version: given, **_divided(units - given, others)}
+        parts = {version: given, **_apportion(units - given, others)}
         return Split({v: part / units for v, part in parts.items() if part}, shard_by)
 
     def share(self, version: str) -> float:
@@ -94,7 +94,7 @@ class Split:
         return ", ".join(f"{v} {self.allocations[v] * 100:g} %" for v in self.live) or "nothing"
 
 
-def _divided(units: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
+def _apportion(units: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
     """Whole units in proportion to the weights, each rounded up or down, all in all ``units``.
 
     The largest remainders are rounded up; of equal ones, the first in alphabetical order.

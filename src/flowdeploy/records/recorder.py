@@ -23,7 +23,7 @@ from flowdeploy.records.runs import (
     run_json,
 )
 from flowdeploy.records.store import ObjectStore
-from flowdeploy.rollout import Ended, Placed
+from flowdeploy.rollout import FinishedStep, IntendedChange
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Recorder:
         self.run = replace(self.run, header=replace(self.run.header, plan=plan))
         self._write("plan", {"header": header_json(self.run.header)})
 
-    def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         """As `Journal.record`. Each call writes one object: no object is ever rewritten."""
         at = self.clock.now()
         session = self.run.sessions - 1

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.pipelines import Undo
+from flowdeploy.planning.pipelines import Restoration
 from flowdeploy.planning.plan import Phase, PlanKind, Skipped
 from flowdeploy.planning.traffic import Split
 from flowdeploy.records.runs import RecordedChange, Run
@@ -29,7 +29,7 @@ class UndoPlan:
     ``open`` are the instances of which the runs that were read say nothing.
     """
 
-    undos: tuple[Undo, ...]
+    undos: tuple[Restoration, ...]
     skipped: tuple[Skipped, ...]
     open: tuple[Instance, ...] = ()
 
@@ -46,7 +46,7 @@ def find_undo(instances: Sequence[Instance], runs: Iterable[Run]) -> UndoPlan:
     configuring = [run for run in forward if _changes_configuration(run)]
     found = {each.id: _find_last_undo(each, moving, configuring) for each in instances}
     return UndoPlan(
-        tuple(last for last in found.values() if isinstance(last, Undo)),
+        tuple(last for last in found.values() if isinstance(last, Restoration)),
         tuple(Skipped(name, last) for name, last in found.items() if isinstance(last, str)),
         tuple(each for each in instances if found[each.id] is None),
     )
@@ -87,7 +87,7 @@ def find_later_changes(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
 
 def _find_last_undo(
     instance: Instance, moving: Sequence[Run], configuring: Sequence[Run]
-) -> Undo | str | None:
+) -> Restoration | str | None:
     """The undo, or why there is nothing to undo; None where no run has dealt with the instance.
 
     Later runs may have completed the configuration that belongs to that traffic; the undo
@@ -110,13 +110,13 @@ def _explain_unmoved(instance: Instance, run: Run) -> str:
     return f"{reason}, but has changed its queues: promote its live version to restore them"
 
 
-def _undo_of(instance: Instance, run: Run) -> Undo | None:
+def _undo_of(instance: Instance, run: Run) -> Restoration | None:
     moves = tuple(_traffic_changes(instance, run))
     splits = [Split.of_json(each.change.before) for each in moves[:1] if each.change.before]
     if not splits:
         return None  # never moved, or live by being the service's first version
     left = tuple(Split.of_json(each.change.after) for each in moves)
-    return Undo(instance, splits[0], left, run.name, _configured_since(instance, run, [run]))
+    return Restoration(instance, splits[0], left, run.name, _configured_since(instance, run, [run]))
 
 
 def _configured_since(

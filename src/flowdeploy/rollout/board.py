@@ -16,8 +16,8 @@ from flowdeploy.planning.plan import (
     Step,
     instance_of,
 )
-from flowdeploy.report import Bug, Change, Outcome, State, StepReport, not_started
-from flowdeploy.rollout.contract import Done, Ended, Limits, StepFailed
+from flowdeploy.report import Bug, Change, Outcome, State, StepReport, initial_reports
+from flowdeploy.rollout.contract import Done, FinishedStep, Limits, StepFailed
 from flowdeploy.rollout.listener import Listener
 
 
@@ -43,21 +43,21 @@ class Board:
 
     def __init__(self, plan: Plan, limits: Limits, listener: Listener) -> None:
         self.plan = plan
-        self._reports = list(not_started(plan))
+        self._reports = list(initial_reports(plan))
         self._max_failures = limits.max_failures
         self._failures = 0
-        self._limited = _limited_places(plan)
+        self._limited = _places_under_limit(plan)
         self._skips_unready = limits.skip_unready
         self._listener = listener
-        self._unrecorded: list[Ended] = []
+        self._unrecorded: list[FinishedStep] = []
         self.halted: FlowdeployError | None = None
 
-    def refine(self, plan: Plan) -> None:
+    def update_plan(self, plan: Plan) -> None:
         """Go on with a plan whose stages that have begun are the same."""
         if plan is not self.plan:
             begun = sum(report.outcome is not Outcome.NOT_STARTED for report in self._reports)
-            self._reports = [*self._reports[:begun], *list(not_started(plan))[begun:]]
-            self._limited = _limited_places(plan)
+            self._reports = [*self._reports[:begun], *list(initial_reports(plan))[begun:]]
+            self._limited = _places_under_limit(plan)
             self.plan = plan
 
     @property
@@ -67,39 +67,39 @@ class Board:
     def step(self, place: int) -> Step:
         return self._reports[place].step
 
-    def is_to_do(self, place: int) -> bool:
+    def is_pending(self, place: int) -> bool:
         return self._reports[place].outcome is Outcome.NOT_STARTED
 
     def reports_of(self, places: range) -> tuple[StepReport, ...]:
         return tuple(self._reports[place] for place in places)
 
-    def enter(self, stage: Stage) -> None:
+    def start_stage(self, stage: Stage) -> None:
         self._listener.stage_started(stage)
 
-    def pause(self, stage: Stage) -> None:
+    def pause_stage(self, stage: Stage) -> None:
         self._listener.stage_paused(stage)
 
-    def start(self, place: int) -> None:
+    def start_step(self, place: int) -> None:
         self._listener.step_started(self._reports[place])
 
-    def note(self, place: int, note: str) -> None:
+    def note_step(self, place: int, note: str) -> None:
         if note:
             self._listener.step_noted(self._reports[place], note)
 
-    def recorded(self, place: int, change: Change) -> None:
+    def add_change(self, place: int, change: Change) -> None:
         """The change is on record, and may happen from now on."""
         report = self._reports[place]
         self._reports[place] = replace(report, changes=(*report.changes, change))
 
-    def finish(self, place: int, ending: Done | BaseException, seconds: float) -> None:
-        self._end(place, _finished(self._reports[place], ending, seconds))
+    def finish_step(self, place: int, ending: Done | BaseException, seconds: float) -> None:
+        self._store(place, _final_report(self._reports[place], ending, seconds))
 
-    def take_ended(self) -> tuple[Ended, ...]:
+    def take_finished(self) -> tuple[FinishedStep, ...]:
         """What has ended since the last call, of steps that change their instances."""
         ended, self._unrecorded = tuple(self._unrecorded), []
         return ended
 
-    def may_begin(self, stage: Stage) -> bool:
+    def may_start(self, stage: Stage) -> bool:
         """Whether another instance of this stage may be begun.
 
         Outside production always: checks are made to the end, so that all
@@ -107,7 +107,7 @@ class Board:
         """
         return not self.halted and (stage.kind is not StageKind.PRODUCTION or self._within_limit())
 
-    def may_go_on(self, stage: Stage, places: Iterable[int]) -> bool:
+    def may_continue(self, stage: Stage, places: Iterable[int]) -> bool:
         """Whether the stage after this one may begin."""
         if self.halted:
             return False
@@ -118,21 +118,21 @@ class Board:
             return True
         if stage.changes_instances or not self._skips_unready:
             return False
-        return self._leave_out({_instance_id(self.step(place)) for place in unready})
+        return self._skip_instances({_instance_id(self.step(place)) for place in unready})
 
-    def _leave_out(self, instances: Container[str | None]) -> bool:
+    def _skip_instances(self, instances: Container[str | None]) -> bool:
         """Skip all further steps of these; whether any step is left."""
         left = False
         for place, report in enumerate(self._reports):
             if report.outcome is not Outcome.NOT_STARTED:
                 continue
             if _instance_id(report.step) in instances:
-                self._end(place, replace(report, outcome=Outcome.SKIPPED))
+                self._store(place, replace(report, outcome=Outcome.SKIPPED))
             else:
                 left = True
         return left
 
-    def _end(self, place: int, report: StepReport) -> None:
+    def _store(self, place: int, report: StepReport) -> None:
         self._reports[place] = report
         self._failures += report.outcome is Outcome.FAILED and place in self._limited
         if isinstance(report.step, CHANGING):  # of others the final report is enough
@@ -148,7 +148,7 @@ def _instance_id(step: Step) -> str | None:
     return instance.id if instance else None
 
 
-def _limited_places(plan: Plan) -> frozenset[int]:
+def _places_under_limit(plan: Plan) -> frozenset[int]:
     """The places of the steps whose failures count against ``max_failures``."""
     steps = ((stage.kind, step) for stage in plan.stages for step in stage.steps)
     return frozenset(
@@ -158,8 +158,8 @@ def _limited_places(plan: Plan) -> frozenset[int]:
     )
 
 
-def _finished(report: StepReport, ending: Done | BaseException, seconds: float) -> StepReport:
-    left, error = _read(ending, changing=bool(report.changes))
+def _final_report(report: StepReport, ending: Done | BaseException, seconds: float) -> StepReport:
+    left, error = _interpret(ending, changing=bool(report.changes))
     return replace(
         report,
         outcome=Outcome.FAILED if error else left.outcome,
@@ -174,7 +174,9 @@ def _finished(report: StepReport, ending: Done | BaseException, seconds: float) 
     )
 
 
-def _read(ending: Done | BaseException, *, changing: bool) -> tuple[Done, FlowdeployError | None]:
+def _interpret(
+    ending: Done | BaseException, *, changing: bool
+) -> tuple[Done, FlowdeployError | None]:
     """What an ending says; ``changing`` is whether a change may have been begun by then."""
     doubt = Done(state=State.UNKNOWN) if changing else Done()
     match ending:
@@ -187,4 +189,4 @@ def _read(ending: Done | BaseException, *, changing: bool) -> tuple[Done, Flowde
         case FlowdeployError():
             return Done(), ending
         case _:
-            return doubt, Bug.met(ending)
+            return doubt, Bug.wrap(ending)

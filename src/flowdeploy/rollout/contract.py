@@ -60,8 +60,9 @@ class StepFailed(Exception):
 
 Notify = Callable[[str], None]
 Running = Generator[Request, None, Done]
-Placed = tuple[int, Change]  # a change, and the place of its step among all steps of the plan
-Ended = tuple[int, StepReport]
+# Both begin with the place of the step among all steps of the plan.
+IntendedChange = tuple[int, Change]
+FinishedStep = tuple[int, StepReport]
 
 
 class Executor(Protocol):
@@ -91,7 +92,7 @@ class Executor(Protocol):
 class Journal(Protocol):
     """Where a run is put on record while it goes on."""
 
-    def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         """Record what is about to be changed, and what has ended since the last call.
 
         Called by one thread at a time. What it returns from is durable. Raises

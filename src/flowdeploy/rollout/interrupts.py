@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def posted(post: Callable[[], None]) -> Iterator[None]:
+def call_on_signal(post: Callable[[], None]) -> Iterator[None]:
     """While inside, the first signal calls ``post``; a second one acts as it did outside.
 
     Signals that are ignored, as `nohup` lets SIGHUP be, stay so. Outside the main

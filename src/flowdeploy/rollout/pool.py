@@ -23,16 +23,16 @@ from flowdeploy.report import Bug, Change
 from flowdeploy.rollout.board import Board
 from flowdeploy.rollout.contract import (
     Done,
-    Ended,
     Executor,
+    FinishedStep,
+    IntendedChange,
     Intent,
     Journal,
     Pause,
-    Placed,
     Request,
     Running,
 )
-from flowdeploy.rollout.interrupts import posted
+from flowdeploy.rollout.interrupts import call_on_signal
 
 GRACE = 10.0  # seconds that calls under way get to return after an interruption
 
@@ -106,7 +106,7 @@ class Pool:
         """
         waiting = _jobs(self._board, places)
         most = max(1, stage.max.of(len(waiting)))
-        with posted(self._stop):
+        with call_on_signal(self._stop):
             self._dispatch(stage, waiting, most)
             while (self._begun or self._recording) and not self._stopping:
                 self._receive(self._until_next_due())
@@ -127,7 +127,7 @@ class Pool:
 
     def _dispatch(self, stage: Stage, waiting: deque[InstanceSteps], most: int) -> None:
         """Give free workers what there is for them."""
-        if not self._board.may_begin(stage):
+        if not self._board.may_start(stage):
             waiting.clear()
         while len(self._busy) < self._size and not self._stopping:
             job = self._next(waiting, most)
@@ -142,7 +142,7 @@ class Pool:
         if self._granted:
             job, change = self._granted.popleft()
             if change is not None:
-                self._board.recorded(job.places[0], change)
+                self._board.add_change(job.places[0], change)
             return job
         if self._due and self._due[0][0] <= time.monotonic():
             return heapq.heappop(self._due)[2]
@@ -156,7 +156,7 @@ class Pool:
         """
         if self._recording or self._stopping:
             return
-        ended, room = self._board.take_ended(), self._size - len(self._granted)
+        ended, room = self._board.take_finished(), self._size - len(self._granted)
         waiting = tuple(self._intents.popleft() for _ in range(min(room, len(self._intents))))
         if not (ended or waiting):
             return
@@ -170,7 +170,7 @@ class Pool:
 
     def _hand_over(self, job: InstanceSteps) -> None:
         if job.running is None:
-            self._board.start(job.places[0])
+            self._board.start_step(job.places[0])
             job.running = self._perform(job.places[0])
             job.started = time.monotonic()
         self._busy[id(job)] = self._begun[id(job)] = job
@@ -203,7 +203,7 @@ class Pool:
             return
         match message:
             case _Noted(place, text):
-                self._board.note(place, text)
+                self._board.note_step(place, text)
             case _Advanced(job, reached):
                 del self._busy[id(job)]
                 self._advanced(job, reached)
@@ -217,7 +217,7 @@ class Pool:
         match reached:
             case Pause(seconds, note):
                 self._go_on_in(seconds, job)
-                self._board.note(job.places[0], note)
+                self._board.note_step(job.places[0], note)
             case Intent(change):
                 self._intents.append((job, change))
             case _:
@@ -238,7 +238,7 @@ class Pool:
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), job))
 
     def _finish(self, job: InstanceSteps, ending: Done | BaseException) -> None:
-        self._board.finish(job.places.popleft(), ending, time.monotonic() - job.started)
+        self._board.finish_step(job.places.popleft(), ending, time.monotonic() - job.started)
         job.running = None
         del self._begun[id(job)]
 
@@ -270,7 +270,7 @@ def _advance(job: InstanceSteps) -> Request | Done | BaseException:
 
 
 def _failure(
-    journal: Journal, intents: Sequence[Placed], ended: Sequence[Ended]
+    journal: Journal, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]
 ) -> FlowdeployError | None:
     """Why the journal could not be written, if it could not."""
     try:
@@ -278,14 +278,14 @@ def _failure(
     except FlowdeployError as error:
         return error
     except Exception as error:  # a change whose intent is not on record must not happen
-        return Bug.met(error)
+        return Bug.wrap(error)
     return None
 
 
 def _jobs(board: Board, places: Iterable[int]) -> deque[InstanceSteps]:
     """The steps of a stage, gathered by instance."""
     jobs: dict[str, InstanceSteps] = {}
-    for place in filter(board.is_to_do, places):
+    for place in filter(board.is_pending, places):
         instance = instance_of(board.step(place))
         assert instance is not None  # noqa: S101  (`run` gives the pool no others)
         jobs.setdefault(instance.id, InstanceSteps(deque())).places.append(place)

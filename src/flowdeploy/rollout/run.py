@@ -40,20 +40,20 @@ def run(plan: Plan, crew: Executor, journal: Journal, listener: Listener, limits
     except KeyboardInterrupt:
         return Result(board.reports, interrupted=True)
     except Exception as error:  # what was done until here must not be lost
-        return Result(board.reports, Bug.met(error))
+        return Result(board.reports, Bug.wrap(error))
     return Result(board.reports, board.halted)
 
 
 def _run_stages(plan: Plan, crew: Executor, board: Board, pool: Pool) -> None:
     for index in range(len(plan.stages)):
-        board.refine(crew.prepare(index))
+        board.update_plan(crew.prepare(index))
         stage, places = _stage_with_places(board.plan, index)
-        board.enter(stage)
+        board.start_stage(stage)
         _run_stage(stage, places, crew, board, pool)
-        if not board.may_go_on(stage, places):
+        if not board.may_continue(stage, places):
             return
         if stage.pause and index + 1 < len(plan.stages):
-            board.pause(stage)
+            board.pause_stage(stage)
             time.sleep(stage.pause)
         crew.leave(board.reports_of(places))
 
@@ -77,16 +77,16 @@ def _run_here(place: int, crew: Executor, board: Board) -> None:
     """Run a step that has no instance in this thread, where a signal can interrupt it."""
 
     def notify(text: str) -> None:
-        board.note(place, text)
+        board.note_step(place, text)
 
-    board.start(place)
+    board.start_step(place)
     started = time.monotonic()
     ending: Done | BaseException
     try:
         ending = _exhaust(crew.perform(board.step(place), notify), notify)
     except (Exception, KeyboardInterrupt) as error:
         ending = error
-    board.finish(place, ending, time.monotonic() - started)
+    board.finish_step(place, ending, time.monotonic() - started)
     if isinstance(ending, KeyboardInterrupt):
         raise ending
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from flowdeploy.checks.deploy import Finding
 from flowdeploy.config import LocalRecords
 from flowdeploy.errors import FlowdeployError, Refused
-from flowdeploy.planning.configure_steps import by_instance, configured
+from flowdeploy.planning.configure_steps import add_configuration_steps, configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import (
     Build,
@@ -242,10 +242,10 @@ class PlanExecutor:
             self._configs = configs
             self._configurator.config = staging.parse_configuration(configs)
         if configs is not None and self.plan.configs != tuple(configs):
-            before, self.plan = self.plan, configured(self.plan, tuple(configs))
+            before, self.plan = self.plan, add_configuration_steps(self.plan, tuple(configs))
             if self.plan.stages != before.stages:
                 self.journal.replan(self.plan)
-        self._configures = by_instance(self.plan)
+        self._configures = configure_steps_by_instance(self.plan)
 
     # Checks.
 

@@ -13,7 +13,7 @@ from flowdeploy.records.recorder import Recorder
 from flowdeploy.records.runs import Ending, Header, Run
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Report, report_json
-from flowdeploy.rollout import Ended, Placed
+from flowdeploy.rollout import FinishedStep, IntendedChange
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.stores import open_records
 
@@ -66,7 +66,7 @@ class RunJournal:
         )
         self._locks.acquire(plan.roles, notify)
 
-    def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         assert self._recorder is not None  # noqa: S101  (`begin` comes before the first step)
         self._recorder.record(intents, ended)
 

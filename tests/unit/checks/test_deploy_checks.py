@@ -15,7 +15,7 @@ from flowdeploy.checks.deploy import (
     Finding,
     WantedVersion,
     deploy_objections,
-    grouped,
+    group_findings,
     is_deployed,
     is_older,
 )
@@ -150,7 +150,7 @@ def test_the_older_of_two_versions_is_the_one_of_the_earlier_second(
 
 
 def test_equal_findings_share_a_line() -> None:
-    assert grouped(
+    assert group_findings(
         [
             Finding("akvoflow-1", "not deployed"),
             Finding("akvoflow-2", "STOPPED"),

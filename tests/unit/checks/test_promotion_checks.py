@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from flowdeploy.appengine.resources import App, DeployedVersion
-from flowdeploy.checks.promotion import BeforePromotion, expected, objections, remarks
+from flowdeploy.checks.promotion import (
+    BeforePromotion,
+    find_expectation,
+    promotion_objections,
+    promotion_remarks,
+)
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Verify
 from flowdeploy.planning.traffic import Split
@@ -31,7 +36,7 @@ def prospect(files: dict[str, str] | None = FILES, **changed: Any) -> BeforeProm
 def found(
     step: Verify, seen: BeforePromotion, *others: BeforePromotion, force: bool = False
 ) -> tuple[str, ...]:
-    return objections(step, seen, expected((seen, *others), {OWN}, force=force))
+    return promotion_objections(step, seen, find_expectation((seen, *others), {OWN}, force=force))
 
 
 def test_nothing_speaks_against_what_is_the_same_everywhere() -> None:
@@ -66,10 +71,10 @@ def test_other_files_than_most_instances_have_are_named() -> None:
 def test_what_the_server_does_not_say_is_told_and_not_refused() -> None:
     untold = prospect(None)
     assert found(PROMOTION, untold, prospect()) == ()
-    nothing_known = expected((untold,), {OWN}, force=False)
-    [remark] = remarks(PROMOTION, untold, nothing_known)
+    nothing_known = find_expectation((untold,), {OWN}, force=False)
+    [remark] = promotion_remarks(PROMOTION, untold, nothing_known)
     assert "does not say" in remark
-    assert remarks(PROMOTION, prospect(), nothing_known) == ()
+    assert promotion_remarks(PROMOTION, prospect(), nothing_known) == ()
 
 
 @pytest.mark.parametrize("split", [*ROLLBACK.left, ROLLBACK.to])
@@ -96,7 +101,7 @@ def test_an_instance_gets_back_what_it_served_whatever_others_serve() -> None:
     odd = prospect(versions={OLD: DeployedVersion(files={**FILES, "index.html": "cc"})})
     most = [prospect(versions={OLD: DeployedVersion(files=FILES)}) for _ in range(2)]
     seen = replace(odd, split=Split.all_to(NEW))
-    wanted = expected((seen, *most), {OWN}, force=False)
-    assert objections(ROLLBACK, seen, wanted) == ()
-    [remark] = remarks(ROLLBACK, seen, wanted)
+    wanted = find_expectation((seen, *most), {OWN}, force=False)
+    assert promotion_objections(ROLLBACK, seen, wanted) == ()
+    [remark] = promotion_remarks(ROLLBACK, seen, wanted)
     assert "index.html" in remark

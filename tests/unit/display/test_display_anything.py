@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from flowdeploy.display.progress import listener
+from flowdeploy.display.progress import show_progress
 from flowdeploy.display.report import render
 from flowdeploy.display.summary import markdown
 from flowdeploy.errors import ServiceError
@@ -31,7 +31,7 @@ from flowdeploy.planning.plan import (
     Verify,
 )
 from flowdeploy.planning.traffic import Split
-from flowdeploy.report import Outcome, Report, State, StepReport, not_started
+from flowdeploy.report import Outcome, Report, State, StepReport, initial_reports
 
 
 def plan_of(ids: list[str], traffic: Traffic) -> Plan:
@@ -74,7 +74,9 @@ def reports(draw: st.DrawFn) -> Report:
         plan=plan,
         started=datetime(2020, 4, 3, tzinfo=UTC),
         seconds=12.0,
-        steps=tuple(StepReport(s.stage, s.step, **draw(step_endings)) for s in not_started(plan)),
+        steps=tuple(
+            StepReport(s.stage, s.step, **draw(step_endings)) for s in initial_reports(plan)
+        ),
         error=draw(st.none() | errors),
         interrupted=draw(st.booleans()),
     )
@@ -114,7 +116,7 @@ def test_plain_progress_is_one_line_an_event(report: Report, verbose: bool, note
     stream = io.StringIO()
     assert report.plan
     console = Console(file=stream, width=80)
-    with listener(report.plan, "google", console=console, verbose=verbose) as progress:
+    with show_progress(report.plan, "google", console=console, verbose=verbose) as progress:
         for step in report.steps:
             progress.step_started(step)
             progress.step_noted(step, note)

@@ -13,12 +13,12 @@ from rich.console import Console
 
 from flowdeploy.display.frame import Frame
 from flowdeploy.display.live import LiveProgress
-from flowdeploy.display.progress import listener
+from flowdeploy.display.progress import show_progress
 from flowdeploy.display.view import View
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Build, Deploy, Plan, PlanKind, Stage, StageKind, Traffic
-from flowdeploy.report import Outcome, State, StepReport, not_started
+from flowdeploy.report import Outcome, State, StepReport, initial_reports
 from flowdeploy.rollout import Listener
 
 URL = "https://20200403-073034-dot-default-dot-akvoflow-1.ew.r.appspot.com"
@@ -42,7 +42,7 @@ def failed(report: StepReport) -> StepReport:
 
 def play(plan: Plan, progress: Listener) -> None:
     """A build, a check, and two instances, one of which fails."""
-    build, first, second = not_started(plan)
+    build, first, second = initial_reports(plan)
     progress.message("working as [somebody]")
     progress.stage_started(plan.stages[0])
     progress.step_started(build)
@@ -63,7 +63,7 @@ def plain(*, quiet: bool = False, verbose: bool = False) -> str:
     plan = plan_of(2)
     console = Console(file=stream, width=20)
     target = "http://127.0.0.1:8080"
-    with listener(plan, target, console=console, quiet=quiet, verbose=verbose) as progress:
+    with show_progress(plan, target, console=console, quiet=quiet, verbose=verbose) as progress:
         play(plan, progress)
     return stream.getvalue()
 
@@ -114,13 +114,13 @@ def drawn(
 
 def under_way(plan: Plan) -> View:
     """The build is done, one instance has failed, all others are under way, some with a note."""
-    build, first, *others = not_started(plan)
-    view = View.of(plan).entered(plan.stages[0], 10).began(build, 10)
-    view = view.ended(done(build), 14).entered(plan.stages[1], 15).began(first, 15)
+    build, first, *others = initial_reports(plan)
+    view = View.of(plan).start_stage(plan.stages[0], 10).start_step(build, 10)
+    view = view.finish_step(done(build), 14).start_stage(plan.stages[1], 15).start_step(first, 15)
     for step in others:
-        view = view.began(step, 16)
-    view = view.noted(others[0], "uploading [3] files, each of them many times over \x1b[2J")
-    return view.ended(failed(first), 18)
+        view = view.start_step(step, 16)
+    view = view.add_note(others[0], "uploading [3] files, each of them many times over \x1b[2J")
+    return view.finish_step(failed(first), 18)
 
 
 def test_a_frame() -> None:
@@ -154,20 +154,20 @@ def test_a_frame_fits_the_terminal(count: int, width: int, height: int) -> None:
 
 def test_what_concerns_no_instance_is_told_in_its_stages_row() -> None:
     plan = plan_of(2)
-    build = next(iter(not_started(plan)))
-    view = View.of(plan).entered(plan.stages[0], 10).began(build, 10)
+    build = next(iter(initial_reports(plan)))
+    view = View.of(plan).start_stage(plan.stages[0], 10).start_step(build, 10)
     assert len(drawn(view, 11)) == 2
-    assert drawn(view.noted(build, "npm ci"), 11)[2].split() == ["build", "npm", "ci", "1.0s"]
-    checks = view.checking(1, 8, 20).checking(3, 8, 21)
+    assert drawn(view.add_note(build, "npm ci"), 11)[2].split() == ["build", "npm", "ci", "1.0s"]
+    checks = view.update_checks(1, 8, 20).update_checks(3, 8, 21)
     assert drawn(checks, 22)[2].startswith("  checks  3 of 8 instances read  ")
-    assert checks.checking(8, 8, 23) == view
+    assert checks.update_checks(8, 8, 23) == view
 
 
 def test_a_note_that_comes_after_its_steps_end_says_no_more() -> None:
     plan = plan_of(2)
     view = under_way(plan)
-    failed_step = list(not_started(plan))[1]
-    assert view.noted(failed_step, "late") == view
+    failed_step = list(initial_reports(plan))[1]
+    assert view.add_note(failed_step, "late") == view
 
 
 def test_what_stays_is_printed_above_the_live_display(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_what_stays_is_printed_above_the_live_display(monkeypatch: pytest.Monkey
     stream = io.StringIO()
     plan = plan_of(2)
     console = Console(file=stream, force_terminal=True, color_system=None, width=100)
-    with listener(plan, "google", console=console) as progress:
+    with show_progress(plan, "google", console=console) as progress:
         play(plan, progress)
     text = stream.getvalue()
     assert text.startswith("Target: google\n")
@@ -188,7 +188,7 @@ def test_what_stays_is_printed_above_the_live_display(monkeypatch: pytest.Monkey
 def test_failures_with_the_same_words_do_not_flood() -> None:
     plan = plan_of(1000)
     progress = LiveProgress(plan)
-    for step in list(not_started(plan))[1:]:
+    for step in list(initial_reports(plan))[1:]:
         progress.step_started(step)
         progress.step_finished(failed(step))
     lines = [line.plain for line in progress.take_lines()]

@@ -25,7 +25,7 @@ from flowdeploy.planning.plan import (
     Verify,
 )
 from flowdeploy.planning.traffic import Split
-from flowdeploy.report import Outcome, Report, State, StepReport, not_started
+from flowdeploy.report import Outcome, Report, State, StepReport, initial_reports
 
 VERSION = "20200403-073034"
 URL = "https://20200403-073034-dot-default-dot-{}.ew.r.appspot.com"
@@ -84,7 +84,7 @@ def shown(report: Report, width: int | None = None) -> str:
 
 def test_a_release_that_succeeded() -> None:
     plan = release(production=4)
-    text = shown(report_of(plan, [done(step) for step in not_started(plan)]))
+    text = shown(report_of(plan, [done(step) for step in initial_reports(plan)]))
     assert (
         text
         == """\
@@ -108,7 +108,7 @@ Target: google
 
 def test_a_narrow_terminal_gets_urls_on_their_own_lines() -> None:
     plan = release(production=1)
-    lines = shown(report_of(plan, [done(step) for step in not_started(plan)]), 80).splitlines()
+    lines = shown(report_of(plan, [done(step) for step in initial_reports(plan)]), 80).splitlines()
     assert lines[:5] == [
         "STAGE       INSTANCE       RESULT          SECONDS",
         "build                      built               2.2",
@@ -120,7 +120,7 @@ def test_a_narrow_terminal_gets_urls_on_their_own_lines() -> None:
 
 def test_a_partial_release_says_each_error_once_and_what_to_do() -> None:
     plan = release(production=4)
-    build, publish, uat, *dark = not_started(plan)
+    build, publish, uat, *dark = initial_reports(plan)
     steps = [
         *map(done, (build, publish, uat)),
         replace(done(dark[0]), outcome=Outcome.UNCHANGED, notes=("no manifest came back",)),
@@ -175,8 +175,8 @@ def promotion(*names: str) -> Plan:
 def test_a_refused_promotion() -> None:
     plan = promotion("a", "b")
     (ready, missing), moves = (
-        list(not_started(plan))[:2],
-        list(not_started(plan))[2:],
+        list(initial_reports(plan))[:2],
+        list(initial_reports(plan))[2:],
     )
     refusal = Refused("20200403-073034 is not deployed")
     steps = [done(ready), replace(missing, outcome=Outcome.FAILED, error=refusal), *moves]
@@ -201,7 +201,7 @@ Target: google
 
 def test_an_instance_left_in_between_is_named() -> None:
     plan = promotion("a", "b")
-    *ready, first, second = (done(step) for step in not_started(plan))
+    *ready, first, second = (done(step) for step in initial_reports(plan))
     lost = replace(
         second, outcome=Outcome.FAILED, state=State.UNKNOWN, error=ServiceError("LOST", "?")
     )
@@ -212,7 +212,7 @@ def test_an_instance_left_in_between_is_named() -> None:
 
 def test_an_interrupted_run_says_how_to_go_on() -> None:
     plan = promotion("a", "b")
-    first, second, *moves = not_started(plan)
+    first, second, *moves = initial_reports(plan)
     report = report_of(plan, [done(first), done(second), done(moves[0]), moves[1]])
     assert shown(replace(report, interrupted=True)).endswith(f"""
 Interrupted after 12.0s: {VERSION} is live on a; not started on b
@@ -227,13 +227,13 @@ def test_a_run_without_instances_says_what_it_did() -> None:
         "refs/pull/7/merge", PlanKind.PULL_REQUEST, None, (Stage(StageKind.BUILD, (Build(),)),)
     )
     assert "Succeeded in 12.0s: built\n" in shown(
-        report_of(plan, list(map(done, not_started(plan))))
+        report_of(plan, list(map(done, initial_reports(plan))))
     )
 
 
 def test_a_failed_build() -> None:
     plan = release(production=2)
-    build, *others = not_started(plan)
+    build, *others = initial_reports(plan)
     error = ToolError("`npm run build` ended with status 1", details=["no such module"])
     report = report_of(plan, [replace(build, outcome=Outcome.FAILED, error=error), *others])
     assert shown(report).startswith("""\

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from flowdeploy.display.summary import escaped, markdown
+from flowdeploy.display.summary import escape, markdown
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind, Verify
@@ -27,7 +27,7 @@ def visible(text: str) -> bool:
 @given(st.text(st.characters(codec="utf-8")).filter(visible))
 def test_any_words_are_shown_literally(text: str) -> None:
     """Also where they would be a table's cell boundary, a link, code or HTML."""
-    table = f"| a | b |\n| --- | --- |\n| x{escaped(text)}x | y |\n"
+    table = f"| a | b |\n| --- | --- |\n| x{escape(text)}x | y |\n"
     page = MarkdownIt("commonmark").enable("table").render(table)
     cell, other = re.findall(r"<td>(.*?)</td>", page, re.DOTALL)
     assert unescape(cell) == f"x{text.strip()}x"

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from flowdeploy.display.text import (
     clean,
     clean_lines,
-    counted,
     duration,
-    gathered,
-    listed,
+    group_values,
+    join_words,
+    names_or_count,
     output_line,
-    wrapped,
+    wrap,
 )
 
 
@@ -85,19 +85,19 @@ def test_durations(seconds: float, shown: str) -> None:
 
 
 def test_lists_of_names() -> None:
-    assert listed(["a"]) == "a"
-    assert listed(["a", "b"]) == "a and b"
-    assert counted(["a", "b", "c"]) == "a, b and c"
-    assert counted(["a", "b", "c", "d"]) == "4 instances"
-    assert gathered([("x", 1), ("y", 2), ("x", 3)]) == {"x": [1, 3], "y": [2]}
+    assert join_words(["a"]) == "a"
+    assert join_words(["a", "b"]) == "a and b"
+    assert names_or_count(["a", "b", "c"]) == "a, b and c"
+    assert names_or_count(["a", "b", "c", "d"]) == "4 instances"
+    assert group_values([("x", 1), ("y", 2), ("x", 3)]) == {"x": [1, 3], "y": [2]}
 
 
 @given(st.lists(st.from_regex(r"akvoflow-[0-9]{1,50}", fullmatch=True)), st.integers(5, 100))
 def test_wrapping_breaks_no_word(words: list[str], width: int) -> None:
-    lines = wrapped(", ".join(words), width)
+    lines = wrap(", ".join(words), width)
     assert " ".join(lines).split() == ", ".join(words).split()
     assert all(len(line) <= width for line in lines if " " in line.strip())
 
 
 def test_without_a_width_nothing_is_wrapped() -> None:
-    assert wrapped("word " * 100, None, "  ") == ["  " + "word " * 100]
+    assert wrap("word " * 100, None, "  ") == ["  " + "word " * 100]

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from flowdeploy.errors import UsageError
-from flowdeploy.planning.configure_steps import configured
+from flowdeploy.planning.configure_steps import add_configuration_steps
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.planning.pipelines import (
+    Restoration,
     Scope,
-    Undo,
     plan_deploy,
     plan_promotion,
     plan_ref,
@@ -421,7 +421,7 @@ def test_what_is_known_after_the_build_is_null() -> None:
 def test_configuration_files_bring_steps_around_deploys_and_promotions() -> None:
     files = ("queue.yaml", "WEB-INF/appengine-generated/cron.yaml")
     release = plan_ref(parse_ref(TAG), COMMIT, SCOPE)
-    uat, production = configured(release, files).stages[-2:]
+    uat, production = add_configuration_steps(release, files).stages[-2:]
     assert uat.steps == (
         Configure(UAT1, Phase.ADD, TAG),
         Deploy(UAT1, TAG, Traffic.LIVE),
@@ -431,7 +431,7 @@ def test_configuration_files_bring_steps_around_deploys_and_promotions() -> None
         Configure(ONE, Phase.ADD, TAG),
         Deploy(ONE, TAG, Traffic.DARK),
     )
-    promotion = configured(plan_promotion(TAG, ["akvoflow-1"], SCOPE), files)
+    promotion = add_configuration_steps(plan_promotion(TAG, ["akvoflow-1"], SCOPE), files)
     assert promotion.stages[1].steps == (
         Configure(ONE, Phase.BEFORE_TRAFFIC, TAG),
         Promote(ONE, Split.all_to(TAG)),
@@ -449,24 +449,26 @@ def test_configuration_files_bring_steps_around_deploys_and_promotions() -> None
 )
 def test_only_what_is_due_has_a_step(files: tuple[str, ...], actions: list[str]) -> None:
     dark_only = plan_deploy(TAG, ["akvoflow-1"], SCOPE)
-    [stage] = configured(dark_only, files).stages
+    [stage] = add_configuration_steps(dark_only, files).stages
     assert [action(step) for step in stage.steps] == actions
 
 
 def test_what_an_earlier_build_had_is_planned_anew() -> None:
     plan = plan_ref(parse_ref(TAG), COMMIT, SCOPE)
-    stale = configured(plan, ("queue.yaml", "index.yaml"))
-    assert configured(stale, ()) == replace(plan, configs=())
-    assert configured(stale, ("cron.yaml",)) == configured(plan, ("cron.yaml",))
+    stale = add_configuration_steps(plan, ("queue.yaml", "index.yaml"))
+    assert add_configuration_steps(stale, ()) == replace(plan, configs=())
+    assert add_configuration_steps(stale, ("cron.yaml",)) == add_configuration_steps(
+        plan, ("cron.yaml",)
+    )
 
 
 def test_a_rollback_takes_the_configuration_back_around_the_traffic() -> None:
     phases = {Phase.BEFORE_TRAFFIC: ("r1",), Phase.AFTER_TRAFFIC: ("r1", "r2")}
     back = Split.all_to("v1")
-    plan = plan_rollback([Undo(ONE, back, (Split.all_to(TAG),), "r1", phases)])
+    plan = plan_rollback([Restoration(ONE, back, (Split.all_to(TAG),), "r1", phases)])
     assert plan.stages[1].steps == (
         Configure(ONE, Phase.BEFORE_TRAFFIC, undoes=("r1",)),
         Promote(ONE, back, undoes="r1"),
         Configure(ONE, Phase.AFTER_TRAFFIC, undoes=("r1", "r2")),
     )
-    assert configured(plan, ("queue.yaml",)) == plan
+    assert add_configuration_steps(plan, ("queue.yaml",)) == plan

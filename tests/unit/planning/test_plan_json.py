@@ -10,11 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdeploy.errors import UsageError
-from flowdeploy.planning.configure_steps import configured
+from flowdeploy.planning.configure_steps import add_configuration_steps
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
-from flowdeploy.planning.pipelines import Scope, Undo, plan_promotion, plan_ref, plan_rollback
+from flowdeploy.planning.pipelines import (
+    Restoration,
+    Scope,
+    plan_promotion,
+    plan_ref,
+    plan_rollback,
+)
 from flowdeploy.planning.plan import Gradual, Phase, Plan
-from flowdeploy.planning.plan_json import plan_json, plan_of
+from flowdeploy.planning.plan_json import parse_plan, plan_json
 from flowdeploy.planning.refs import Commit, parse_ref
 from flowdeploy.planning.traffic import Split
 from flowdeploy.units import Portion
@@ -45,7 +51,7 @@ CONFIGURED = st.dictionaries(
 )
 UNDOS = st.lists(
     st.builds(
-        Undo,
+        Restoration,
         st.sampled_from(FLEET.instances),
         SPLITS,
         st.lists(SPLITS).map(tuple),
@@ -66,19 +72,19 @@ PLANS = st.one_of(
 
 @given(PLANS, st.sampled_from([None, (), ("queue.yaml", "cron.yaml")]))
 def test_a_plan_comes_back_as_it_was(plan: Plan, files: tuple[str, ...] | None) -> None:
-    plan = plan if files is None else configured(plan, files)
+    plan = plan if files is None else add_configuration_steps(plan, files)
     document = json.loads(json.dumps(plan_json(plan, "google")))
-    assert plan_of(document, FLEET) == plan
+    assert parse_plan(document, FLEET) == plan
 
 
 def test_an_instance_that_is_gone_is_named() -> None:
     plan = plan_promotion("v1", ["two"], SCOPE)
     document = plan_json(plan, "google")
     with pytest.raises(UsageError, match="two"):
-        plan_of(document, Fleet(FLEET.instances[:3]))
+        parse_plan(document, Fleet(FLEET.instances[:3]))
 
 
 def test_a_plan_of_old_does_not_know_its_configuration_yet() -> None:
     document = plan_json(plan_promotion("v2", ["all"], SCOPE), "google")
     del document["configs"]
-    assert plan_of(document, FLEET).configs is None
+    assert parse_plan(document, FLEET).configs is None

@@ -128,7 +128,7 @@ def test_who_was_taken_over_learns_it_also_when_the_other_has_finished(
     ours.acquire()
     theirs.acquire(take_over=True)
     theirs.release()
-    with pytest.raises(LockHeld, match="given it back"):
+    with pytest.raises(LockHeld, match="released it since"):
         ours.confirm()
 
 

@@ -106,7 +106,9 @@ def test_what_was_written_is_found_as_it_was(
 
 def test_a_record_is_written_once(records: Releases) -> None:
     records.write(RELEASE)
-    with pytest.raises(Refused, match="another run has just recorded version 20200403-073034") as error:
+    with pytest.raises(
+        Refused, match="another run has just recorded version 20200403-073034"
+    ) as error:
         records.write(replace(RELEASE, modified=True))
     assert f"gs://bucket/flowdeploy/{NAME}" in error.value.message
     found = records.find(VERSION)

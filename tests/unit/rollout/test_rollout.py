@@ -29,12 +29,12 @@ from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Bug, Change, Outcome, Report, State, StepReport
 from flowdeploy.rollout import (
     Done,
-    Ended,
+    FinishedStep,
+    IntendedChange,
     Intent,
     Limits,
     Notify,
     Pause,
-    Placed,
     Result,
     Running,
     StepFailed,
@@ -296,7 +296,7 @@ def test_a_change_waits_until_it_is_on_record(carry_out: CarryOut) -> None:
         yield Pause(0)
         return Done()
 
-    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         told.extend(f"record {place}" for place, _ in intents)
         told.extend(f"ended {place}" for place, _ in ended)
 
@@ -317,7 +317,7 @@ def test_what_cannot_be_recorded_does_not_happen_and_nothing_more_begins(
         changed.append("change")
         return Done()
 
-    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         if intents:
             raise LockHeld("taken over")
 
@@ -341,7 +341,7 @@ def test_intents_that_come_together_are_recorded_together(carry_out: CarryOut) -
         yield Intent(CHANGE)
         return Done()
 
-    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         if intents:
             batches.append(len(intents))
             first.set()

@@ -26,7 +26,17 @@ from flowdeploy.planning.plan import (
 )
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, State
-from flowdeploy.rollout import Done, Ended, Intent, Limits, Notify, Pause, Placed, Result, Running
+from flowdeploy.rollout import (
+    Done,
+    FinishedStep,
+    IntendedChange,
+    Intent,
+    Limits,
+    Notify,
+    Pause,
+    Result,
+    Running,
+)
 
 V2 = Split.all_to("v2")
 CHANGE = Change(Aspect.TRAFFIC, Split.all_to("v1").as_json(), V2.as_json())
@@ -141,7 +151,7 @@ def test_a_change_that_is_on_record_and_was_not_begun_is_none(carry_out: CarryOu
         notify("changed")
         return Done()
 
-    def record(intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         time.sleep(0.3)  # the main thread is told before this returns
         written.extend(place for place, _ in intents)

@@ -29,11 +29,11 @@ from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport
 from flowdeploy.rollout import (
     Done,
-    Ended,
+    FinishedStep,
+    IntendedChange,
     Limits,
     Notify,
     Pause,
-    Placed,
     Result,
     Running,
     SilentListener,
@@ -115,7 +115,7 @@ class Log(SilentListener):
 
     heard: list[tuple[str, str, Step, Outcome]] = field(default_factory=list)
 
-    def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None: ...
+    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None: ...
 
     def step_started(self, report: StepReport) -> None:
         self.heard.append(("begun", report.stage, report.step, report.outcome))

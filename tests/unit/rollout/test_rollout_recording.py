@@ -13,7 +13,16 @@ from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind, Step
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, Outcome
-from flowdeploy.rollout import Done, Ended, Intent, Limits, Notify, Placed, Result, Running
+from flowdeploy.rollout import (
+    Done,
+    FinishedStep,
+    IntendedChange,
+    Intent,
+    Limits,
+    Notify,
+    Result,
+    Running,
+)
 
 V2 = Split.all_to("v2")
 MEANT = Change(Aspect.TRAFFIC, None, None)
@@ -50,7 +59,7 @@ class Rush:
         self.moved.append(step)
         return Done()
 
-    def record(self, intents: Sequence[Placed], ended: Sequence[Ended]) -> None:
+    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
         if not intents:
             return
         assert self.all_asked.wait(30)

@@ -16,7 +16,7 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
 from flowdeploy.appengine.config_files.changes import Change as ConfigChange
 from flowdeploy.appengine.config_files.changes import LeaveQueue
-from flowdeploy.checks.deploy import Finding, grouped
+from flowdeploy.checks.deploy import Finding, group_findings
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.failures import backoff
 from flowdeploy.errors import (
@@ -27,7 +27,7 @@ from flowdeploy.errors import (
     ServiceError,
 )
 from flowdeploy.known_errors import is_transient
-from flowdeploy.planning.configure_steps import by_instance
+from flowdeploy.planning.configure_steps import configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
@@ -87,7 +87,7 @@ class ConfigurationUpdater:
 
         Of a promotion, also what it would wait for.
         """
-        steps = by_instance(plan)
+        steps = configure_steps_by_instance(plan)
         verified = {step.instance.id: step.instance for step in plan.steps_of(Verify)}
 
         def look(name: str) -> tuple[str, ...] | FlowdeployError:
@@ -127,7 +127,7 @@ class ConfigurationUpdater:
         if findings:
             raise Refused(
                 "the configuration cannot be deployed, and nothing was changed",
-                details=grouped(sorted(findings, key=lambda finding: finding.instance)),
+                details=group_findings(sorted(findings, key=lambda finding: finding.instance)),
             )
 
     def wait_until_ready(

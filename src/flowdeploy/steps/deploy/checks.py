@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowdeploy.appengine.resources import App
-from flowdeploy.checks.deploy import BeforeDeploy, Finding, deploy_objections, grouped, is_deployed
+from flowdeploy.checks.deploy import (
+    BeforeDeploy,
+    Finding,
+    deploy_objections,
+    group_findings,
+    is_deployed,
+)
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
@@ -52,7 +58,7 @@ class Instances:
         """Raises Refused with all findings, ServiceError where App Engine is out of reach."""
         if findings := self.findings(steps, staged, permissions, progress):
             raise Refused(
-                "the deploy is refused, and nothing was changed", details=grouped(findings)
+                "the deploy is refused, and nothing was changed", details=group_findings(findings)
             )
 
     def findings(

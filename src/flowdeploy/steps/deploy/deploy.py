@@ -117,7 +117,7 @@ def _read_back(
         raise StepFailed(error, Done(state=State.UNKNOWN)) from error
     if seen.deployed is None:
         raise StepFailed(_not_as_asked(wanted, ["it is not there"]), Done(state=State.UNKNOWN))
-    if grave := [str(d) for d in differences(wanted, seen.deployed) if d.grave]:
+    if grave := [str(d) for d in differences(wanted, seen.deployed) if d.is_grave]:
         state = _state(wanted, seen)
         unmoved = wanted.traffic is Traffic.LIVE and state is State.DARK
         left = Done(state=State.DEPLOYED_NOT_PROMOTED if unmoved else state)
@@ -143,7 +143,7 @@ def _remarks(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     found = differences(wanted, seen.deployed)
     untold = not seen.deployed.is_told
     return (
-        *(f"App Engine has {difference}" for difference in found if not difference.grave),
+        *(f"App Engine has {difference}" for difference in found if not difference.is_grave),
         *(["App Engine does not say which files the version has"] if untold else []),
     )
 

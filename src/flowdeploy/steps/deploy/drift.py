@@ -97,7 +97,7 @@ class DriftComparison:
         actual = deployed.settings or {}
         base = self.staged.app if self.staged else _minimal_app(str(actual.get("runtime")))
         app = apply_own_settings(base, instance, own)
-        settings = drift.of_settings(version_settings(app.fields), actual)
+        settings = drift.compare_settings(version_settings(app.fields), actual)
         for difference in (*self._file_differences(own, deployed), *settings):
             if self.staged or difference.wanted is not None:
                 yield Drift(version, difference, _source(difference, app, instance, own))
@@ -111,9 +111,9 @@ class DriftComparison:
         wanted = {own.file.path: own.file.sha1} if own else {}
         if self.version and self.staged:
             common = CommonFiles.of(self.staged, self.descriptors)
-            return drift.of_files({**common.paths, **wanted}, deployed.files)
+            return drift.compare_files({**common.paths, **wanted}, deployed.files)
         actual = {path: deployed.files[path] for path in wanted.keys() & deployed.files.keys()}
-        return drift.of_files(wanted, actual)
+        return drift.compare_files(wanted, actual)
 
     def _archive_differences(
         self, own: InstanceDescriptor | None, actual: str | None
@@ -123,7 +123,7 @@ class DriftComparison:
             return ()
         common = CommonFiles.of(self.staged, self.descriptors).manifest
         wanted = archive_name(common.with_file(own.file) if own else common)
-        return drift.of_files({"the archive": wanted}, {"the archive": actual})
+        return drift.compare_files({"the archive": wanted}, {"the archive": actual})
 
 
 def _minimal_app(runtime: str) -> AppYaml:

@@ -188,7 +188,7 @@ class ReleaseStore:
         )
 
     def _of_another_build(self, before: Release, now: Release) -> Refused:
-        changed = drift.of_files(_paths(now), _paths(before))
+        changed = drift.compare_files(_paths(now), _paths(before))
         what = str(changed[0]) if changed else "another app.yaml"
         return Refused(
             f"version {self.version} was built before, with {what}, and is that for ever",

@@ -9,14 +9,14 @@ from functools import cached_property
 
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.appengine.resources import App
-from flowdeploy.checks.deploy import Finding, grouped
+from flowdeploy.checks.deploy import Finding, group_findings
 from flowdeploy.checks.promotion import (
     BeforePromotion,
-    Expected,
+    Expectation,
     Unready,
-    expected,
-    objections,
-    remarks,
+    find_expectation,
+    promotion_objections,
+    promotion_remarks,
 )
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.web import Web
@@ -53,7 +53,7 @@ class Gate:
     own_descriptors: bool = False
     force: bool = False
     _seen: dict[str, BeforePromotion | ServiceError] = field(default_factory=dict)
-    _expected: Expected = field(default_factory=Expected)
+    _expected: Expectation = field(default_factory=Expectation)
 
     def look(self, steps: Sequence[Verify], progress: Progress) -> None:
         """Read all instances, so that each can be compared with the others."""
@@ -67,7 +67,7 @@ class Gate:
             if isinstance(seen := self._seen[step.instance.id], BeforePromotion)
         ]
         own = (DEPLOYED_AS,) if self.own_descriptors else ()
-        self._expected = expected(readable, own, force=self.force)
+        self._expected = find_expectation(readable, own, force=self.force)
 
     def findings(self, steps: Sequence[Verify]) -> tuple[Finding, ...]:
         """What `verify` would refuse by what `look` has read. No page is asked for.
@@ -85,7 +85,7 @@ class Gate:
         StepFailed where the health page fails.
         """
         seen = self._require_readable(step)
-        if found := objections(step, seen, self._expected):
+        if found := promotion_objections(step, seen, self._expected):
             raise Refused(
                 "; ".join(found),
                 # The same words for every instance, so that equal refusals are shown once.
@@ -103,7 +103,7 @@ class Gate:
         return Done(
             state=State.LIVE if is_live else State.DARK,
             url=urls[0] if step.to.only else None,
-            notes=(*remarks(step, seen, self._expected), *notes),
+            notes=(*promotion_remarks(step, seen, self._expected), *notes),
         )
 
     def approve(self, step: Promote, notify: Notify) -> Move:
@@ -131,7 +131,7 @@ class Gate:
             raise ServiceError(
                 UNHEALTHY,
                 f"{len(findings)} of {len(promoted)} instances are not healthy with their traffic",
-                details=grouped(sorted(findings, key=lambda finding: finding.instance)),
+                details=group_findings(sorted(findings, key=lambda finding: finding.instance)),
                 hint="`flowdeploy rollback` gives instances back what they served before.",
             )
 
@@ -149,7 +149,7 @@ class Gate:
 
     def _messages(self, step: Verify) -> tuple[str, ...]:
         try:
-            return objections(step, self._require_readable(step), self._expected)
+            return promotion_objections(step, self._require_readable(step), self._expected)
         except Unready as error:
             return (f"{error.code}: {error.message}",)
 
