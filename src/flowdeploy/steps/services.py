@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowdeploy.config import HealthConfig, LocalRecords, UploadMode
+from flowdeploy.config import HealthConfig, UploadMode
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.stores import open_records
 
@@ -24,8 +24,6 @@ def make_publishing(context: Context) -> LibraryPublisher:
 
     library = context.config.library
     assert library is not None  # noqa: S101  (without one no plan publishes)
-    if isinstance(context.config.records, LocalRecords):
-        return LibraryPublisher(context, library.repository)
     stores = open_records(context.config, context.clients, context.home)
     return LibraryPublisher(context, library.repository, stores.common)
 
