@@ -132,7 +132,7 @@ def test_an_expired_release_is_refused_and_how_to_keep_one_is_said(released: Pro
     report = released.report("deploy", RELEASE, "akvoflow-5")
     assert (report["exit_code"], report["outcome"]) == (4, "refused")
     assert report["error"]["message"] == (
-        f"version {RELEASE} has expired: of its 3 files, 3 are kept nowhere any more"
+        f"version {RELEASE} has expired: of its 3 files, 3 are no longer stored"
     )
     assert "`records: gs://BUCKET/PREFIX`" in report["error"]["hint"]
     assert released.remote.changes() == []

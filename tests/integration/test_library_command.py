@@ -12,16 +12,20 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.clients.bucket_store import BucketStore
+from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.clients.http import authorized_session
 from flowdeploy.errors import LockHeld
+from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.records.lease import Holder, Lease
-from flowdeploy.steps.publish import publish as publishing
+from flowdeploy.steps.publish.publish import publish_lock
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Project, Remote
 
 BUCKET = "staging.flow-uat1.appspot.com"
 LOCK = "library/org.akvo.flow:akvo-flow/lock"
+LIBRARY = Coordinates("org.akvo.flow", "akvo-flow")
+OURS = Holder("run-1", "ada", "laptop", "flowdeploy run my-feature", "2020-04-03T07:30:34+00:00")
 OTHER = Holder("run-2", "bob", "ci", "flowdeploy run master", "2020-04-03T07:30:35+00:00")
 
 
@@ -87,16 +91,14 @@ def test_a_publish_takes_the_lock_and_gives_it_back(project: Project) -> None:
     assert store(project.remote).read(LOCK) is None
 
 
-def test_a_publish_does_not_begin_while_another_has_the_lock(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Lease(store(project.remote), LOCK, OTHER).acquire()
-    monkeypatch.setattr(publishing, "LONGEST_WAIT", 0.0)
-    report = project.report("run", "my-feature")
-    assert report["exit_code"] == LockHeld.exit_code
-    [publish] = [step for step in report["steps"] if step["action"] == "publish"]
-    assert "`flowdeploy run master` by bob on ci" in publish["error"]["message"]
-    assert project.remote.published() == []
+def test_a_publish_does_not_begin_while_another_has_the_lock(remote: Remote) -> None:
+    records = store(remote)
+    Lease(records, LOCK, OTHER).acquire()
+    with (
+        pytest.raises(LockHeld, match="`flowdeploy run master` by bob on ci"),
+        publish_lock(records, LIBRARY, OURS, lambda _: None, wait=0.0),
+    ):
+        raise AssertionError
 
 
 def test_local_records_need_nothing_of_google(project: Project) -> None:
@@ -104,6 +106,8 @@ def test_local_records_need_nothing_of_google(project: Project) -> None:
     project.commit()
     assert project.run("run", "my-feature").code == 0
     assert {r["path"].split("/")[1] for r in project.remote.requests()} == {"repo", "api"}
+    records = FolderStore(project.root / ".flowdeploy/records")
+    assert records.read(LOCK) is None, "the lock was released"
 
 
 def test_records_are_read_with_their_age_and_generation(remote: Remote) -> None:
@@ -145,18 +149,19 @@ def test_no_bucket_for_the_records_says_what_to_do(project: Project) -> None:
 
 
 def test_on_one_machine_one_publish_waits_for_another(tmp_path: Path) -> None:
-    lock = tmp_path / "library.lock"
+    records = FolderStore(tmp_path)
     order: list[str] = []
     waiting = Event()
 
-    def other() -> None:
-        with publishing.locked(lock, lambda _: waiting.set()):
+    def publish_other() -> None:
+        with publish_lock(records, LIBRARY, OTHER, lambda _: waiting.set()):
             order.append("other")
 
-    with publishing.locked(lock, order.append):
-        thread = Thread(target=other)
+    with publish_lock(records, LIBRARY, OURS, order.append) as require_lock:
+        thread = Thread(target=publish_other)
         thread.start()
         assert waiting.wait(30)
+        require_lock()
         order.append("first")
     thread.join(30)
     assert order == ["first", "other"]

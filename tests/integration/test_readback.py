@@ -18,7 +18,8 @@ from flowdeploy.report import State
 from flowdeploy.rollout import Done, Running, StepFailed
 from flowdeploy.steps import staging
 from flowdeploy.steps.context import Permissions
-from flowdeploy.steps.deploy.checks import Instances
+from flowdeploy.steps.deploy.checks import DeployChecks
+from flowdeploy.steps.deploy.deploy import deploy_version
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Project, Remote
@@ -100,10 +101,10 @@ def _deploy(remote: Remote, folder: Path, traffic: Traffic, **settings: object) 
     )
     cloud = GoogleClients(sandbox(remote.url, {}), connections=4)
     cloud.engine = _Deaf(cloud, **settings)
-    instances = Instances(cloud)
+    checks = DeployChecks(cloud)
     step = Deploy(Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1"), "2", traffic)
-    instances.check([step], staging.read(folder), Permissions(), lambda _done, _all: None)
-    return instances.deploy(step, lambda _note: None)
+    checks.check([step], staging.read(folder), Permissions(), lambda _done, _all: None)
+    return deploy_version(step, checks.target(step), lambda _note: None)
 
 
 def _ended(running: Running) -> Done:

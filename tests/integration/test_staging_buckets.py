@@ -62,11 +62,11 @@ class Cloud:
             self.buckets.upload(bucket, name, path, NOBODY)
         requests.delete(f"{self.url}/_sandbox/requests", timeout=10)
 
-    def stager(self, files: NeededObjects, *looked_into: str) -> StagingBuckets:
-        stager = StagingBuckets(self.buckets, files.names)
+    def staging(self, files: NeededObjects, *looked_into: str) -> StagingBuckets:
+        staging = StagingBuckets(self.buckets, files.names)
         for bucket in looked_into:
-            stager.look(bucket)
-        return stager
+            staging.look(bucket)
+        return staging
 
     def fault(self, kind: str, **narrowing: object) -> None:
         body = {"kind": kind, **narrowing}
@@ -117,17 +117,17 @@ def quiet(_: str) -> None:
 def test_bytes_that_one_bucket_has_are_never_sent(cloud: Cloud) -> None:
     files = cloud.files(b"one", b"two")
     cloud.seed(C, files)
-    stager = cloud.stager(files, A, B, C)
-    assert ended(stager.fill(A, files, quiet)) == ()
+    staging = cloud.staging(files, A, B, C)
+    assert ended(staging.fill(A, files, quiet)) == ()
     assert cloud.has(A, files)
     assert (cloud.asked("POST", "/upload/*"), cloud.asked("POST", "/batch/*")) == (0, 1)
 
 
 def test_a_bucket_is_listed_once_for_all_services_of_its_app(cloud: Cloud) -> None:
     files = cloud.files(b"one")
-    stager = cloud.stager(files, A, A)
+    staging = cloud.staging(files, A, A)
     cloud.slow_down()
-    first, second = (stager.fill(A, files, quiet) for _ in range(2))
+    first, second = (staging.fill(A, files, quiet) for _ in range(2))
     next(first)
     assert next(second).note == "waiting for another service of the same app"
     ended(first)
@@ -138,9 +138,9 @@ def test_a_bucket_is_listed_once_for_all_services_of_its_app(cloud: Cloud) -> No
 def test_those_who_wait_take_over_where_an_upload_fails(cloud: Cloud) -> None:
     files = cloud.files(*(b"%d" % number for number in range(20)))
     cloud.fault("permission", project="project-a", target="/upload/*")
-    stager = cloud.stager(files, A, B)
+    staging = cloud.staging(files, A, B)
     cloud.slow_down()
-    first, second = stager.fill(A, files, quiet), stager.fill(B, files, quiet)
+    first, second = staging.fill(A, files, quiet), staging.fill(B, files, quiet)
     next(first)
     next(second)
     with pytest.raises(ServiceError, match="permission"):
@@ -151,12 +151,12 @@ def test_those_who_wait_take_over_where_an_upload_fails(cloud: Cloud) -> None:
 
 def test_a_step_that_is_abandoned_leaves_nobody_waiting(cloud: Cloud) -> None:
     files = cloud.files(*(b"%d" % number for number in range(20)))
-    stager = cloud.stager(files, A, B)
+    staging = cloud.staging(files, A, B)
     cloud.slow_down()
-    first = stager.fill(A, files, quiet)
+    first = staging.fill(A, files, quiet)
     next(first)
     first.close()
-    ended(stager.fill(B, files, quiet))
+    ended(staging.fill(B, files, quiet))
     assert cloud.has(B, files)
 
 
@@ -164,11 +164,11 @@ def test_where_copies_are_refused_files_are_sent_and_that_is_told(cloud: Cloud) 
     files = cloud.files(b"one", b"two")
     cloud.seed(C, files)
     cloud.fault("permission", project="project-a", target="*/rewriteTo/*")
-    stager = cloud.stager(files, A, B, C)
-    assert ended(stager.fill(A, files, quiet)) == (
+    staging = cloud.staging(files, A, B, C)
+    assert ended(staging.fill(A, files, quiet)) == (
         f"2 files were uploaded, since copies from {C} are refused",
     )
-    assert ended(stager.fill(B, files, quiet)) == ()
+    assert ended(staging.fill(B, files, quiet)) == ()
     assert cloud.asked("POST", f"/upload/storage/v1/b/{A}/*") == 2
     assert cloud.asked("POST", f"/upload/storage/v1/b/{B}/*") == 0
 
@@ -178,15 +178,15 @@ def test_what_is_kept_elsewhere_is_copied_under_its_hash(cloud: Cloud) -> None:
     (name,) = files.names
     cloud.buckets.upload(C, f"objects/{name}", files.here[name], NOBODY)
     kept = NeededObjects(files.names, {}, (BucketFolder(B, "gone/"), BucketFolder(C, "objects/")))
-    ended(cloud.stager(files, A).fill(A, kept, quiet))
+    ended(cloud.staging(files, A).fill(A, kept, quiet))
     assert cloud.has(A, files)
 
 
 def test_what_is_nowhere_is_told(cloud: Cloud) -> None:
     files = cloud.files(b"one")
     lost = NeededObjects(files.names, {}, (BucketFolder(C),))
-    with pytest.raises(ServiceError, match="1 files are not on this machine"):
-        ended(cloud.stager(files, A).fill(A, lost, quiet))
+    with pytest.raises(ServiceError, match="1 files are neither on this machine nor in a bucket"):
+        ended(cloud.staging(files, A).fill(A, lost, quiet))
 
 
 def test_a_file_that_has_gone_is_told(cloud: Cloud) -> None:
@@ -194,7 +194,7 @@ def test_a_file_that_has_gone_is_told(cloud: Cloud) -> None:
     for path in files.here.values():
         path.unlink()
     with pytest.raises(FlowdeployError, match=r"as it was when the run began: No such file"):
-        ended(cloud.stager(files, A).fill(A, files, quiet))
+        ended(cloud.staging(files, A).fill(A, files, quiet))
 
 
 @pytest.mark.parametrize("size", [3, LARGE + 1])
@@ -203,7 +203,7 @@ def test_a_file_that_has_changed_is_told_and_none_of_it_is_there(cloud: Cloud, s
     (path,) = files.here.values()
     path.write_bytes(b"x" * size)
     with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* it has changed"):
-        ended(cloud.stager(files, A).fill(A, files, quiet))
+        ended(cloud.staging(files, A).fill(A, files, quiet))
     assert not cloud.has(A, files)
 
 
@@ -211,7 +211,7 @@ def test_pieces_that_are_not_taken_are_sent_again(cloud: Cloud) -> None:
     files = cloud.files(bytes(LARGE + 1))
     lost = [web.Response(status=308)]
     cloud.behaviour.answer = lambda r: lost.pop() if r.method == "PUT" and lost else None
-    ended(cloud.stager(files, A).fill(A, files, quiet))
+    ended(cloud.staging(files, A).fill(A, files, quiet))
     assert cloud.has(A, files)
 
 
@@ -227,7 +227,7 @@ def test_a_large_file_that_changes_on_its_way_is_told(cloud: Cloud) -> None:
 
     cloud.behaviour.answer = change
     with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* it has changed"):
-        ended(cloud.stager(files, A).fill(A, files, quiet))
+        ended(cloud.staging(files, A).fill(A, files, quiet))
     assert not cloud.has(A, files)
 
 
@@ -245,11 +245,11 @@ def test_bytes_that_are_garbled_on_their_way_back_are_told(cloud: Cloud, tmp_pat
 
 def test_what_has_come_meanwhile_is_success(cloud: Cloud) -> None:
     files = cloud.files(b"one", b"two")
-    stager = cloud.stager(files, A, B)
+    staging = cloud.staging(files, A, B)
     cloud.seed(A, files)
-    ended(stager.fill(A, files, quiet))
+    ended(staging.fill(A, files, quiet))
     cloud.seed(B, files)
-    ended(stager.fill(B, files, quiet))
+    ended(staging.fill(B, files, quiet))
     assert cloud.asked("POST", "*/rewriteTo/*") == 2
 
 
@@ -261,7 +261,7 @@ def test_what_a_rule_is_about_to_delete_is_made_anew(cloud: Cloud) -> None:
     requests.patch(bucket, json={"lifecycle": {"rule": [rule]}}, timeout=10)
     (name,) = files.names
     before = requests.get(f"{bucket}/o/{name}", timeout=10).json()["generation"]
-    ended(cloud.stager(files, A).fill(A, files, quiet))
+    ended(cloud.staging(files, A).fill(A, files, quiet))
     assert requests.get(f"{bucket}/o/{name}", timeout=10).json()["generation"] > before
 
 
@@ -271,7 +271,7 @@ def test_copies_are_asked_for_again(cloud: Cloud, kind: str, target: str) -> Non
     files = cloud.files(b"one", b"two", b"three")
     cloud.seed(C, files)
     cloud.fault(kind, target=target, times=1)
-    ended(cloud.stager(files, A, C).fill(A, files, quiet))
+    ended(cloud.staging(files, A, C).fill(A, files, quiet))
     assert cloud.has(A, files)
 
 
@@ -287,7 +287,7 @@ def test_a_copy_in_several_steps_goes_on_by_its_token(cloud: Cloud) -> None:
     files = cloud.files(b"one")
     cloud.seed(C, files)
     cloud.behaviour.answer = in_steps
-    ended(cloud.stager(files, A, C).fill(A, files, quiet))
+    ended(cloud.staging(files, A, C).fill(A, files, quiet))
     assert tokens == ["", "step 1"]
     assert cloud.has(A, files)
 
@@ -299,15 +299,15 @@ def test_a_server_without_batches_is_asked_one_by_one(cloud: Cloud) -> None:
     files = cloud.files(b"one", b"two")
     cloud.seed(C, files)
     cloud.behaviour.answer = no_batches
-    ended(cloud.stager(files, A, C).fill(A, files, quiet))
+    ended(cloud.staging(files, A, C).fill(A, files, quiet))
     assert cloud.has(A, files)
 
 
 def test_more_files_than_a_batch_takes(cloud: Cloud) -> None:
     files = cloud.files(*(b"%d" % number for number in range(230)))
-    stager = cloud.stager(files, A, B)
-    ended(stager.fill(A, files, quiet))
-    ended(stager.fill(B, files, quiet))
+    staging = cloud.staging(files, A, B)
+    ended(staging.fill(A, files, quiet))
+    ended(staging.fill(B, files, quiet))
     assert cloud.has(B, files)
     assert cloud.asked("POST", "/batch/*") == 3
 
@@ -316,7 +316,7 @@ def test_a_large_file_goes_in_pieces_and_goes_on_after_a_failure(cloud: Cloud) -
     content = bytes(PIECE + LARGE)
     files = cloud.files(content)
     cloud.fault("unavailable", method="PUT", after=1, times=1)
-    ended(cloud.stager(files, A).fill(A, files, quiet))
+    ended(cloud.staging(files, A).fill(A, files, quiet))
     (name,) = files.names
     found = requests.get(f"{cloud.url}/storage/v1/b/{A}/o/{name}?alt=media", timeout=10)
     assert sha1(found.content) == name
@@ -326,8 +326,8 @@ def test_a_large_file_goes_in_pieces_and_goes_on_after_a_failure(cloud: Cloud) -
 def test_progress_is_told(cloud: Cloud) -> None:
     files = cloud.files(b"x" * 1_000_000, b"y" * 200_000)
     told: list[str] = []
-    stager = cloud.stager(files, A, B)
-    ended(stager.fill(A, files, told.append))
+    staging = cloud.staging(files, A, B)
+    ended(staging.fill(A, files, told.append))
     assert told[-1] == "uploading 2/2 files, 1.2 MB"
-    ended(stager.fill(B, files, told.append))
+    ended(staging.fill(B, files, told.append))
     assert told[-1] == "copying 0/2 files"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flowdeploy.clients.atomic_file import replace_file
 from flowdeploy.errors import ServiceError
 from flowdeploy.records.store import Stored
 
@@ -48,7 +48,10 @@ class FolderStore:
                 return None
             self._make_folder(path.parent)
             written = max(time.time_ns(), generation + 1)
-            _replace(path, content, written)
+            with replace_file(path, prefix=LOCK) as file:
+                file.write(content)
+                file.flush()
+                os.utime(file.fileno(), ns=(written, written))
             _sync(path.parent)
             return written
 
@@ -108,19 +111,6 @@ def _is_kept(path: Path) -> bool:
     if path.is_dir():
         return any(_is_kept(child) for child in path.iterdir())
     return not path.name.startswith(LOCK)
-
-
-def _replace(path: Path, content: bytes, written: int) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=LOCK, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.utime(file.fileno(), ns=(written, written))
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def _sync(folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""The application's own build: its commands, run in order by the shell.
+"""Runs the application's build commands in order, each by the shell.
 
-Each command is the head of a session and process group of its own. Whatever
-ends the command (its last line, a failure, a signal to us) ends the group.
+Each command leads a session and process group of its own, which ends with the command:
+by its last line, by a failure, or by a signal to flowdeploy.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from typing import IO
 
 from flowdeploy.config.values import BuildConfig
 from flowdeploy.errors import ToolError
-from flowdeploy.steps.toolchain import missing_tools
 
 GRACE = 3.0
-"""Seconds that a process group has between SIGTERM and SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL for a process group."""
 LINGER = 1.0
-"""Seconds for which output is read that a command's children write after its end."""
+"""Seconds to read the output of a command's children after its end."""
 _TAIL = 20
 _MAX_LINE = 1 << 16
 _TICK = 0.1
+_NOT_FOUND = 127  # the exit status of a POSIX shell for a command that it does not find
 
-# By writing into these files a step of the CI says what later steps run with, which have
-# the credentials that a build has not: GitHub's, and CircleCI's.
+# Files in which a CI step sets the environment of later steps, which have credentials that
+# the build must not have: those of GitHub and of CircleCI.
 _OF_LATER_STEPS = frozenset(
     {"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "BASH_ENV"}
 )
-# What a credential's name has among its words, which underscores divide: Clojars, Google's
-# and GitHub's actions, npm, Docker, and what everyone calls theirs. An SSH agent signs as its
-# owner, so it counts as one; so does gcloud's folder, and the run's summary is not the
-# build's to write. Any word that ends in KEY is taken for one: APIKEY, and then MONKEY too.
+# Variables that hold credentials, by a word of their names: Clojars, the actions of Google
+# and GitHub, npm, Docker, and common names. An SSH agent signs as its owner, so SSH_AUTH_SOCK
+# counts, as does gcloud's folder; the run's summary is not for the build to write. Any word
+# that ends in KEY counts: APIKEY, and therefore MONKEY.
 _CREDENTIAL = re.compile(
     r"""(.*_)? ([^_]*(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|KEY)S?
     | PASS | CREDS? | AUTH | PAT) (_.*)? | CLOJARS_.* | CLOUDSDK_CONFIG | GITHUB_STEP_SUMMARY""",
@@ -56,9 +56,9 @@ def build_environment(
 ) -> dict[str, str]:
     """The environment of a build: ``environ`` without credentials, and ``variables``.
 
-    A variable whose name looks like a credential's stays only if ``allowed``
-    names it, and never for a pull request, which is code from outside. The
-    files with which the CI's later steps are steered never stay.
+    A variable with the name of a credential is kept only if ``allowed`` lists it, and never
+    for a pull request, whose code comes from outside. The files that set the environment of
+    later CI steps are never kept.
     """
     spared = frozenset() if pull_request else frozenset(allowed)
     kept = {
@@ -78,47 +78,52 @@ def run_build(
     log: Path,
     echo: Callable[[str], None],
 ) -> None:
-    """Run the build's commands in order, up to the first one that fails.
+    """Run the build's commands in order; stop at the first that fails.
 
-    They see ``environ`` without credentials (see `environment`) and ``variables``.
-    Every line of output goes to ``echo``, and every byte to the end of the file ``log``;
-    nothing is made fit to be shown here. Raises ToolError: for programs that are missing,
-    before anything runs; for a command that fails, with how it ended and its last lines.
+    Their environment is that of `build_environment`. ``echo`` gets each line of output, as it
+    is; the file ``log`` gets every byte. Raises ToolError for a command that fails, with its
+    last lines.
     """
-    seen = build_environment(environ, build.env, variables, pull_request)
-    _require_tools(build, seen.get("PATH"))
+    visible = build_environment(environ, build.env, variables, pull_request)
     with log.open("ab", buffering=0) as record:
         for command in build.commands:
             echo(f"$ {_title(command)}")
             record.write(f"$ {command}\n".encode())
-            tail: deque[str] = deque(maxlen=_TAIL)
-            with _start(command, build.directory, seen) as process:
-                for line in _lines(_record(_chunks(process), record)):
-                    tail.append(line)
-                    echo(line)
-            if process.returncode != 0:
+            status, tail = _run_command(command, build.directory, visible, record, echo)
+            if status != 0:
                 raise ToolError(
-                    f"`{_title(command)}` {_ending(process.returncode)}",
-                    details=tail,
-                    hint=f"All of its output is in {log}.",
+                    f"`{_title(command)}` {_ending(status)}", details=tail, hint=_hint(status, log)
                 )
 
 
-def _require_tools(build: BuildConfig, search_path: str | None) -> None:
-    missing = missing_tools(build.commands, build.directory, search_path)
-    if missing:
-        raise ToolError(
-            "the build needs programs that are not there",
-            details=missing,
-            hint="Install them or mend PATH; nothing has been run.",
-        )
+def _run_command(
+    command: str,
+    directory: Path,
+    environ: Mapping[str, str],
+    record: IO[bytes],
+    echo: Callable[[str], None],
+) -> tuple[int, Sequence[str]]:
+    """The exit status of a command, and its last lines of output."""
+    tail: deque[str] = deque(maxlen=_TAIL)
+    with _start(command, directory, environ) as process:
+        for line in _lines(_record(_chunks(process), record)):
+            tail.append(line)
+            echo(line)
+    return process.returncode, tuple(tail)
+
+
+def _hint(status: int, log: Path) -> str:
+    where = f"All of its output is in {log}."
+    if status == _NOT_FOUND:
+        return f"A program is not installed, or not on PATH. {where}"
+    return where
 
 
 @contextmanager
 def _start(
     command: str, directory: Path, environ: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command, while it runs. On the way out, nothing of its group is left."""
+    """Start the command; at the end of the context its process group is ended."""
     try:
         process = subprocess.Popen(
             ["/bin/sh", "-c", command],
@@ -132,7 +137,7 @@ def _start(
     except OSError as error:
         raise ToolError(
             f"cannot start `{_title(command)}` in {directory}: {error.strerror}",
-            hint="build.directory is the folder in which the commands run.",
+            hint="`build.directory` names the folder in which the commands run.",
         ) from error
     with process:
         try:
@@ -143,10 +148,10 @@ def _start(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command's group: SIGTERM, and SIGKILL for who is left after a while.
+    """End the command's group with SIGTERM, then SIGKILL after `GRACE` seconds.
 
-    SIGTERM also where Ctrl-C was pressed: shells let their background jobs ignore
-    SIGINT. A second Ctrl-C cuts the while short.
+    SIGTERM is needed after Ctrl-C, too: shells let their background jobs ignore SIGINT. A
+    second Ctrl-C ends the wait.
     """
     deadline = time.monotonic() + GRACE
     try:
@@ -159,29 +164,29 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Send a signal (or none: 0) to the command's group; whether any process is left in it."""
+    """Send a signal (0: none) to the command's group; whether it still has a process."""
     process.poll()
-    with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for one of zombies
+    with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
         os.killpg(process.pid, number)
         return True
     return False
 
 
 def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Output as it comes, until its end, or a moment after the command's.
+    """The output as it comes, until its end, or for `LINGER` seconds after the command's.
 
-    The two may differ: a background child can keep the pipe open for ever.
+    The two may differ: a background child can keep the pipe open forever.
     """
     assert process.stdout  # noqa: S101  it is a pipe
     deadline = float("inf")
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while time.monotonic() < deadline:
-            if selector.select(_TICK):
-                chunk = os.read(process.stdout.fileno(), _MAX_LINE)
-                if not chunk:
-                    return
-                yield chunk
+            ready = selector.select(_TICK)
+            chunk = os.read(process.stdout.fileno(), _MAX_LINE) if ready else b""
+            if ready and not chunk:
+                return
+            yield chunk
             if process.poll() is not None:
                 deadline = min(deadline, time.monotonic() + LINGER)
 
@@ -193,7 +198,7 @@ def _record(chunks: Iterable[bytes], record: IO[bytes]) -> Iterator[bytes]:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Text lines; what is not UTF-8 is replaced, and an endless line is cut into several."""
+    """The lines of a text; invalid UTF-8 is replaced, and an overlong line is split."""
     decoder = io.IncrementalNewlineDecoder(
         codecs.getincrementaldecoder("utf-8")(errors="replace"), translate=True
     )
@@ -214,7 +219,7 @@ def _title(command: str) -> str:
 
 
 def _ending(status: int) -> str:
-    """How a process ended, in words. A shell reports its child's signal N as 128 + N."""
+    """Describes how a process ended. A shell reports signal N of its child as 128 + N."""
     number = -status if status < 0 else status - 128
     name = next((known.name for known in signal.Signals if known == number), None)
     if status < 0:

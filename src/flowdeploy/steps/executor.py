@@ -33,11 +33,16 @@ from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.journal import RunJournal
 from flowdeploy.steps.release.release_store import open_release_records, open_releases
-from flowdeploy.steps.services import make_configurator, make_gate, make_instances, make_publishing
+from flowdeploy.steps.services import (
+    make_configurator,
+    make_deploy_checks,
+    make_gate,
+    make_publishing,
+)
 
 if TYPE_CHECKING:
     from flowdeploy.steps.configuration.update import ConfigurationUpdater
-    from flowdeploy.steps.deploy.checks import Instances
+    from flowdeploy.steps.deploy.checks import DeployChecks
     from flowdeploy.steps.publish.library import LibraryRelease
     from flowdeploy.steps.publish.publish import LibraryPublisher
     from flowdeploy.steps.release.release_store import ReleaseStore
@@ -74,7 +79,7 @@ class PlanExecutor:
     # Made by `_prepare_services`, as far as the plan's steps need them.
     _configurator: ConfigurationUpdater
     _gate: Gate
-    _instances: Instances
+    _deploy_checks: DeployChecks
     _publishing: LibraryPublisher
     _releases: ReleaseStore
 
@@ -125,7 +130,9 @@ class PlanExecutor:
             case Publish():
                 return self._publishing.publish(self._artifacts.require_library(), step, notify)
             case Deploy():
-                return self._instances.deploy(step, notify)
+                from flowdeploy.steps.deploy.deploy import deploy_version
+
+                return deploy_version(step, self._deploy_checks.target(step), notify)
             case Configure():
                 return self._configurator.update(step, notify)
             case Verify():
@@ -196,7 +203,7 @@ class PlanExecutor:
         """Make what the plan's steps work with."""
         if self.plan.has(Deploy):
             self._releases = open_releases(self._context, str(self.plan.version))
-            self._instances = make_instances(self._context, self._configure_before_live)
+            self._deploy_checks = make_deploy_checks(self._context, self._configure_before_live)
         if self.plan.has(Publish):
             self._publishing = make_publishing(self._context)
         if self.plan.has(Verify):
@@ -272,7 +279,7 @@ class PlanExecutor:
             return
         checking = self._listener.checking
         allowed = self._context.permissions
-        checks = [partial(self._instances.check, steps, staged, allowed, checking)]
+        checks = [partial(self._deploy_checks.check, steps, staged, allowed, checking)]
         if self._configures:
             checks.append(partial(self._configurator.check, self._configures, checking))
         _run_all(checks)
@@ -293,7 +300,7 @@ class PlanExecutor:
         if not steps or staged is None:
             return ()
         allowed = self._context.permissions
-        return tuple(self._instances.findings(steps, staged, allowed, _ignore_progress))
+        return tuple(self._deploy_checks.findings(steps, staged, allowed, _ignore_progress))
 
     def _preview_configuration(
         self,

@@ -1,4 +1,4 @@
-"""Reads what the checks need to know of an instance."""
+"""Reads the state of an instance for the checks and for `status`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> Before
 
 
 def instance_status(engine: AppEngine, instance: Instance) -> InstanceStatus:
-    """How the instance stands. Raises ServiceError."""
+    """The instance's traffic, versions and operations. Raises ServiceError."""
     splits = engine.services(instance.project)
     versions = {
         service: {each.id: each.created for each in engine.versions(instance.project, service)}

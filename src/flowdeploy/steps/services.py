@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowdeploy.config import HealthConfig, LocalRecords, UploadMode
+from flowdeploy.config import HealthConfig, UploadMode
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.stores import open_records
 
 if TYPE_CHECKING:
     from flowdeploy.steps.configuration.update import ConfigurationUpdater
-    from flowdeploy.steps.deploy.checks import Instances
+    from flowdeploy.steps.deploy.checks import DeployChecks
     from flowdeploy.steps.deploy.deploy import BeforeLive
     from flowdeploy.steps.publish.publish import LibraryPublisher
     from flowdeploy.steps.traffic.verify import AwaitConfiguration, Gate
@@ -24,21 +24,19 @@ def make_publishing(context: Context) -> LibraryPublisher:
 
     library = context.config.library
     assert library is not None  # noqa: S101  (without one no plan publishes)
-    if isinstance(context.config.records, LocalRecords):
-        return LibraryPublisher(context, library.repository)
     stores = open_records(context.config, context.clients, context.home)
     return LibraryPublisher(context, library.repository, stores.common)
 
 
-def make_instances(context: Context, before_live: BeforeLive) -> Instances:
+def make_deploy_checks(context: Context, before_live: BeforeLive) -> DeployChecks:
     """``before_live`` does what is due between a live deploy's version and its traffic."""
-    from flowdeploy.steps.deploy.checks import Instances
+    from flowdeploy.steps.deploy.checks import DeployChecks
     from flowdeploy.steps.deploy.upload.zip_uploader import make_zip_uploader
 
-    instances = Instances(context.clients, context.config.descriptors, before_live=before_live)
+    checks = DeployChecks(context.clients, context.config.descriptors, before_live=before_live)
     if context.config.upload is UploadMode.ZIP:
-        instances.deliver = partial(make_zip_uploader, context.run_folder)
-    return instances
+        checks.make_uploader = partial(make_zip_uploader, context.run_folder)
+    return checks
 
 
 def make_gate(context: Context, await_configuration: AwaitConfiguration) -> Gate:

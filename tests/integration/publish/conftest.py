@@ -16,8 +16,8 @@ from flowdeploy.clients.maven_repository import Patience
 from flowdeploy.clients.repository import Repository
 from flowdeploy.sandbox import clojars
 from flowdeploy.sandbox.server import Sandbox
-from flowdeploy.steps.publish.clojars import publish
-from flowdeploy.steps.publish.library import Library
+from flowdeploy.steps.publish.library import Library, check_library
+from flowdeploy.steps.publish.publish import publish_library
 from flowdeploy.steps.publish.read_back import PublishResult
 
 FOLDER = "org/akvo/flow/akvo-flow"
@@ -37,7 +37,7 @@ POM = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 @dataclass
 class Bench:
-    """What ``publish`` needs, and what shows what it did.
+    """What ``publish_library`` needs, and what shows what it did.
 
     ``said`` are the lines of its progress; ``listener`` hears each as it is said.
     """
@@ -51,9 +51,8 @@ class Bench:
     def publish(
         self, version: str, *, patience: Patience = PATIENT, commit: bool = True
     ) -> PublishResult:
-        return publish(
-            self.library,
-            version,
+        return publish_library(
+            check_library(self.library, version, self.repository),
             self.repository,
             commit_in_version=commit,
             progress=self._hear,

@@ -19,8 +19,8 @@ import requests
 from flowdeploy.clients.repository import Repository
 from flowdeploy.sandbox.clojars import DEMO_TOKEN, DEMO_USER
 from flowdeploy.sandbox.server import Sandbox
-from flowdeploy.steps.publish.clojars import publish
-from flowdeploy.steps.publish.library import Library
+from flowdeploy.steps.publish.library import Library, check_library
+from flowdeploy.steps.publish.publish import publish_library
 
 DEBIAN = Path("/usr/share/maven-repo")
 PLUGINS = "org.apache.maven.plugins"
@@ -190,7 +190,8 @@ def library(tmp_path: Path) -> Library:
 
 def _publish(library: Library, version: str, url: str) -> None:
     repository = Repository(f"{url}/repo", f"{url}/api/artifacts", DEMO_USER, DEMO_TOKEN)
-    publish(library, version, repository, commit_in_version=True, progress=lambda _: None)
+    release = check_library(library, version, repository)
+    publish_library(release, repository, commit_in_version=True, progress=lambda _: None)
 
 
 def _listed(url: str) -> tuple[str | None, list[str]]:

@@ -17,8 +17,8 @@ import pytest
 from flowdeploy.clients.maven_repository import Patience
 from flowdeploy.clients.repository import Repository
 from flowdeploy.errors import Refused, ServiceError
-from flowdeploy.steps.publish.clojars import publish
-from flowdeploy.steps.publish.library import Library
+from flowdeploy.steps.publish.library import Library, check_library
+from flowdeploy.steps.publish.publish import publish_library
 from flowdeploy.steps.publish.read_back import PublishResult
 
 METADATA = "/repo/g/a/maven-metadata.xml"
@@ -135,8 +135,9 @@ def _repository(folder: Folder) -> Repository:
 
 
 def _publish(library: Library, repository: Repository, version: str = "1.0") -> PublishResult:
-    return publish(
-        *(library, version, repository),
+    return publish_library(
+        check_library(library, version, repository),
+        repository,
         commit_in_version=version != "1.0",
         progress=lambda _: None,
         patience=ONE_TRY,
@@ -206,7 +207,7 @@ def test_other_bytes_of_the_same_commit_stay_and_are_warned_about(
 ) -> None:
     folder.files["/repo/g/a/2.0/a-2.0.jar"] = b"another build"
     published = _publish(library, _repository(folder), "2.0")
-    assert "of another build" in published.warnings[0]
+    assert "from another build" in published.warnings[0]
     assert folder.files["/repo/g/a/2.0/a-2.0.jar"] == b"another build"
     digest = hashlib.sha1(b"another build", usedforsecurity=False).hexdigest()
     assert folder.files["/repo/g/a/2.0/a-2.0.jar.sha1"] == digest.encode()

@@ -35,7 +35,7 @@ def test_what_an_earlier_build_has_staged_is_published_with_a_warning(bench: Ben
     bench.build("built again")
     published = bench.publish(V1)
     assert not published.unchanged
-    assert "of another build" in published.warnings[0]
+    assert "from another build" in published.warnings[0]
     assert bench.get(f"{V1}/akvo-flow-{V1}-classes.jar") == staged
 
 
@@ -66,7 +66,7 @@ def test_a_cache_that_shows_no_metadata_costs_no_version(bench: Bench) -> None:
     bench.publish("0.1")
     bench.publish(V1)
     bench.control("PUT", "clojars/caches/front", delay=3600)
-    with pytest.raises(ServiceError, match="does not show it yet"):
+    with pytest.raises(ServiceError, match="is not visible yet"):
         bench.publish(V2)
     bench.control("PUT", "clojars/caches/front")
     bench.assert_published("0.1", V1, V2)
@@ -93,7 +93,7 @@ def test_a_late_cache_is_waited_for(bench: Bench) -> None:
 
 def test_what_does_not_appear_is_no_success(bench: Bench) -> None:
     bench.control("PUT", "clojars/caches/front", delay=3600)
-    with pytest.raises(ServiceError, match="does not show it yet") as error:
+    with pytest.raises(ServiceError, match="is not visible yet") as error:
         bench.publish(V1)
     assert error.value.code == "NOT_VISIBLE"
     bench.control("POST", "clock", advance=3600)
@@ -109,7 +109,7 @@ def test_a_damaged_file_is_no_success(bench: Bench) -> None:
                 db.execute("UPDATE clojars_files SET blob = ? WHERE path LIKE '%.pom'", [other])
 
     bench.listener = damage
-    with pytest.raises(ServiceError, match="is not what was sent") as error:
+    with pytest.raises(ServiceError, match="are not those that were sent") as error:
         bench.publish(V1)
     (difference,) = error.value.details
     assert f"akvo-flow-{V1}.pom" in difference
@@ -126,5 +126,5 @@ def test_another_job_may_be_quicker(bench: Bench) -> None:
     bench.listener = rival
     published = bench.publish(V1)
     assert not published.unchanged
-    assert "of another build" in published.warnings[0]
+    assert "from another build" in published.warnings[0]
     bench.assert_published(V1)

@@ -10,7 +10,13 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import Snapshot
 from flowdeploy.appengine.config_files.changes import LeaveQueue, PauseQueue
 from flowdeploy.planning.plan import Phase
-from flowdeploy.steps.configuration.kinds import PARTS, as_json, of_json, parts_of, written
+from flowdeploy.steps.configuration.kinds import (
+    config_due,
+    kinds_due,
+    kinds_in,
+    snapshot_from_json,
+    snapshot_to_json,
+)
 from flowdeploy.steps.configuration.update import changes_to_send
 
 FILES = {
@@ -22,20 +28,21 @@ FILES = {
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_each_phase_has_its_parts_of_what_is_written(phase: Phase) -> None:
-    assert parts_of(written(config_files.read(FILES), phase)) == PARTS[phase]
+def test_each_phase_has_its_kinds_of_the_configuration(phase: Phase) -> None:
+    assert kinds_in(config_due(config_files.read(FILES), phase)) == kinds_due(phase)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_no_file_speaks_of_is_not_read(name: str) -> None:
     config = config_files.read({name: FILES[name]})
-    due = {part for phase in Phase for part in parts_of(written(config, phase))}
-    assert due == set(parts_of(config))
+    due = {kind for phase in Phase for kind in kinds_in(config_due(config, phase))}
+    assert due == set(kinds_in(config))
     assert len(due) == 1
 
 
 def test_a_file_that_lists_nothing_speaks_of_its_part() -> None:
-    assert parts_of(config_files.read({"cron.yaml": "cron: []\n"})) == ("jobs",)
+    kinds = kinds_in(config_files.read({"cron.yaml": "cron: []\n"}))
+    assert [kind.key for kind in kinds] == ["jobs"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,7 @@ def test_a_file_that_lists_nothing_speaks_of_its_part() -> None:
     ],
 )
 def test_what_was_read_comes_back_from_the_record(snapshot: Snapshot) -> None:
-    assert of_json(as_json(snapshot)) == snapshot
+    assert snapshot_from_json(snapshot_to_json(snapshot)) == snapshot
 
 
 def test_what_is_only_named_is_not_sent() -> None:

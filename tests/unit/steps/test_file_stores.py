@@ -17,11 +17,11 @@ MANIFEST = Manifest((File("a.txt", 3, SHA1),))
 
 def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one")
-    vault = FolderFileStore(tmp_path / "kept")
-    assert vault.recover(MANIFEST, ()) == {SHA1}
-    vault.keep(MANIFEST, {SHA1: tmp_path / "a.txt"})
-    assert vault.recover(MANIFEST, ()) == frozenset()
-    assert vault.here(MANIFEST)[SHA1].read_bytes() == b"one"
+    store = FolderFileStore(tmp_path / "kept")
+    assert store.recover(MANIFEST, ()) == {SHA1}
+    store.save(MANIFEST, {SHA1: tmp_path / "a.txt"})
+    assert store.recover(MANIFEST, ()) == frozenset()
+    assert store.local_paths(MANIFEST)[SHA1].read_bytes() == b"one"
 
 
 @pytest.mark.parametrize(("now", "reason"), [(b"0ne", "it has changed"), (None, "it is gone")])
@@ -32,5 +32,5 @@ def test_what_is_no_longer_what_it_was_is_named_and_not_kept(
     if now is not None:
         path.write_bytes(now)
     with pytest.raises(FlowdeployError, match=rf"{path} cannot be deployed.* {reason}"):
-        FolderFileStore(folder).keep(MANIFEST, {SHA1: path})
+        FolderFileStore(folder).save(MANIFEST, {SHA1: path})
     assert list(folder.iterdir()) == []

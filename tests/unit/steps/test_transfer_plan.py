@@ -32,29 +32,29 @@ def elsewhere(*names: str, sources: tuple[BucketFolder, ...] = ()) -> NeededObje
 
 def test_what_a_bucket_has_is_copied_from_there_and_the_rest_is_sent() -> None:
     found = plan_transfers(("a", "b", "c"), needed("a", "b", "c"), {"a": ONE, "c": TWO}, set())
-    assert found == TransferPlan(copy={ONE: ("a",), TWO: ("c",)}, send=("b",))
+    assert found == TransferPlan(copy={ONE: ("a",), TWO: ("c",)}, upload=("b",))
 
 
 def test_what_is_being_sent_is_waited_for() -> None:
     assert plan_transfers(("a", "b"), needed("a", "b"), {}, {"a"}) == TransferPlan(
-        send=("b",), wait=("a",)
+        upload=("b",), wait=("a",)
     )
 
 
 def test_what_a_bucket_refuses_is_sent() -> None:
     found = plan_transfers(("a", "b"), needed("a", "b"), {"a": ONE, "b": ONE}, set(), {("a", ONE)})
-    assert found == TransferPlan(copy={ONE: ("b",)}, send=("a",))
+    assert found == TransferPlan(copy={ONE: ("b",)}, upload=("a",))
 
 
 def test_what_is_refused_is_sent_even_while_somebody_else_sends_it() -> None:
     assert plan_transfers(("a",), needed("a"), {"a": ONE}, {"a"}, {("a", ONE)}) == TransferPlan(
-        send=("a",)
+        upload=("a",)
     )
 
 
 def test_what_is_kept_somewhere_is_copied_from_there_but_for_what_is_a_buckets_own() -> None:
     found = plan_transfers(("a", "b"), needed("a", "b", sources=(KEPT,), own=("b",)), {}, set())
-    assert found == TransferPlan(copy={KEPT: ("a",)}, send=("b",))
+    assert found == TransferPlan(copy={KEPT: ("a",)}, upload=("b",))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_everything_that_is_missing_comes_one_way(
     missing: list[str], holders: dict[str, BucketFolder], sending: set[str]
 ) -> None:
     found = plan_transfers(missing, needed(*missing), holders, sending)
-    ways = [*found.copy.values(), found.send, found.wait, found.lost]
+    ways = [*found.copy.values(), found.upload, found.wait, found.lost]
     assert sorted(name for way in ways for name in way) == sorted(missing)
 
 
@@ -96,25 +96,25 @@ def test_everything_that_is_missing_comes_one_way(
 def test_nothing_is_sent_twice_while_every_upload_succeeds(
     claims: list[tuple[str, list[str]]],
 ) -> None:
-    ledger = ObjectRegistry()
+    registry = ObjectRegistry()
     sent: list[str] = []
     for number, (bucket, names) in enumerate(claims):
-        found = ledger.plan(names, needed(*names), set())
-        sent += found.send
+        found = registry.plan(names, needed(*names), set())
+        sent += found.upload
         if number % 2:
-            for name in found.send:
-                ledger.end_upload(bucket, name)
+            for name in found.upload:
+                registry.end_upload(bucket, name)
     assert len(sent) == len(set(sent))
 
 
 def test_those_who_wait_take_over_what_was_given_up() -> None:
-    ledger = ObjectRegistry()
-    assert ledger.plan("ab", needed("a", "b"), set()) == TransferPlan(send=("a", "b"))
-    assert ledger.plan("ab", needed("a", "b"), set()) == TransferPlan(wait=("a", "b"))
-    ledger.end_upload("one", "a")
-    ledger.abandon_upload("b")
-    assert not ledger.is_uploading("a")
-    assert ledger.plan("ab", needed("a", "b"), set()) == TransferPlan(
-        copy={ONE: ("a",)}, send=("b",)
+    registry = ObjectRegistry()
+    assert registry.plan("ab", needed("a", "b"), set()) == TransferPlan(upload=("a", "b"))
+    assert registry.plan("ab", needed("a", "b"), set()) == TransferPlan(wait=("a", "b"))
+    registry.end_upload("one", "a")
+    registry.abandon_upload("b")
+    assert not registry.is_uploading("a")
+    assert registry.plan("ab", needed("a", "b"), set()) == TransferPlan(
+        copy={ONE: ("a",)}, upload=("b",)
     )
-    assert ledger.is_uploading("b")
+    assert registry.is_uploading("b")

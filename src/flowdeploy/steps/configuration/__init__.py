@@ -1,1 +1,1 @@
-"""Indexes, queues, cron jobs and dispatch rules of an instance."""
+"""Updates the indexes, queues, cron jobs and dispatch rules of an instance."""

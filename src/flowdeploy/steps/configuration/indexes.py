@@ -1,4 +1,4 @@
-"""Waiting for the indexes that a version needs: a query without its index fails."""
+"""Waits for the indexes that a version needs: a query without its index fails."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from flowdeploy.rollout import Notify, Pause
 if TYPE_CHECKING:
     from flowdeploy.clients.datastore import Datastore
 
-LONGEST_BUILD = 1800.0  # seconds; those of large tables take hours, and are waited for by hand
-_LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0)  # seconds between looks
+LONGEST_BUILD = 1800.0  # seconds; indexes of large tables take hours: wait for those by hand
+_INTERVALS = (1.0, 2.0, 5.0, 10.0)  # seconds between looks
 
 
 def wait_for_indexes(
@@ -27,8 +27,8 @@ def wait_for_indexes(
 ) -> Generator[Pause, None, None]:
     """Wait until every index serves queries.
 
-    Raises Refused for one that is missing, has failed, or takes longer than ``longest``
-    seconds; ServiceError where they cannot be seen.
+    Raises Refused where one is missing, has failed, or is not ready after ``longest``
+    seconds; ServiceError where they cannot be read.
     """
     deadline = time.monotonic() + longest
     looks = 0
@@ -36,14 +36,14 @@ def wait_for_indexes(
         if time.monotonic() > deadline:
             raise _not_ready(building, f"after {longest / 60:.0f} minutes")
         notify(f"{len(building)} of {len(wanted)} indexes are being built")
-        yield Pause(_LOOK_AGAIN[min(looks, len(_LOOK_AGAIN) - 1)])
+        yield Pause(_INTERVALS[min(looks, len(_INTERVALS) - 1)])
         looks += 1
 
 
 def _building(
     datastore: Datastore, project: str, wanted: Sequence[Index]
 ) -> tuple[tuple[Index, str], ...]:
-    """The indexes that will be ready; raises Refused if some will not."""
+    """The indexes that are being built. Raises Refused where others will never be ready."""
     waiting = unready(wanted, datastore.indexes(project))
     if lost := [each for each in waiting if each[1] != "CREATING"]:
         raise _not_ready(lost, "and will not become so by themselves")
@@ -54,6 +54,6 @@ def _not_ready(indexes: Sequence[tuple[Index, str]], how: str) -> Refused:
     kinds = ", ".join(f"{index.kind} ({state or 'missing'})" for index, state in indexes)
     return Refused(
         f"indexes that the version needs are not ready, {how}: {kinds}",
-        hint="Datastore's page in the console shows how far they are, and why they failed."
-        " `flowdeploy deploy VERSION INSTANCE` creates those that are missing.",
+        hint="Datastore's page in the console shows their progress and their errors."
+        " `flowdeploy deploy VERSION INSTANCE` creates missing ones.",
     )

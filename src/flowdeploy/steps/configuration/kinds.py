@@ -1,8 +1,9 @@
-"""What there is of an instance's configuration, part by part, and its form on record."""
+"""The kinds of configuration beside app.yaml: when each is due, and how it is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
@@ -13,69 +14,80 @@ from flowdeploy.known_errors import enable_command
 from flowdeploy.planning.plan import Phase
 from flowdeploy.report import Aspect
 
-PARTS = {
-    Phase.ADD: ("indexes", "queues"),
-    Phase.BEFORE_TRAFFIC: ("queues",),
-    Phase.AFTER_TRAFFIC: ("jobs", "dispatch"),
-}
 ASPECTS = {
     Phase.ADD: Aspect.ADDITIONS,
     Phase.BEFORE_TRAFFIC: Aspect.QUEUES,
     Phase.AFTER_TRAFFIC: Aspect.SCHEDULES,
 }
-_APIS = {"indexes": DATASTORE, "queues": TASKS, "jobs": SCHEDULER}
+"""The aspect under which the changes of a phase are recorded."""
 
 
-def read(cloud: GoogleClients, project: str, parts: Iterable[str]) -> Snapshot:
-    """These parts of a project's configuration, and nothing else of it. Raises ServiceError."""
-    return Snapshot(**{part: _resources(cloud, part, project) for part in parts})
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of configuration.
+
+    ``key`` is its field of `Snapshot`, and its key in records; ``config_field`` is its field of
+    `AppConfig`. ``read`` takes a project; ``api`` is the API that must be enabled for that.
+    """
+
+    key: str
+    config_field: str
+    phases: tuple[Phase, ...]
+    read: Callable[[GoogleClients, str], tuple[dict[str, Any], ...]]
+    api: str | None = None
 
 
-def _resources(cloud: GoogleClients, part: str, project: str) -> tuple[dict[str, Any], ...]:
-    match part:
-        case "indexes":
-            return cloud.datastore.indexes(project)
-        case "queues":
-            return cloud.tasks.queues(project)
-        case "jobs":
-            return cloud.scheduler.jobs(project)
-        case _:
-            return cloud.dispatch.rules(project)
+KINDS = (
+    Kind("indexes", "indexes", (Phase.ADD,), lambda c, p: c.datastore.indexes(p), DATASTORE),
+    Kind(
+        "queues",
+        "queues",
+        (Phase.ADD, Phase.BEFORE_TRAFFIC),
+        lambda c, p: c.tasks.queues(p),
+        TASKS,
+    ),
+    Kind("jobs", "cron", (Phase.AFTER_TRAFFIC,), lambda c, p: c.scheduler.jobs(p), SCHEDULER),
+    Kind("dispatch", "dispatch", (Phase.AFTER_TRAFFIC,), lambda c, p: c.dispatch.rules(p)),
+)
 
 
-def switched_off(cloud: GoogleClients, project: str, parts: Iterable[str]) -> str | None:
-    """The one command that enables what these parts need, as far as a project tells of it."""
-    needed = [_APIS[part] for part in dict.fromkeys(parts) if part in _APIS]
+def kinds_due(phase: Phase) -> tuple[Kind, ...]:
+    """The kinds that may change in a phase."""
+    return tuple(kind for kind in KINDS if phase in kind.phases)
+
+
+def kinds_in(config: AppConfig) -> tuple[Kind, ...]:
+    """The kinds that a configuration has files for."""
+    return tuple(kind for kind in KINDS if getattr(config, kind.config_field) is not None)
+
+
+def config_due(config: AppConfig, phase: Phase) -> AppConfig:
+    """The part of a version's configuration that is due in a phase."""
+    fields = (kind.config_field for kind in kinds_due(phase))
+    return AppConfig(**{field: getattr(config, field) for field in fields})
+
+
+def read_kinds(cloud: GoogleClients, project: str, kinds: Iterable[Kind]) -> Snapshot:
+    """Read these kinds of a project's configuration, and nothing else. Raises ServiceError."""
+    return Snapshot(**{kind.key: kind.read(cloud, project) for kind in kinds})
+
+
+def enable_hint(cloud: GoogleClients, project: str, kinds: Iterable[Kind]) -> str | None:
+    """The command that enables the disabled APIs of these kinds; None if none is known to be."""
+    apis = [kind.api for kind in dict.fromkeys(kinds) if kind.api]
     try:
-        disabled = cloud.service_usage.disabled_apis(project, needed)
+        disabled = cloud.service_usage.disabled_apis(project, apis)
     except ServiceError:
         return None  # not everybody may ask
     return f"Enable what is off: {enable_command(project, disabled)}" if disabled else None
 
 
-def written(config: AppConfig, phase: Phase) -> AppConfig:
-    """Of a version's configuration what is due in a phase."""
-    parts = PARTS[phase]
-    return AppConfig(
-        indexes=config.indexes if "indexes" in parts else None,
-        queues=config.queues if "queues" in parts else None,
-        cron=config.cron if "jobs" in parts else None,
-        dispatch=config.dispatch if "dispatch" in parts else None,
-    )
+def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as it is recorded."""
+    values = ((kind.key, getattr(snapshot, kind.key)) for kind in KINDS)
+    return {key: list(value) for key, value in values if value is not None}
 
 
-def parts_of(config: AppConfig) -> tuple[str, ...]:
-    """The parts that a configuration speaks of."""
-    values = (config.indexes, config.queues, config.cron, config.dispatch)
-    parts = ("indexes", "queues", "jobs", "dispatch")
-    return tuple(part for part, value in zip(parts, values, strict=True) if value is not None)
-
-
-def as_json(snapshot: Snapshot) -> dict[str, Any]:
-    """What was read, as it is put on record."""
-    parts = ("indexes", "queues", "jobs", "dispatch")
-    return {part: list(value) for part in parts if (value := getattr(snapshot, part)) is not None}
-
-
-def of_json(document: Mapping[str, Any]) -> Snapshot:
-    return Snapshot(**{part: tuple(value) for part, value in document.items()})
+def snapshot_from_json(document: Mapping[str, Any]) -> Snapshot:
+    """The snapshot that `snapshot_to_json` has recorded."""
+    return Snapshot(**{key: tuple(value) for key, value in document.items()})

@@ -1,4 +1,4 @@
-"""Sending one change of a project's configuration to the service that keeps it."""
+"""Sends one change of a project's configuration to its service."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ from flowdeploy.steps.change import wait_for_operation
 
 
 def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause, None, None]:
-    """Make a change, once. Raises ServiceError; whether it happened anyway is for the asker
-    to find out. Raises StepFailed where it goes on and cannot be watched."""
+    """Make a change, once.
+
+    Raises ServiceError, after which the change may be in effect all the same; StepFailed
+    where its operation was started and cannot be watched.
+    """
     match change:
         case CreateIndex(body):
             cloud.datastore.create(project, body)
@@ -49,7 +52,7 @@ def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator
 
 @contextmanager
 def outcome_unknown() -> Iterator[None]:
-    """What goes wrong in here leaves a configuration of which nobody knows how far it is."""
+    """Converts errors after a change was sent to StepFailed with an unknown state."""
     try:
         yield
     except FlowdeployError as error:

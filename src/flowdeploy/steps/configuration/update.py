@@ -1,8 +1,8 @@
-"""Bringing an instance's indexes, queues, cron jobs and dispatch rules to a version's.
+"""Updates an instance's indexes, queues, cron jobs and dispatch rules to those of a version.
 
-Everything is compared with what is there before anything is sent, and again after
-every failure and at the end: so what a lost answer did is found out, and what was
-cut off is finished by comparing once more.
+The actual configuration is compared before anything is sent, after every failure, and at
+the end. So the effect of a lost answer is seen, and an interrupted update is completed by
+comparing once more.
 """
 
 from __future__ import annotations
@@ -36,57 +36,56 @@ from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
 from flowdeploy.steps.configuration.kinds import (
     ASPECTS,
-    PARTS,
-    as_json,
-    parts_of,
-    read,
-    switched_off,
-    written,
+    Kind,
+    config_due,
+    enable_hint,
+    kinds_due,
+    kinds_in,
+    read_kinds,
+    snapshot_to_json,
 )
 from flowdeploy.steps.configuration.restore import ConfigurationRestorer
 from flowdeploy.steps.configuration.send_change import outcome_unknown, send_change
 
-ATTEMPTS = 6  # without getting any further
-FRESH = 60.0  # seconds for which it is believed that nothing is to be done
+ATTEMPTS = 6  # without any progress
+FRESH = 60.0  # seconds for which a look that found nothing to do is trusted
 
 NOTHING = AppConfig()
 Progress = Callable[[int, int], None]
 Changes = tuple[ConfigChange, ...]
+Preview = tuple[dict[str, tuple[str, ...]], tuple[Finding, ...]]
+"""The changes by instance, a line each, and the instances that cannot be updated."""
 
 
 @dataclass
 class ConfigurationUpdater:
-    """What the configuration of instances is changed with.
+    """Updates the configuration of instances.
 
-    ``config`` is the version's, ``taking_back`` is for steps that undo runs; ``prune`` is
-    whether queues are paused that the version does not list.
+    ``config`` is the version's; ``restorer`` is for steps that undo runs; with ``prune``
+    queues are paused that the version does not list.
     """
 
     cloud: GoogleClients
-    taking_back: ConfigurationRestorer
+    restorer: ConfigurationRestorer
     config: AppConfig = NOTHING
     prune: bool = False
-    _settled: dict[tuple[str, Phase], tuple[float, Changes]] = field(default_factory=dict)
+    _unchanged: dict[tuple[str, Phase], tuple[float, Changes]] = field(default_factory=dict)
 
     def preview_steps(self, steps: Sequence[Configure]) -> tuple[str, ...]:
         """What these steps of one instance would do now, a line each.
 
-        Raises ServiceError where it cannot be seen, and Refused where an API is switched
-        off, or somebody else's changes would be overwritten.
+        Raises ServiceError where the configuration cannot be read; Refused where an API is
+        disabled, or outside changes would be overwritten.
         """
         try:
-            looks = [(step, self._read(step)) for step in steps]
+            snapshots = [(step, self._read(step)) for step in steps]
         except ServiceError as error:
-            raise self._refusal(error, steps) from error
-        return tuple(
-            str(change) for step, there in looks for change in self._preview_step(step, there)
-        )
+            raise self._with_enable_hint(error, steps) from error
+        changes = (change for step, actual in snapshots for change in self._look(step, actual))
+        return tuple(map(str, changes))
 
-    def preview(self, plan: Plan) -> tuple[dict[str, tuple[str, ...]], tuple[Finding, ...]]:
-        """What the plan's steps would do now, a line each by instance, and what refuses them.
-
-        Of a promotion, also what it would wait for.
-        """
+    def preview(self, plan: Plan) -> Preview:
+        """What the plan's steps would do now, and what a promotion would wait for."""
         steps = configure_steps_by_instance(plan)
         verified = {step.instance.id: step.instance for step in plan.steps_of(Verify)}
 
@@ -99,26 +98,28 @@ class ConfigurationUpdater:
 
         names = dict.fromkeys((*verified, *steps))
         results = dict(map_in_threads(look, names, self.cloud.connections))
-        lines = {name: results[name] for name in names}
-        return (
-            {
-                n: each
-                for n, each in lines.items()
-                if each and not isinstance(each, FlowdeployError)
-            },
-            tuple(
-                Finding(n, e.message) for n, e in lines.items() if isinstance(e, FlowdeployError)
-            ),
-        )
+        changes: dict[str, tuple[str, ...]] = {}
+        findings: list[Finding] = []
+        for name in names:
+            result = results[name]
+            if isinstance(result, FlowdeployError):
+                findings.append(Finding(name, result.message))
+            elif result:
+                changes[name] = result
+        return changes, tuple(findings)
 
     def _first_wait(self, instance: Instance) -> tuple[str, ...]:
-        """What a promotion of the instance would wait for, if for anything."""
+        """What a promotion of the instance would wait for, if anything."""
         notes: list[str] = []
         next(self.wait_until_ready(instance, [], notes.append), None)
         return tuple(notes)
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
-        """Look at every instance, by id. Raises Refused with all that cannot be seen."""
+        """Look at the instances of these steps, by id.
+
+        Raises Refused with all that cannot be updated, ConnectionFailed where there is no
+        connection.
+        """
         looks = map_in_threads(self._objection, steps.items(), self.cloud.connections)
         findings: list[Finding] = []
         for done, ((name, _), objection) in enumerate(looks, 1):
@@ -133,37 +134,39 @@ class ConfigurationUpdater:
     def wait_until_ready(
         self, instance: Instance, steps: Sequence[Configure], notify: Notify
     ) -> Generator[Pause, None, None]:
-        """Before the traffic of an instance is moved: all of its steps can be taken, and every
-        index that the version needs serves queries.
+        """Before a promotion: check the instance's steps, and wait for the version's indexes.
 
-        Raises ServiceError and Refused as `foreseen`, and Refused for an index that does
-        not become ready within half an hour.
+        Raises ServiceError and Refused as `preview_steps`, and Refused for an index that is
+        not ready within half an hour.
         """
         self.preview_steps(steps)
         yield from self._wait_for_indexes(instance, notify)
 
     def update_before_live(self, instance: Instance, version: str, notify: Notify) -> Running:
-        """What is due between a live deploy's version and its traffic."""
+        """Make the updates of a live deploy that come between its version and its traffic.
+
+        Raises as `update`, and Refused for an index that is not ready.
+        """
         yield from self._wait_for_indexes(instance, notify)
         step = Configure(instance, Phase.BEFORE_TRAFFIC, version)
         return (yield from self.update(step, notify))
 
     def update(self, step: Configure, notify: Notify) -> Running:
-        """Bring the step's part to what it is to be, and read back that it is.
+        """Make the changes of a step, and read them back.
 
-        Raises ServiceError where its first change was refused, and StepFailed where
-        something may have been changed by then.
+        Raises ServiceError where the first change was refused; StepFailed where something may
+        have been changed.
         """
-        there = self._read(step) if self._is_stale(step) else None
-        told = self._missing(step, there) if there else self._settled[_key(step)][1]
-        notes = tuple(map(str, told))
-        if there is None or not changes_to_send(told):
+        actual = self._read(step) if self._is_stale(step) else None
+        missing = self._missing(step, actual) if actual else self._unchanged[_key(step)][1]
+        notes = tuple(map(str, missing))
+        if actual is None or not changes_to_send(missing):
             return Done(Outcome.UNCHANGED, notes=notes)
-        meant = _intended_change(step, there, told)
-        attempts, now = yield from self._send_until_done(step, meant, told, notify)
+        intended = _intended_change(step, actual, missing)
+        attempts, result = yield from self._send_until_done(step, intended, missing, notify)
         if step.phase is not Phase.ADD:
             with outcome_unknown():
-                yield Intent(replace(meant, after=as_json(now)))
+                yield Intent(replace(intended, after=snapshot_to_json(result)))
         return Done(attempts=attempts, notes=notes)
 
     def _wait_for_indexes(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
@@ -172,7 +175,7 @@ class ConfigurationUpdater:
             yield from wait_for_indexes(datastore, project, self.config.indexes, notify)
 
     def _objection(self, named: tuple[str, Sequence[Configure]]) -> str | None:
-        """Why an instance's steps cannot be taken, if they cannot."""
+        """Why an instance's steps cannot be made, if they cannot."""
         try:
             self.preview_steps(named[1])
         except (Refused, ServiceError) as error:
@@ -181,41 +184,41 @@ class ConfigurationUpdater:
             return " ".join(filter(None, (f"{error.message}.", error.hint)))
         return None
 
-    def _refusal(self, error: ServiceError, steps: Sequence[Configure]) -> FlowdeployError:
-        """Where the services are there for nobody, they are so for good: all that are."""
+    def _with_enable_hint(self, error: ServiceError, steps: Sequence[Configure]) -> FlowdeployError:
+        """For a denied permission, hints at the disabled APIs of all steps at once."""
         if not isinstance(error, PermissionDenied):
             return error
-        parts = [part for step in steps for part in self._parts(step)]
-        hint = switched_off(self.cloud, steps[0].instance.project, parts)
+        kinds = [kind for step in steps for kind in self._kinds(step)]
+        hint = enable_hint(self.cloud, steps[0].instance.project, kinds)
         return Refused(error.message, hint=hint or error.hint)
 
     def _send_until_done(
-        self, step: Configure, meant: Change, told: Changes, notify: Notify
+        self, step: Configure, intended: Change, changes: Changes, notify: Notify
     ) -> Generator[Request, None, tuple[int, Snapshot]]:
-        """Send what is missing until nothing is; in how many attempts, and what is there then."""
-        yield Intent(meant)
-        missing, idle = told, 0
+        """Send changes until none is missing; the number of attempts, and the result."""
+        yield Intent(intended)
+        missing, idle = changes, 0
         for attempt in count(1):
             error = yield from self._send(step, missing, notify)
             with outcome_unknown():
-                now = self._read(step)
-                left = self._missing(step, now)
+                actual = self._read(step)
+                left = self._missing(step, actual)
             if not changes_to_send(left):
-                return attempt, now
+                return attempt, actual
             if error and not is_transient(error.code, error.message):
-                raise error if left == told else StepFailed(error, Done(state=State.UNKNOWN))
+                raise error if left == changes else StepFailed(error, Done(state=State.UNKNOWN))
             missing, idle = left, 0 if left != missing else idle + 1
-            if idle == ATTEMPTS or attempt == ATTEMPTS + len(told):
+            if idle == ATTEMPTS or attempt == ATTEMPTS + len(changes):
                 raise StepFailed(error or _not_as_asked(left), Done(state=State.UNKNOWN))
             with outcome_unknown():
                 yield Pause(backoff(idle + 1), f"looking again after {error.code}" if error else "")
-                yield Intent(meant)
+                yield Intent(intended)
         raise AssertionError
 
     def _send(
         self, step: Configure, missing: Changes, notify: Notify
     ) -> Generator[Pause, None, ServiceError | None]:
-        """Why not all of it could be sent, if it could not."""
+        """Send the changes up to the first error; that error, if any."""
         for change in changes_to_send(missing):
             notify(str(change))
             try:
@@ -225,30 +228,32 @@ class ConfigurationUpdater:
                 return error
         return None
 
-    def _preview_step(self, step: Configure, there: Snapshot) -> Changes:
-        """What is missing; where that is nothing, the step need not look again for a while."""
-        missing = self._missing(step, there)
+    def _look(self, step: Configure, actual: Snapshot) -> Changes:
+        """The missing changes; if there are none, `update` need not look again for a while."""
+        missing = self._missing(step, actual)
         if not changes_to_send(missing):
-            self._settled[_key(step)] = time.monotonic(), missing
+            self._unchanged[_key(step)] = time.monotonic(), missing
         return missing
 
     def _is_stale(self, step: Configure) -> bool:
-        """Whether it is not known well enough that nothing is to be done."""
-        at, _ = self._settled.get(_key(step), (-FRESH, ()))
+        """Whether no recent look has found that nothing is missing."""
+        at, _ = self._unchanged.get(_key(step), (-FRESH, ()))
         return time.monotonic() - at >= FRESH
 
-    def _missing(self, step: Configure, there: Snapshot) -> Changes:
+    def _missing(self, step: Configure, actual: Snapshot) -> Changes:
         if step.undoes:
-            return self.taking_back.changes(step, there)
-        config = written(self.config, step.phase)
-        changes = config_files.changes(config, there, prune_queues=self.prune)
+            return self.restorer.changes(step, actual)
+        config = config_due(self.config, step.phase)
+        changes = config_files.changes(config, actual, prune_queues=self.prune)
         return changes.unfelt if step.phase is Phase.ADD else changes.all
 
     def _read(self, step: Configure) -> Snapshot:
-        return read(self.cloud, step.instance.project, self._parts(step))
+        return read_kinds(self.cloud, step.instance.project, self._kinds(step))
 
-    def _parts(self, step: Configure) -> Sequence[str]:
-        return PARTS[step.phase] if step.undoes else parts_of(written(self.config, step.phase))
+    def _kinds(self, step: Configure) -> Sequence[Kind]:
+        if step.undoes:
+            return kinds_due(step.phase)
+        return kinds_in(config_due(self.config, step.phase))
 
 
 def _key(step: Configure) -> tuple[str, Phase]:
@@ -256,21 +261,21 @@ def _key(step: Configure) -> tuple[str, Phase]:
 
 
 def changes_to_send(changes: Sequence[ConfigChange]) -> list[ConfigChange]:
-    """The changes without those that are only named."""
+    """The changes without those that are only reported."""
     return [change for change in changes if not isinstance(change, LeaveQueue)]
 
 
-def _intended_change(step: Configure, there: Snapshot, told: Changes) -> Change:
-    """What is put on record beforehand: of what is only added nothing is ever taken back."""
+def _intended_change(step: Configure, actual: Snapshot, missing: Changes) -> Change:
+    """The change to record before it is made. Additions are never undone: they need no state."""
     if step.phase is Phase.ADD:
-        return Change(ASPECTS[step.phase], None, list(map(str, told)))
-    return Change(ASPECTS[step.phase], as_json(there), None)
+        return Change(ASPECTS[step.phase], None, list(map(str, missing)))
+    return Change(ASPECTS[step.phase], snapshot_to_json(actual), None)
 
 
 def _not_as_asked(missing: Sequence[ConfigChange]) -> ServiceError:
     return ServiceError(
         "NOT_AS_ASKED",
-        "the configuration was sent, but reading it back shows something else",
+        "the configuration was sent, but is not in effect",
         details=[str(change) for change in changes_to_send(missing)],
-        hint="Somebody else may be changing it: look who, then run the same command again.",
+        hint="Somebody else may be changing it: find out who, then run the same command again.",
     )

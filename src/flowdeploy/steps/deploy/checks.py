@@ -1,4 +1,4 @@
-"""The instances of a fleet that are deployed to, seen and changed through Google's services."""
+"""Checks the instances of a deploy before anything is changed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from flowdeploy.checks.deploy import (
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
-from flowdeploy.rollout import Notify, Running
 from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps import observe
 from flowdeploy.steps.context import Permissions
-from flowdeploy.steps.deploy.deploy import BeforeLive, Means, at_once, deploy
+from flowdeploy.steps.deploy.deploy import BeforeLive, DeployTarget, do_nothing
 from flowdeploy.steps.deploy.package import VersionPackage, make_packages
 from flowdeploy.steps.deploy.upload.uploader import FileUploader, Uploader
 from flowdeploy.steps.staging import StagedApp
@@ -32,21 +31,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Instances:
-    """What is learnt of the apps by the checks serves the deploys.
+class DeployChecks:
+    """Checks instances, and has their targets for the deploys that follow.
 
     ``descriptors`` is the folder of the instances' own appengine-web.xml, if they have any;
-    ``deliver`` is how all packages will reach their buckets; ``before_live`` does what is
-    due before a version that was created gets the traffic.
+    ``make_uploader`` makes the uploader for all packages; ``before_live`` does what is due
+    between the creation of a version and its traffic.
     """
 
-    cloud: GoogleClients
+    clients: GoogleClients
     descriptors: Path | None = None
-    before_live: BeforeLive = at_once
-    deliver: Callable[[Buckets, Collection[VersionPackage]], Uploader] = FileUploader
+    before_live: BeforeLive = do_nothing
+    make_uploader: Callable[[Buckets, Collection[VersionPackage]], Uploader] = FileUploader
     _apps: dict[str, App] = field(default_factory=dict)
     _packages: dict[str, VersionPackage] = field(default_factory=dict)
-    _delivery: Uploader | None = None
+    _uploader: Uploader | None = None
 
     def check(
         self,
@@ -55,7 +54,7 @@ class Instances:
         permissions: Permissions,
         progress: Callable[[int, int], None],
     ) -> None:
-        """Raises Refused with all findings, ServiceError where App Engine is out of reach."""
+        """Raises Refused with all findings, ConnectionFailed where there is no connection."""
         if findings := self.findings(steps, staged, permissions, progress):
             raise Refused(
                 "the deploy is refused, and nothing was changed", details=group_findings(findings)
@@ -68,49 +67,62 @@ class Instances:
         permissions: Permissions,
         progress: Callable[[int, int], None],
     ) -> list[Finding]:
-        """Look at every instance to be deployed to; what speaks against it, by instance.
+        """Look at every instance; the reasons against its deploy, sorted by instance.
 
-        Raises ServiceError where App Engine is out of reach.
+        Raises Refused where the folder of descriptors is missing; ConnectionFailed where
+        there is no connection.
         """
         self._packages, findings = make_packages(steps, staged, permissions, self.descriptors)
-        self._delivery = self._delivery or self.deliver(
-            self.cloud.buckets, tuple(self._packages.values())
+        self._uploader = self._uploader or self.make_uploader(
+            self.clients.buckets, tuple(self._packages.values())
         )
-        looks = map_in_threads(self._look, steps, self.cloud.connections)
-        for count, (step, seen) in enumerate(looks, 1):
+        looks = map_in_threads(self._look, steps, self.clients.connections)
+        for count, (step, observed) in enumerate(looks, 1):
             progress(count, len(steps))
-            findings += self._findings(step, seen)
+            findings += self._findings(step, observed)
         return sorted(findings, key=lambda finding: finding.instance)
 
-    def deploy(self, step: Deploy, notify: Notify) -> Running:
-        app, package = self._apps[step.instance.id], self._packages[step.instance.id]
-        assert self._delivery is not None  # noqa: S101  (made by the check)
-        means = Means(self.cloud.engine, self._delivery, self.before_live)
-        return deploy(means, step.instance, app, package, notify)
+    def target(self, step: Deploy) -> DeployTarget:
+        """The target of a step that has passed the checks."""
+        name = step.instance.id
+        assert self._uploader is not None  # noqa: S101  (made by the checks)
+        return DeployTarget(
+            self.clients.engine,
+            self._apps[name],
+            self._packages[name],
+            self._uploader,
+            self.before_live,
+        )
 
     def _look(self, step: Deploy) -> BeforeDeploy | ServiceError:
         try:
-            seen = observe.before_deploy(self.cloud.engine, step.instance, str(step.version))
-            self._look_into_bucket(step, seen)
+            observed = observe.before_deploy(self.clients.engine, step.instance, str(step.version))
+            self._list_bucket(step, observed)
         except ServiceError as error:
             return error
-        return seen
+        return observed
 
-    def _look_into_bucket(self, step: Deploy, seen: BeforeDeploy) -> None:
-        """Where files will have to be brought: all are known before the first is sent."""
+    def _list_bucket(self, step: Deploy, observed: BeforeDeploy) -> None:
+        """List the bucket that the deploy will fill: all come before the first upload."""
         package = self._packages.get(step.instance.id)
-        if seen.app and package and self._delivery and not is_deployed(package.wanted, seen):
-            self._delivery.look(seen.app.code_bucket)
+        if (
+            observed.app
+            and package
+            and self._uploader
+            and not is_deployed(package.wanted, observed)
+        ):
+            self._uploader.look(observed.app.code_bucket)
 
-    def _findings(self, step: Deploy, seen: BeforeDeploy | ServiceError) -> list[Finding]:
+    def _findings(self, step: Deploy, observed: BeforeDeploy | ServiceError) -> list[Finding]:
         name = step.instance.id
-        if isinstance(seen, ServiceError):
-            if isinstance(seen, ConnectionFailed):
-                raise seen
-            return [Finding(name, " ".join(filter(None, (f"{seen.message}.", seen.hint))))]
-        if seen.app:
-            self._apps[name] = seen.app
+        if isinstance(observed, ConnectionFailed):
+            raise observed
+        if isinstance(observed, ServiceError):
+            text = " ".join(filter(None, (f"{observed.message}.", observed.hint)))
+            return [Finding(name, text)]
+        if observed.app:
+            self._apps[name] = observed.app
         package = self._packages.get(name)
         if package is None:
             return []
-        return [Finding(name, o) for o in deploy_objections(package.wanted, seen)]
+        return [Finding(name, each) for each in deploy_objections(package.wanted, observed)]

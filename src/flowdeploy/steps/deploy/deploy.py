@@ -1,4 +1,4 @@
-"""Creating a version on one instance, and giving it the traffic where it is to be live."""
+"""Creates a version on one instance, and moves the traffic to it in a live deploy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowdeploy.checks.deploy import (
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.plan import Promote, Traffic
+from flowdeploy.planning.plan import Deploy, Promote, Traffic
 from flowdeploy.planning.traffic import Split
 from flowdeploy.planning.urls import dark_url
 from flowdeploy.report import Aspect, Change, Outcome, State
@@ -29,143 +29,152 @@ from flowdeploy.steps.traffic.move import Move, move_traffic
 BeforeLive = Callable[[Instance, Notify], Running]
 
 
-def at_once(_: Instance, __: Notify) -> Running:
-    """Nothing is due between the version and its traffic."""
+def do_nothing(_: Instance, __: Notify) -> Running:
+    """Nothing is due between a version and its traffic."""
     yield from ()
     return Done(Outcome.UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What a deploy works with; ``before_live`` comes between a version and its traffic."""
+class DeployTarget:
+    """The circumstances of a deploy to one instance.
+
+    ``before_live`` does what is due between the creation of a version and its traffic.
+    """
 
     engine: AppEngine
-    delivery: Uploader
-    before_live: BeforeLive = at_once
+    app: App
+    package: VersionPackage
+    uploader: Uploader
+    before_live: BeforeLive = do_nothing
+
+    @property
+    def wanted(self) -> WantedVersion:
+        return self.package.wanted
 
 
-def deploy(
-    means: Means, instance: Instance, app: App, package: VersionPackage, notify: Notify
-) -> Running:
-    """Deploy to one instance that the checks have passed.
+def deploy_version(step: Deploy, target: DeployTarget, notify: Notify) -> Running:
+    """Deploy to an instance that has passed the checks, and read the version back.
 
-    Looks once more right before the change, since creating a version that
-    exists replaces it under its users. Raises Refused for what has come up
-    since, StepFailed for what went wrong later than that.
+    Looks once more right before the change, for creating a version that exists replaces it
+    under its users. Raises Refused where this look finds an objection, FlowdeployError where
+    nothing was changed, and StepFailed where something may have been.
     """
-    wanted = package.wanted
-    seen = _look(means.engine, instance, app, wanted)
-    if objections := deploy_objections(wanted, seen):
+    instance, wanted = step.instance, target.wanted
+    observed = _observe(target, instance)
+    if objections := deploy_objections(wanted, observed):
         raise Refused("; ".join(objections))
-    if is_deployed(wanted, seen):
+    if is_deployed(wanted, observed):
         created = Done(Outcome.UNCHANGED)
     else:
-        created = yield from _create(means, instance, app, package, notify)
-        seen = _read_back(means.engine, instance, app, wanted)
-    notes = (*package.notes, *created.notes, *_remarks(wanted, seen))
+        created = yield from _create(target, instance, notify)
+        observed = _read_back(target, instance)
+    notes = (*target.package.notes, *created.notes, *_remarks(wanted, observed))
     created = replace(created, notes=notes)
     if wanted.traffic is Traffic.LIVE:
-        step = Promote(instance, Split.all_to(wanted.version))
-        due = yield from _due(means, instance, created, notify)
-        return (yield from _promoted(Move(means.engine, app), step, due, notify))
-    url = dark_url(wanted.version, instance.service, app.default_hostname)
-    return replace(created, state=_state(wanted, seen), url=url)
+        created = yield from _prepare_live(target, instance, created, notify)
+        return (yield from _promote(target, instance, created, notify))
+    url = dark_url(wanted.version, instance.service, target.app.default_hostname)
+    return replace(created, state=_state(wanted, observed), url=url)
 
 
-def _state(wanted: WantedVersion, seen: BeforeDeploy) -> State:
-    live = seen.split is not None and seen.split.serves(wanted.version)
+def _state(wanted: WantedVersion, observed: BeforeDeploy) -> State:
+    live = observed.split is not None and observed.split.serves(wanted.version)
     return State.LIVE if live else State.DARK
 
 
-def _look(engine: AppEngine, instance: Instance, app: App, wanted: WantedVersion) -> BeforeDeploy:
-    """As the checks did, but for the room for versions, of which creating one speaks itself."""
+def _observe(target: DeployTarget, instance: Instance) -> BeforeDeploy:
+    """Look like the checks, but do not count versions: creating one reports a full app."""
+    where = (instance.project, instance.service)
     return BeforeDeploy(
-        app,
-        split=engine.split(instance.project, instance.service),
-        deployed=engine.find_version(instance.project, instance.service, wanted.version),
+        target.app,
+        split=target.engine.split(*where),
+        deployed=target.engine.find_version(*where, target.wanted.version),
     )
 
 
-def _create(
-    means: Means, instance: Instance, app: App, package: VersionPackage, notify: Notify
-) -> Running:
-    delivered = yield from means.delivery.bring(app.code_bucket, package, notify)
+def _create(target: DeployTarget, instance: Instance, notify: Notify) -> Running:
+    """Upload the files, then create the version."""
+    uploaded = yield from target.uploader.upload(target.app.code_bucket, target.package, notify)
 
     def send() -> Operation:
         notify("creating the version")
-        return means.engine.create_version(instance.project, instance.service, delivered.body)
+        return target.engine.create_version(instance.project, instance.service, uploaded.body)
 
     def is_in_effect() -> bool:
-        return is_deployed(package.wanted, _look(means.engine, instance, app, package.wanted))
+        return is_deployed(target.wanted, _observe(target, instance))
 
-    meant = Change(Aspect.VERSION, None, package.wanted.version)
-    sending = ChangeRequest(means.engine, instance.project, meant, send, is_in_effect)
+    intended = Change(Aspect.VERSION, None, target.wanted.version)
+    request = ChangeRequest(target.engine, instance.project, intended, send, is_in_effect)
     try:
-        attempts = yield from send_request(sending)
-        return Done(attempts=attempts, notes=delivered.remarks)
-    except OutcomeUnknown as doubt:
-        raise StepFailed(doubt.error, Done(state=State.UNKNOWN)) from doubt
+        attempts = yield from send_request(request)
+        return Done(attempts=attempts, notes=uploaded.remarks)
+    except OutcomeUnknown as unknown:
+        raise StepFailed(unknown.error, Done(state=State.UNKNOWN)) from unknown
 
 
-def _read_back(
-    engine: AppEngine, instance: Instance, app: App, wanted: WantedVersion
-) -> BeforeDeploy:
-    """Look at what was created. Raises StepFailed where it is not what was asked for."""
+def _read_back(target: DeployTarget, instance: Instance) -> BeforeDeploy:
+    """Read the created version. Raises StepFailed where it is not as asked for."""
+    wanted = target.wanted
     try:
-        seen = _look(engine, instance, app, wanted)
+        observed = _observe(target, instance)
     except ServiceError as error:
         raise StepFailed(error, Done(state=State.UNKNOWN)) from error
-    if seen.deployed is None:
+    if observed.deployed is None:
         raise StepFailed(_not_as_asked(wanted, ["it is not there"]), Done(state=State.UNKNOWN))
-    if grave := [str(d) for d in differences(wanted, seen.deployed) if d.is_grave]:
-        state = _state(wanted, seen)
+    if grave := [str(d) for d in differences(wanted, observed.deployed) if d.is_grave]:
+        state = _state(wanted, observed)
         unmoved = wanted.traffic is Traffic.LIVE and state is State.DARK
         left = Done(state=State.DEPLOYED_NOT_PROMOTED if unmoved else state)
         raise StepFailed(_not_as_asked(wanted, grave), left)
-    return seen
+    return observed
 
 
 def _not_as_asked(wanted: WantedVersion, details: Sequence[str]) -> ServiceError:
     return ServiceError(
         "NOT_AS_ASKED",
-        f"App Engine says that it has created version {wanted.version}, but reading it back"
-        " shows something else",
+        f"App Engine reports that it has created version {wanted.version}, but the version is"
+        " not as asked for",
         details=details,
-        hint="Unless somebody else has deployed the same version in this moment: ask for what"
-        " App Engine can give, then run the same command again with --replace.",
+        hint="Unless somebody else has deployed the same version at the same time: ask for what"
+        " App Engine can provide, then run the same command again with --replace.",
     )
 
 
-def _remarks(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
-    """What of a version is other than asked for, or cannot be known, without being a failure."""
-    if seen.deployed is None:
+def _remarks(wanted: WantedVersion, observed: BeforeDeploy) -> tuple[str, ...]:
+    """Differences from the wanted version that are no failure, and what is not known of it."""
+    if observed.deployed is None:
         return ()
-    found = differences(wanted, seen.deployed)
-    untold = not seen.deployed.is_told
-    return (
-        *(f"App Engine has {difference}" for difference in found if not difference.is_grave),
-        *(["App Engine does not say which files the version has"] if untold else []),
-    )
+    remarks = [
+        f"App Engine has {difference}"
+        for difference in differences(wanted, observed.deployed)
+        if not difference.is_grave
+    ]
+    if not observed.deployed.is_told:
+        remarks.append("App Engine does not say which files the version has")
+    return tuple(remarks)
 
 
-def _due(means: Means, instance: Instance, created: Done, notify: Notify) -> Running:
-    """Do what is due before the traffic; failing that, say that the version is there."""
+def _prepare_live(
+    target: DeployTarget, instance: Instance, created: Done, notify: Notify
+) -> Running:
+    """Do what is due before the traffic. Errors report that the version was created."""
     left = replace(created, state=State.DEPLOYED_NOT_PROMOTED)
     try:
-        made = yield from means.before_live(instance, notify)
+        prepared = yield from target.before_live(instance, notify)
     except StepFailed as failed:
         raise StepFailed(failed.error, replace(left, outcome=Outcome.DONE)) from failed
     except FlowdeployError as error:
         raise StepFailed(error, left) from error
-    unchanged = {created.outcome, made.outcome} == {Outcome.UNCHANGED}
-    outcome = Outcome.UNCHANGED if unchanged else Outcome.DONE
-    return replace(created, outcome=outcome, notes=created.notes + made.notes)
+    outcome = _combined_outcome(created, prepared)
+    return replace(created, outcome=outcome, notes=created.notes + prepared.notes)
 
 
-def _promoted(move: Move, step: Promote, created: Done, notify: Notify) -> Running:
-    """Move the traffic to the version that is there now; failing that, say that it is there."""
+def _promote(target: DeployTarget, instance: Instance, created: Done, notify: Notify) -> Running:
+    """Move the traffic to the created version. Errors report that the version was created."""
+    step = Promote(instance, Split.all_to(target.wanted.version))
     try:
-        moved = yield from move_traffic(step, move, notify)
+        moved = yield from move_traffic(step, Move(target.engine, target.app), notify)
     except StepFailed as failed:
         unmoved = failed.left.state is State.DARK
         state = State.DEPLOYED_NOT_PROMOTED if unmoved else State.UNKNOWN
@@ -174,10 +183,14 @@ def _promoted(move: Move, step: Promote, created: Done, notify: Notify) -> Runni
         raise StepFailed(failed.error, left) from failed
     except FlowdeployError as error:
         raise StepFailed(error, replace(created, state=State.DEPLOYED_NOT_PROMOTED)) from error
-    unchanged = {created.outcome, moved.outcome} == {Outcome.UNCHANGED}
     return replace(
         moved,
-        outcome=Outcome.UNCHANGED if unchanged else Outcome.DONE,
+        outcome=_combined_outcome(created, moved),
         attempts=max(created.attempts, moved.attempts),
         notes=created.notes + moved.notes,
     )
+
+
+def _combined_outcome(first: Done, second: Done) -> Outcome:
+    unchanged = {first.outcome, second.outcome} == {Outcome.UNCHANGED}
+    return Outcome.UNCHANGED if unchanged else Outcome.DONE

@@ -1,4 +1,4 @@
-"""Each instance's own appengine-web.xml, which takes the place of the staged one."""
+"""The instances' own appengine-web.xml, which replace the staged one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flowdeploy.planning.fleet import Instance
 
 @dataclass(frozen=True, slots=True)
 class InstanceDescriptor:
-    """A descriptor, where it is on this machine, and the file that it becomes."""
+    """A descriptor: its path on this machine, the file to deploy, and its content."""
 
     path: Path
     file: File
@@ -23,7 +23,7 @@ class InstanceDescriptor:
 
 
 def require_folder(folder: Path | None) -> None:
-    """Raises Refused where the configuration names a folder of descriptors that is not there."""
+    """Raises Refused where the configured folder of descriptors does not exist."""
     if folder and not folder.is_dir():
         raise Refused(
             f"the folder of descriptors {folder} does not exist",
@@ -33,10 +33,10 @@ def require_folder(folder: Path | None) -> None:
 
 
 def own_descriptor(folder: Path | None, instance: Instance) -> InstanceDescriptor | None:
-    """The instance's descriptor; None where the configuration has none for anybody.
+    """The instance's descriptor; None where no descriptors are configured.
 
-    Raises Refused for one that is missing, that is no descriptor, or that says what
-    cannot be carried over.
+    Raises Refused where it is missing, is no descriptor, or has a setting that cannot be
+    carried over.
     """
     if folder is None:
         return None
@@ -70,5 +70,5 @@ def apply_own_settings(app: AppYaml, instance: Instance, own: InstanceDescriptor
 
 
 def settings_source(instance: Instance) -> str:
-    """What the instance's settings in the configuration are called in messages and origins."""
+    """The name of the instance's settings in the configuration, for messages and origins."""
     return f"settings of {instance.id}"

@@ -1,4 +1,4 @@
-"""What one instance gets: the files, the Version, and what the user has said may be done."""
+"""Packages: the version that each instance gets, and its files."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from flowdeploy.steps.staging import StagedApp
 
 @dataclass(frozen=True, slots=True)
 class CommonFiles:
-    """What all instances get; ``paths`` have their SHA-1s, as ``contents`` on this machine have.
+    """The files that all instances get.
 
-    Where every instance has a descriptor of its own, the staged one is no part of it:
-    it is some instance's too, with what only that instance may know.
+    ``paths`` has the SHA-1 of each, ``contents`` those on this machine by their SHA-1. Where
+    each instance has a descriptor of its own, the staged one is left out: it is of one of
+    the instances, and may have secrets of that one.
     """
 
     app: AppYaml
@@ -56,7 +57,7 @@ class CommonFiles:
 
 @dataclass(frozen=True, slots=True)
 class VersionPackage:
-    """What is created. ``app`` has the instance's own settings, ``manifest`` all files.
+    """A version to create. ``app`` has the instance's own settings, ``manifest`` all files.
 
     ``common`` are the files that all instances get and ``own`` those of this one alone,
     on this machine by their SHA-1; ``sources`` are buckets that have those of the common
@@ -83,9 +84,9 @@ class VersionPackage:
 def make_packages(
     steps: Sequence[Deploy], staged: StagedApp, permissions: Permissions, descriptors: Path | None
 ) -> tuple[dict[str, VersionPackage], list[Finding]]:
-    """A package for each step's instance, by its id, and what keeps others from having one.
+    """The package of each instance, by id, and the findings for those that get none.
 
-    Raises Refused where there is no folder of ``descriptors``.
+    Raises Refused where the folder of ``descriptors`` is missing.
     """
     require_folder(descriptors)
     common = CommonFiles.of(staged, descriptors)
@@ -129,7 +130,7 @@ def _make_package(
 
 
 def archive_name(files: Manifest) -> str:
-    """The object that an instance's archive is: what has the same name has the same files."""
+    """The name of an archive's object; archives of the same name have the same files."""
     return f"{files.digest}.zip"
 
 
@@ -144,6 +145,6 @@ def _check_service(step: Deploy, app: AppYaml) -> None:
 
 
 def _findings(step: Deploy, refused: Refused) -> list[Finding]:
-    """Its details if it has any, for they say where as well."""
+    """A finding for each detail, which says where; else one for the whole error."""
     whole = " ".join(filter(None, (f"{refused.message}.", refused.hint)))
     return [Finding(step.instance.id, line) for line in refused.details or (whole,)]

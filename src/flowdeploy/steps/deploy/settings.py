@@ -1,4 +1,4 @@
-"""The settings that each instance ends up with, and where each of them was written."""
+"""The effective settings of each instance, and where each of them is written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flowdeploy.steps.deploy.descriptors import (
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A key's value, masked where it may be a credential, and where it is from."""
+    """A setting's value, masked where it may be a credential, and its source."""
 
     value: Any
     source: str

@@ -1,4 +1,4 @@
-"""The library: its files, where it goes, and all that must hold before the first byte is sent."""
+"""The library's files, and the checks before the first byte is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flowdeploy.maven.pom import coordinates, parse, with_version
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What a build leaves behind. The pom's own version does not matter."""
+    """The library's files as the build made them. The pom's own version is not used."""
 
     jar: Path
     pom: Path
@@ -26,7 +26,7 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class LibraryRelease:
-    """A version of a library, checked and ready to be sent; ``files`` in the order of sending."""
+    """A version of a library, checked; ``files`` are in the order in which they are sent."""
 
     coordinates: Coordinates
     version: str
@@ -37,9 +37,9 @@ class LibraryRelease:
 
 
 def check_library(library: Library, version: str, repository: Repository) -> LibraryRelease:
-    """The release of ``library`` as ``version``. Touches no network and changes no file.
+    """Check the library; its release as ``version``. Works offline and changes no file.
 
-    Raises Refused with every problem there is, each with what to change.
+    Raises Refused with every problem, each with what to change.
     """
     pom, pom_problems = _read_pom(library.pom, repository)
     problems = [
@@ -57,14 +57,14 @@ def check_library(library: Library, version: str, repository: Repository) -> Lib
 
 def _release(library: Library, version: str, pom: bytes) -> LibraryRelease:
     name = coordinates(pom, str(library.pom))
-    sent = with_version(pom, version)
+    content = with_version(pom, version)
     jar = name.path(version, "jar", library.classifier)
     return LibraryRelease(
         name,
         version,
         (
             RepositoryFile(jar, library.jar, Checksums.of(_chunks(library.jar))),
-            RepositoryFile.of(name.path(version, "pom"), sent),
+            RepositoryFile.of(name.path(version, "pom"), content),
         ),
     )
 
@@ -76,7 +76,7 @@ def _target_problems(repository: Repository) -> Iterator[str]:
 
 
 def _read_pom(path: Path, repository: Repository) -> tuple[bytes, list[str]]:
-    """Its bytes, and what is wrong with them."""
+    """The pom's bytes, and its problems."""
     try:
         pom = path.read_bytes()
         parsed = parse(pom, str(path))
@@ -105,7 +105,7 @@ def _jar_problems(jar: Path, repository: Repository) -> Iterator[str]:
         yield f"the jar {jar} is not a zip archive: was its build interrupted?"
         return
     if empty:
-        yield f"the jar {jar} has no entries: the build packed nothing"
+        yield f"the jar {jar} has no entries"
     if repository.api is not None:
         yield from clojars_rules.size_problems(str(jar), size)
 

@@ -1,7 +1,7 @@
-"""Publishing to a Maven repository that keeps each file as it comes.
+"""Publishes a library to a Maven repository that stores each file as it is uploaded.
 
-Nothing is staged and nothing caches what is missing, so every file is looked at and
-sent only where it is missing. A publish that was interrupted is completed by the next.
+There is no staging and no cache of missing files, so each file is requested first and
+uploaded only where it is missing. An interrupted publish is completed by the next one.
 """
 
 from __future__ import annotations
@@ -27,21 +27,27 @@ from flowdeploy.steps.publish.read_back import (
 def publish(
     client: RepositoryClient, release: LibraryRelease, *, commit_in_version: bool
 ) -> PublishResult:
-    """Send what is missing, and read it back. Raises as ``clojars.publish`` does."""
-    lying = [(file, client.checksums(file.path)) for file in release.files]
-    differing = differences((file, there) for file, there in lying if there)
+    """Upload the missing files and read all of them back.
+
+    Raises as `publish.publish_library`.
+    """
+    stored = [(file, client.checksums(file.path)) for file in release.files]
+    differing = differences((file, there) for file, there in stored if there)
     require_same_bytes(release, differing, commit_in_version=commit_in_version)
-    sent = [_complete(client, file, there) for file, there in lying]
-    sent.append(_complete_metadata(client, release))
+    completed = [_complete(client, file, there) for file, there in stored]
+    completed.append(_complete_metadata(client, release))
     differing = read_back(client, release)
     if not is_listed(client, release):
         raise not_visible(client.repository.address(release.coordinates.metadata))
     url = client.repository.address(release.files[0].path)
-    return PublishResult(unchanged=not any(sent), url=url, warnings=differing)
+    return PublishResult(unchanged=not any(completed), url=url, warnings=differing)
 
 
 def _complete(client: RepositoryClient, file: RepositoryFile, there: Checksums | None) -> bool:
-    """Have the file and the checksums of what lies there; whether anything was missing."""
+    """Upload the file and its checksum files as needed; whether anything was missing.
+
+    Where the file exists already, the checksums are those of the existing file.
+    """
     if there is None:
         _send(client, file)
     completed = _complete_checksums(client, file.path, there or file.checksums)
@@ -49,7 +55,7 @@ def _complete(client: RepositoryClient, file: RepositoryFile, there: Checksums |
 
 
 def _complete_metadata(client: RepositoryClient, release: LibraryRelease) -> bool:
-    """Have the version listed, and the list's checksums; whether anything was missing."""
+    """Add the version to the metadata as needed; whether anything was missing."""
     path = release.coordinates.metadata
     metadata = read_metadata(client, release) or Metadata(release.coordinates)
     listed = release.version in metadata.versions
@@ -73,7 +79,7 @@ def _complete_checksums(client: RepositoryClient, path: str, checksums: Checksum
 
 
 def _first_word(text: bytes | None) -> bytes:
-    """Of a checksum file, after whose digest some repositories write the file's name."""
+    """The digest in a checksum file; some repositories add the file's name."""
     return (text or b"").partition(b" ")[0].strip()
 
 
@@ -81,7 +87,7 @@ def _send(client: RepositoryClient, file: RepositoryFile) -> None:
     try:
         client.put(file)
     except Rejected:
-        # The attempt before this one may have arrived, though its answer did not.
+        # An earlier attempt may have succeeded with its answer lost.
         if client.checksums(file.path) != file.checksums:
             raise
     client.say(f"sent {file}")

@@ -1,87 +1,120 @@
-"""Publishing the library, one publish at a time.
+"""Publishes the library, one publish of an artifact at a time.
 
-Two publishes of one artifact that interleave can lose one of the two versions,
-so there is a lock: a lease among the records, or a locked file where the
-records are local.
+Two publishes of one artifact that interleave can lose one of the two versions, so a publish
+holds a lock: a lease among the records.
 """
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from flowdeploy.clients.maven_repository import Patience, RepositoryClient
 from flowdeploy.clients.repository import Repository
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.maven.clojars_rules import api_of
+from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.planning.plan import Publish
 from flowdeploy.records.lease import Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Outcome
 from flowdeploy.rollout import Done, Notify, Running
 from flowdeploy.steps.context import Context
-from flowdeploy.steps.publish import clojars
-from flowdeploy.steps.publish import library as local
+from flowdeploy.steps.publish import clojars, maven
+from flowdeploy.steps.publish.library import Library, LibraryRelease, check_library
+from flowdeploy.steps.publish.read_back import PublishResult
 
 LONGEST_WAIT = 600.0  # seconds for other publishes to end
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryPublisher:
-    """The library of a run, where it goes, and where its lock is; no store: on this machine."""
+    """Publishes a run's library.
+
+    ``configured`` is the repository's address in the configuration; ``store`` has the lock.
+    """
 
     context: Context
     configured: str
-    store: ObjectStore | None = None
+    store: ObjectStore
 
-    def check(self, files: local.Library, step: Publish) -> local.LibraryRelease:
-        """Everything that can be known before the first byte. Raises Refused."""
-        return local.check_library(files, str(step.version), self._repository)
+    def check(self, library: Library, step: Publish) -> LibraryRelease:
+        """Make all checks that need no network. Raises Refused with every problem."""
+        return check_library(library, str(step.version), self._repository)
 
-    def publish(self, files: local.Library, step: Publish, notify: Notify) -> Running:
-        with self._alone(files, step, notify) as require:
+    def publish(self, library: Library, step: Publish, notify: Notify) -> Running:
+        """Publish the library, once the lock is free.
+
+        Raises Refused where a check fails; LockHeld where another publish holds the lock for
+        ten minutes, or has taken it over; ServiceError where the repository fails.
+        """
+        context = self.context
+        holder = Holder.here(context.run, context.user, context.command)
+        release = self.check(library, step)
+        with publish_lock(self.store, release.coordinates, holder, notify) as require_lock:
 
             def progress(text: str) -> None:
-                require()  # called between any two requests that change something
+                require_lock()  # called between any two requests that change something
                 notify(text)
 
-            published = clojars.publish(
-                files,
-                str(step.version),
-                self._repository,
-                commit_in_version=True,
-                progress=progress,
+            result = publish_library(
+                release, self._repository, commit_in_version=True, progress=progress
             )
         yield from ()
-        outcome = Outcome.UNCHANGED if published.unchanged else Outcome.DONE
-        # Where the library is for everybody, also when the sandbox stands in.
-        url = self.configured + published.url.removeprefix(self._repository.url)
-        return Done(outcome, url=url, notes=published.warnings)
+        outcome = Outcome.UNCHANGED if result.unchanged else Outcome.DONE
+        # The public address, also when the sandbox stands in for the repository.
+        url = self.configured + result.url.removeprefix(self._repository.url)
+        return Done(outcome, url=url, notes=result.warnings)
 
     @property
     def _repository(self) -> Repository:
         return library_repository(self.configured, self.context.clients.endpoints)
 
-    @contextmanager
-    def _alone(
-        self, files: local.Library, step: Publish, notify: Notify
-    ) -> Iterator[Callable[[], None]]:
-        """No other publish meanwhile. What is yielded raises LockHeld once that is not sure."""
-        if self.store is None:
-            with locked(self.context.home / "library.lock", notify):
-                yield lambda: None
-            return
-        name = f"library/{self.check(files, step).coordinates}/lock"
-        lease = Lease(self.store, name, _holder(self.context))
-        acquire_lease(lease, LONGEST_WAIT, notify)
-        with hold_lease(lease):
-            yield lease.require
+
+def publish_library(
+    release: LibraryRelease,
+    repository: Repository,
+    *,
+    commit_in_version: bool,
+    progress: Callable[[str], None],
+    patience: Patience = Patience(),  # noqa: B008 (frozen)
+) -> PublishResult:
+    """Publish a release and read it back; files that are there already are not sent.
+
+    ``commit_in_version`` is whether the version names the commit that it is built from, so
+    that a published one is known to be of this commit. ``progress`` gets a line for each
+    thing done, and may raise to end the publish between two requests.
+
+    Raises Refused where the version is published with other bytes and names no commit;
+    ServiceError where the repository fails.
+    """
+    publish = clojars.publish if repository.api else maven.publish
+    with RepositoryClient(repository, patience, progress) as client:
+        return publish(client, release, commit_in_version=commit_in_version)
+
+
+@contextmanager
+def publish_lock(
+    store: ObjectStore,
+    coordinates: Coordinates,
+    holder: Holder,
+    notify: Notify,
+    wait: float = LONGEST_WAIT,
+) -> Iterator[Callable[[], None]]:
+    """Hold the lock of an artifact; wait up to ``wait`` seconds for it.
+
+    Yields a function that raises LockHeld once the lock may be lost. Raises LockHeld,
+    naming the holder, where the lock is not free in time, and ServiceError.
+    """
+    lease = Lease(store, f"library/{coordinates}/lock", holder)
+    acquire_lease(lease, wait, notify)
+    with hold_lease(lease):
+        yield lease.require
 
 
 def library_repository(configured: str, endpoints: Endpoints) -> Repository:
-    """Where the library goes: as configured, unless the endpoints say otherwise."""
+    """The repository to publish to: the configured one, unless the endpoints replace it."""
     url = endpoints.library or configured.rstrip("/")
     account = endpoints.account
     return Repository(
@@ -90,19 +123,3 @@ def library_repository(configured: str, endpoints: Endpoints) -> Repository:
         account.user if account else "",
         account.token if account else "",
     )
-
-
-@contextmanager
-def locked(path: Path, notify: Notify) -> Iterator[None]:
-    """The file's lock, once whoever has it on this machine is done."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            notify("waiting for another publish to end")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _holder(context: Context) -> Holder:
-    return Holder.here(context.run, context.user, context.command)

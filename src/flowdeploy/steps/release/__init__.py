@@ -1,1 +1,1 @@
-"""Keeping what was built as a version, and finding it again."""
+"""Saves what was built as a release, and finds it again."""

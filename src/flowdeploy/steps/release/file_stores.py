@@ -1,22 +1,21 @@
-"""Where the files of releases are kept, each under the SHA-1 of its bytes.
+"""Stores of the files of releases, each file under the SHA-1 of its bytes.
 
-In a records bucket of one's own they stay. In UAT1's staging bucket, which the
-default is, they stay as long as its rules let them: days, as a rule. Records
-that are local have their files in a folder beside them.
+A records bucket of the fleet's own keeps them. UAT1's staging bucket, the default, keeps
+them as long as its lifecycle rules allow: usually some days. With local records they are in
+a folder beside the records.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flowdeploy.appengine.manifest import Manifest
+from flowdeploy.clients.atomic_file import replace_file
 from flowdeploy.clients.batch import MOST_CALLS
 from flowdeploy.clients.objects import BucketFolder, file_changed
 from flowdeploy.errors import ServiceError
@@ -25,8 +24,8 @@ from flowdeploy.rollout.parallel import map_in_threads
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets, Listing
 
-_LOOKS = 16  # buckets looked into at once
-_UPLOADS = 8  # files on their way at once
+_LISTINGS = 16  # buckets that are listed at once
+_UPLOADS = 8  # files that are uploaded at once
 
 
 class ReleaseFileStore(Protocol):
@@ -37,28 +36,27 @@ class ReleaseFileStore(Protocol):
 
     @property
     def sources(self) -> tuple[BucketFolder, ...]:
-        """Buckets that have all that is kept; none where it is kept on this machine."""
+        """Buckets that have all saved files; none where they are on this machine."""
 
-    def here(self, files: Manifest) -> Mapping[str, Path]:
-        """The files of a release that is kept, if they are to be had on this machine."""
+    def local_paths(self, files: Manifest) -> Mapping[str, Path]:
+        """The files of a saved release on this machine by SHA-1; empty where they are not."""
 
     def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
-        """Have a release again, if need be from elsewhere; what cannot be had any more."""
+        """Complete a release, if need be from elsewhere; the files that are lost."""
 
-    def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
-        """Have a release, sending what is not there; ``contents`` has ``more`` too."""
+    def save(self, files: Manifest, contents: Mapping[str, Path]) -> None:
+        """Save a release; only missing files are sent. ``contents`` includes ``more``."""
 
     def fetch(self, name: str, into: Path) -> None:
-        """Bring a file of ``more`` to a path on this machine."""
+        """Copy a file of ``more`` to a path on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketFileStore:
-    """Each file is an object of ``own``.
+    """Each file is an object in ``own``.
 
-    ``others`` are buckets that may have a file that ``own`` has lost or is about
-    to lose, and give it back by a copy at Google; ``own`` may be one of them,
-    since a copy of an object onto itself is as young as any.
+    A file that ``own`` has lost, or is about to lose, is copied at Google from ``others`` if
+    one of them has it. ``own`` may be one of them: copying an object onto itself renews it.
     """
 
     buckets: Buckets
@@ -69,43 +67,43 @@ class BucketFileStore:
     def sources(self) -> tuple[BucketFolder, ...]:
         return (self.own,)
 
-    def here(self, files: Manifest) -> Mapping[str, Path]:  # noqa: ARG002
+    def local_paths(self, files: Manifest) -> Mapping[str, Path]:  # noqa: ARG002
         return {}
 
     def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
         return self.recover_objects({*files.by_sha1, *more})
 
-    def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:  # noqa: ARG002
-        self.send(contents)
+    def save(self, files: Manifest, contents: Mapping[str, Path]) -> None:  # noqa: ARG002
+        self.upload(contents)
 
     def fetch(self, name: str, into: Path) -> None:
         self.buckets.download(self.own.bucket, self.own.prefix + name, into)
 
     def recover_objects(self, names: Collection[str]) -> frozenset[str]:
-        """As `recover`, for any objects."""
+        """Like `recover`, for any objects."""
         listing = self.buckets.list_objects(self.own.bucket)
         lost = frozenset(n for n in names if self.own.prefix + n not in listing.lasting)
-        looks = map_in_threads(self._names, self.others if lost else (), _LOOKS)
-        for source, there in looks:
-            lost -= self._copy_from(source, there & lost, listing)
+        looks = map_in_threads(self._names, self.others if lost else (), _LISTINGS)
+        for source, names_there in looks:
+            lost -= self._copy_from(source, names_there & lost, listing)
             if not lost:
                 break
         return lost
 
-    def send(self, contents: Mapping[str, Path]) -> None:
-        """Have these objects."""
+    def upload(self, contents: Mapping[str, Path]) -> None:
+        """Upload the objects that are missing."""
         bucket, prefix = self.own.bucket, self.own.prefix
         listing = self.buckets.list_objects(bucket)
 
-        def send(name: str) -> None:
+        def upload(name: str) -> None:
             self.buckets.upload(bucket, prefix + name, contents[name], listing.expiring)
 
         missing = (name for name in contents if prefix + name not in listing.lasting)
-        for _ in map_in_threads(send, missing, _UPLOADS):
-            pass  # what one of them raises ends it
+        for _ in map_in_threads(upload, missing, _UPLOADS):
+            pass  # raises the first error
 
     def _names(self, source: BucketFolder) -> frozenset[str]:
-        """Nothing where a bucket is not ours to look into."""
+        """The objects of a bucket; empty where it may not be listed."""
         try:
             listing = self.buckets.list_objects(source.bucket)
         except ServiceError:
@@ -115,17 +113,17 @@ class BucketFileStore:
     def _copy_from(
         self, source: BucketFolder, names: frozenset[str], listing: Listing
     ) -> frozenset[str]:
-        """Those that the source has given."""
-        asked, refused = sorted(names), set[str]()
-        for start in range(0, len(asked), MOST_CALLS):
-            some = asked[start : start + MOST_CALLS]
-            refused |= self.buckets.copy(source, self.own.bucket, some, listing.expiring)
+        """Copy objects from a source; those that were copied."""
+        requested, refused = sorted(names), set[str]()
+        for start in range(0, len(requested), MOST_CALLS):
+            batch = requested[start : start + MOST_CALLS]
+            refused |= self.buckets.copy(source, self.own.bucket, batch, listing.expiring)
         return names - refused
 
 
 @dataclass(frozen=True, slots=True)
 class FolderFileStore:
-    """Files in a folder of this machine."""
+    """Files in a folder on this machine."""
 
     folder: Path
 
@@ -133,18 +131,18 @@ class FolderFileStore:
     def sources(self) -> tuple[BucketFolder, ...]:
         return ()
 
-    def here(self, files: Manifest) -> Mapping[str, Path]:
+    def local_paths(self, files: Manifest) -> Mapping[str, Path]:
         return {name: self.folder / name for name in files.by_sha1}
 
     def recover(self, files: Manifest, more: Collection[str]) -> frozenset[str]:
         names = {*files.by_sha1, *more}
         return frozenset(name for name in names if not (self.folder / name).is_file())
 
-    def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
+    def save(self, files: Manifest, contents: Mapping[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in self.recover(files, contents):
             try:
-                _copy(contents[name], self.folder, name)
+                _copy(contents[name], self.folder / name)
             except FileNotFoundError as error:
                 raise file_changed(contents[name], "it is gone") from error
 
@@ -152,22 +150,11 @@ class FolderFileStore:
         shutil.copyfile(self.folder / name, into)
 
 
-def _copy(path: Path, folder: Path, sha1: str) -> None:
-    """Whole or not at all, and on the disk. Raises FlowdeployError for a file that has changed."""
-    with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=folder, delete=False) as new:
-        try:
-            shutil.copyfileobj(source, new)
-            new.flush()
-            os.fsync(new.fileno())
-            _require(path, Path(new.name), sha1)
-            Path(new.name).replace(folder / sha1)
-        except BaseException:
-            Path(new.name).unlink(missing_ok=True)
-            raise
-
-
-def _require(path: Path, copied: Path, sha1: str) -> None:
-    with copied.open("rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False))
-    if digest.hexdigest() != sha1:
-        raise file_changed(path, "it has changed")
+def _copy(path: Path, target: Path) -> None:
+    """Copy a file atomically. Raises FlowdeployError unless ``target`` is named by its SHA-1."""
+    with path.open("rb") as source, replace_file(target) as file:
+        shutil.copyfileobj(source, file)
+        file.seek(0)
+        digest = hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False))
+        if digest.hexdigest() != target.name:
+            raise file_changed(path, "it has changed")

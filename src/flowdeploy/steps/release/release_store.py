@@ -1,6 +1,7 @@
-"""The release that a run deploys: the one that was built before, or the one that it builds.
+"""Saves what a run builds as a release, and finds it again.
 
-Files first, then the record: what has a record can be deployed without a build.
+The files are saved before the record, so a release with a record can be deployed without a
+build.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ from flowdeploy.steps.release.zip_store import ZipFileStore
 from flowdeploy.steps.staging import StagedApp
 from flowdeploy.steps.stores import open_records
 
-_KEPT_BRIEFLY = (
-    "Staging buckets delete their files after some days. A bucket of one's own keeps them:"
+_STAGING_BUCKETS_EXPIRE = (
+    "Staging buckets delete their files after some days. A bucket of your own keeps them:"
     " `records: gs://BUCKET/PREFIX` in the configuration."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DeployableRelease:
-    """A release that was built before, ready to be deployed; ``library`` if it has one."""
+    """A release that was built before; ``library`` is None where it has none."""
 
     staged: StagedApp
     library: Library | None
@@ -53,9 +54,9 @@ class DeployableRelease:
 
 @dataclass(slots=True)
 class ReleaseStore:
-    """The releases, for one run. Every method raises Refused and ServiceError.
+    """The release of a run's version. Every method raises Refused and ServiceError.
 
-    A release is kept in the first of the ``file_stores``; an earlier one may be in any.
+    It is saved in the first of the ``file_stores``; an earlier build may be in any of them.
     """
 
     context: Context
@@ -65,32 +66,31 @@ class ReleaseStore:
     _recorded: StoredRelease | None = None
 
     def recall(self, *, with_library: bool) -> DeployableRelease | None:
-        """The version as it was built before, if it was and need not be built again.
+        """The release of an earlier build; None where the version must be built.
 
-        A build is needed where files of the first one are gone, where it had no
-        library and there is to be one, and where nobody can say that both are
-        of one commit and nothing else. Refused is a record of another commit.
+        It must be built where files of the earlier build are lost, where that had no library
+        and one is needed, and where it is not known that both builds are of the same commit
+        without modifications. Raises Refused where the release record is of another commit.
         """
         self._recorded = self.releases.find(self.version)
         if self._recorded is None or self.context.permissions.replace:
             return None
-        release = self._recorded.release
-        theirs, ours = release.commit, self.context.source.commit
-        if theirs is None or ours is None:
+        release, source = self._recorded.release, self.context.source
+        if release.commit is None or source.commit is None:
             return None
-        if not same_commit(theirs, ours):
-            raise self._of_another_commit(release, theirs, ours)
-        if (
-            release.modified
-            or self.context.source.modified
-            or (with_library and release.library is None)
-        ):
+        if not same_commit(release.commit, source.commit):
+            raise self._of_another_commit(release, release.commit, source.commit)
+        lacks_library = with_library and release.library is None
+        if release.modified or source.modified or lacks_library:
             return None
-        vault, _ = self._recover(release)
-        return self._to_deployable(release, vault) if vault else None
+        store, _ = self._recover(release)
+        return self._to_deployable(release, store) if store else None
 
     def require(self) -> DeployableRelease:
-        """The version as it was built before. Refused where it cannot be had any more."""
+        """The release of an earlier build.
+
+        Raises Refused where the version has no release record, or its files are lost.
+        """
         recorded = self.releases.find(self.version)
         if recorded is None:
             raise Refused(
@@ -99,77 +99,78 @@ class ReleaseStore:
                 hint="`flowdeploy run` of the trunk or of a release tag writes one.",
             )
         release = replace(recorded.release, library=None)
-        vault, lost = self._recover(release)
-        if vault is None:
+        store, lost = self._recover(release)
+        if store is None:
             raise Refused(
                 f"version {self.version} has expired: of its {len(release.manifest.by_sha1)}"
-                f" files, {len(lost)} are kept nowhere any more",
+                f" files, {len(lost)} are no longer stored",
                 details=[f"{self.releases.address_of(self.version)}: built by {release.builder}"],
-                hint=_KEPT_BRIEFLY,
+                hint=_STAGING_BUCKETS_EXPIRE,
             )
-        return self._to_deployable(release, vault)
+        return self._to_deployable(release, store)
 
     @property
     def sources(self) -> tuple[BucketFolder, ...]:
-        """Buckets that have all files of what is kept."""
+        """Buckets that have all files of a saved release."""
         return self.file_stores[0].sources
 
     def save(self, staged: StagedApp, library: LocalLibrary | None) -> None:
-        """Keep what was built and is common to all instances: the files, then the record.
+        """Save what was built and is common to all instances: first the files, then the record.
 
-        Refused where the version has a record of other content.
+        Raises Refused where the version has a release record with other content.
         """
         common = CommonFiles.of(staged, self.context.config.descriptors)
         release = _release(self.context, self.version, staged, common, library)
-        stands = None if self.context.permissions.replace else self._recorded
-        if stands and not stands.release.equals(release):
-            raise self._of_another_build(stands.release, release)
+        existing = None if self.context.permissions.replace else self._recorded
+        if existing and not existing.release.equals(release):
+            raise self._of_another_build(existing.release, release)
         contents = {**common.contents, **self._library_files(library)}
-        self.file_stores[0].keep(common.manifest, contents)
-        if stands is None:
+        self.file_stores[0].save(common.manifest, contents)
+        if existing is None:
             self.releases.write(release, over=self._recorded)
 
     def _recover(self, release: Release) -> tuple[ReleaseFileStore | None, frozenset[str]]:
-        """The vault that has all of a release; without one, the least that is lost."""
+        """The store that has all files of a release; without one, the fewest lost files."""
         losses = []
-        for vault in self.file_stores:
-            lost = vault.recover(release.manifest, release.library_contents)
+        for store in self.file_stores:
+            lost = store.recover(release.manifest, release.library_contents)
             if not lost:
-                return vault, lost
+                return store, lost
             losses.append(lost)
         return None, min(losses, key=len)
 
-    def _to_deployable(self, release: Release, vault: ReleaseFileStore) -> DeployableRelease:
+    def _to_deployable(self, release: Release, store: ReleaseFileStore) -> DeployableRelease:
         name = self.releases.address_of(release.version)
         app = parse(release.app_yaml, f"app.yaml in {name}")
-        here = vault.here(release.manifest)
-        # Files out of another kind of vault are sent as if they were new.
-        sources = () if here and vault is not self.file_stores[0] else vault.sources
+        paths = store.local_paths(release.manifest)
+        # Files that were fetched from another kind of store are uploaded like new ones.
+        sources = () if paths and store is not self.file_stores[0] else store.sources
         staged = StagedApp(
-            app, release.app_yaml, release.manifest, release.configs, (), here, sources
+            app, release.app_yaml, release.manifest, release.configs, (), paths, sources
         )
         note = f"deployed from {name}: built by {release.builder}"
-        return DeployableRelease(staged, self._fetch_library(release.library, vault), note)
+        return DeployableRelease(staged, self._fetch_library(release.library, store), note)
 
     def _fetch_library(
-        self, library: RecordedLibrary | None, vault: ReleaseFileStore
+        self, library: RecordedLibrary | None, store: ReleaseFileStore
     ) -> Library | None:
-        """The library's files, brought to the run's folder; the pom is the one with the version."""
+        """Fetch the library's files into the run's folder; the pom has the version already."""
         configured = self.context.config.library
         if library is None or configured is None:
             return None
         paths = [self.context.run_folder / Path(file.path).name for file in library.files]
         for file, path in zip(library.files, paths, strict=True):
-            vault.fetch(file.sha1, path)
+            store.fetch(file.sha1, path)
         jar, pom = paths
         return Library(jar, pom, configured.classifier)
 
     def _library_files(self, library: LocalLibrary | None) -> Mapping[str, Path]:
-        """The library's files on this machine by their SHA-1."""
+        """The library's files on this machine by SHA-1."""
         files = library.files if library else ()
-        return {file.checksums.sha1: self._on_disk(file) for file in files}
+        return {file.checksums.sha1: self._path_of(file) for file in files}
 
-    def _on_disk(self, file: RepositoryFile) -> Path:
+    def _path_of(self, file: RepositoryFile) -> Path:
+        """The file on this machine; written into the run's folder where it is in memory."""
         if isinstance(file.content, Path):
             return file.content
         path = self.context.run_folder / file.name
@@ -191,12 +192,12 @@ class ReleaseStore:
         changed = drift.compare_files(_paths(now), _paths(before))
         what = str(changed[0]) if changed else "another app.yaml"
         return Refused(
-            f"version {self.version} was built before, with {what}, and is that for ever",
+            f"version {self.version} was built before with {what}, and cannot change",
             details=[
                 f"{self.releases.address_of(self.version)}: built by {before.builder}",
                 "--replace replaces the record, and the version wherever it has no traffic",
             ],
-            hint=f"Give what is new a tag of its own. {_KEPT_BRIEFLY}",
+            hint=f"Give the new build a tag of its own. {_STAGING_BUCKETS_EXPIRE}",
         )
 
 
@@ -234,11 +235,11 @@ def _library_release(library: LocalLibrary) -> RecordedLibrary:
 
 
 def open_releases(context: Context, version: str) -> ReleaseStore:
-    """The release records, and the files of releases, where ``records`` says.
+    """The release records and the files of releases, where the configuration puts records.
 
-    In a bucket of the fleet's own, files lie below ``objects/``. In UAT1's staging bucket
-    they lie among those that are staged, and its lifecycle rules delete them after a while.
-    Raises ServiceError where there are no usable credentials.
+    In a bucket of the fleet's own, files are below ``objects/``. In UAT1's staging bucket
+    they are among the staged files, which its lifecycle rules delete after some days. Raises
+    ServiceError where there are no usable credentials.
     """
     config, clients = context.config, context.clients
     records = open_release_records(context)
@@ -246,7 +247,7 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
         folder = context.home / "records" / "objects"
         return ReleaseStore(context, version, records, [FolderFileStore(folder)])
     place = config.records
-    clients.buckets.keep_listing(place.bucket)  # it is a staging bucket, too, or may be
+    clients.buckets.keep_listing(place.bucket)  # it may be a staging bucket, too
     files = BucketFileStore(
         clients.buckets,
         BucketFolder(place.bucket, f"{place.prefix}objects/" if place.own else ""),

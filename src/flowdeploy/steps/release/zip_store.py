@@ -1,7 +1,7 @@
-"""Releases kept as what their archives begin with: one object each, the files in it as they are.
+"""Stores a release as the common beginning of its archives: one object.
 
-A fleet that deploys archives sends these bytes anyway; files beside them would
-be the same bytes again.
+A fleet that deploys archives uploads these bytes anyway; single files would be the same
+bytes a second time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from flowdeploy.steps.release.file_stores import BucketFileStore
 
 @dataclass(frozen=True, slots=True)
 class ZipFileStore:
-    """A `Vault` (see `vault`). ``scratch`` is a folder for what is written here."""
+    """A `ReleaseFileStore`. ``scratch`` is a folder for temporary files."""
 
     objects: BucketFileStore
     scratch: Path
@@ -34,8 +34,8 @@ class ZipFileStore:
     def sources(self) -> tuple[BucketFolder, ...]:
         return self.objects.sources
 
-    def here(self, files: Manifest) -> Mapping[str, Path]:
-        """Every file, taken out of the head, which is fetched for that."""
+    def local_paths(self, files: Manifest) -> Mapping[str, Path]:
+        """Fetches the head and extracts every file from it."""
         folder = self.scratch / "release"
         folder.mkdir(exist_ok=True)
         head = folder / "head"
@@ -43,7 +43,7 @@ class ZipFileStore:
         with head.open("rb") as stream:
             for file in files.files:
                 stream.seek(len(archive.local_header(Entry(file.path, file.size, 0))), 1)
-                _take(stream, file.size, folder / file.sha1)
+                _extract(stream, file.size, folder / file.sha1)
         head.unlink()
         return {sha1: folder / sha1 for sha1 in files.by_sha1}
 
@@ -53,12 +53,12 @@ class ZipFileStore:
             return frozenset(files.by_sha1) | lost.intersection(more)
         return lost
 
-    def keep(self, files: Manifest, contents: Mapping[str, Path]) -> None:
+    def save(self, files: Manifest, contents: Mapping[str, Path]) -> None:
         folder = self.scratch / "kept"
         folder.mkdir(exist_ok=True)
         head = write_common_pieces(files, contents, folder).head
         more = {name: path for name, path in contents.items() if name not in files.by_sha1}
-        self.objects.send({_head(files): head, **more})
+        self.objects.upload({_head(files): head, **more})
         head.unlink()
 
     def fetch(self, name: str, into: Path) -> None:
@@ -66,11 +66,12 @@ class ZipFileStore:
 
 
 def _head(files: Manifest) -> str:
+    """The name of the head's object."""
     return common_piece_names(files)[0]
 
 
-def _take(stream: BinaryIO, size: int, into: Path) -> None:
-    """The next bytes, as a file."""
+def _extract(stream: BinaryIO, size: int, into: Path) -> None:
+    """Write the next ``size`` bytes into a file."""
     with into.open("wb") as target:
         while chunk := stream.read(min(size, CHUNK)):
             size -= target.write(chunk)

@@ -1,8 +1,8 @@
-"""Brings files into apps' staging buckets.
+"""Fills the staging buckets of apps with objects.
 
-The buckets are looked into before the first file is sent, so that no bytes travel
-that one of them has. A step that waits for somebody else's upload occupies no
-worker; where that upload fails, those who wait take it over.
+All buckets are listed before the first upload, so that no bytes are uploaded that one of
+them has. A step that waits for another step's upload occupies no worker; if that upload
+fails, a waiting step takes it over.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects, ObjectRe
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets
 
-UPLOADS = 8  # files on their way at once, over all buckets
+UPLOADS = 8  # files that are uploaded at once, over all buckets
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """What a bucket has of the objects that the run is about; tuples, for there are many.
+    """The objects of the run that a bucket has; tuples, to save memory.
 
-    ``lock`` is held while it is listed, and by the one step that completes it.
+    ``lock`` is held while it is listed, and by the step that fills it.
     """
 
     there: tuple[str, ...] = ()
@@ -37,17 +37,17 @@ class _Bucket:
 
 
 class StagingBuckets:
-    """One for each run. ``wanted`` are the names of all objects that some bucket may need."""
+    """The buckets of one run. ``wanted`` are the names of all objects that any may need."""
 
     def __init__(self, buckets: Buckets, wanted: Collection[str]) -> None:
         self._buckets = buckets
         self._wanted = wanted
-        self._ledger = ObjectRegistry()
+        self._registry = ObjectRegistry()
         self._known: dict[str, _Bucket] = {}
         self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
 
     def look(self, bucket: str) -> None:
-        """See what a bucket has, once a run. Raises ServiceError."""
+        """List a bucket, once in a run. Raises ServiceError."""
         known = self._known.setdefault(bucket, _Bucket())
         if known.listed:
             return
@@ -57,26 +57,29 @@ class StagingBuckets:
                 known.there = tuple(listing.lasting.intersection(self._wanted))
                 known.expiring = tuple(listing.expiring.intersection(self._wanted))
                 known.listed = True
-        self._ledger.add(bucket, known.there)
+        self._registry.add(bucket, known.there)
 
     def has(self, bucket: str, name: str) -> bool:
-        """Whether a bucket that was looked into had it, or has been brought it."""
+        """Whether a listed bucket has an object by now."""
         return name in self._known[bucket].there
 
     def fill(
         self, bucket: str, needed: NeededObjects, notify: Notify
     ) -> Generator[Pause, None, tuple[str, ...]]:
-        """Complete a bucket that was looked into; remarks for the report. Raises ServiceError."""
+        """Add the missing objects to a listed bucket; the remarks for the report.
+
+        Raises ServiceError, and FlowdeployError where a file has changed.
+        """
         known = self._known[bucket]
         while not known.lock.acquire(blocking=False):
             yield Pause(LOOK_AGAIN, "waiting for another service of the same app")
         try:
             missing = needed.missing_from(bucket, frozenset(known.there))
-            visit = BucketTransfer(
-                self._buckets, self._ledger, bucket, needed, frozenset(known.expiring)
+            transfer = BucketTransfer(
+                self._buckets, self._registry, bucket, needed, frozenset(known.expiring)
             )
-            yield from visit.complete(missing, self._uploads, notify)
+            yield from transfer.complete(missing, self._uploads, notify)
             known.there += missing
-            return visit.remarks
+            return transfer.remarks
         finally:
             known.lock.release()

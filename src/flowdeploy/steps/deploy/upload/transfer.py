@@ -1,4 +1,4 @@
-"""One step at one bucket: it copies, sends and waits until nothing is missing."""
+"""Transfers the missing objects of one bucket: copies, uploads and waits."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects, ObjectRe
 if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets
 
-LOOK_AGAIN = 0.1  # seconds between the first looks at what others are doing
+LOOK_AGAIN = 0.1  # seconds between the first looks at other steps' uploads
 LONGEST_LOOK = 1.0
 
 
 @dataclass(slots=True)
 class BucketTransfer:
-    """``replacing`` are the bucket's objects that are about to expire."""
+    """The work of one step at one bucket.
+
+    ``replacing`` are the bucket's objects that are about to expire.
+    """
 
     buckets: Buckets
-    ledger: ObjectRegistry
+    registry: ObjectRegistry
     bucket: str
     needed: NeededObjects
     replacing: frozenset[str]
@@ -39,57 +42,60 @@ class BucketTransfer:
     def complete(
         self, missing: Sequence[str], pool: Executor, notify: Notify
     ) -> Generator[Pause, None, None]:
-        """Bring what is missing. Raises ServiceError, FlowdeployError for files that are gone."""
+        """Transfer the missing objects.
+
+        Raises ServiceError, and FlowdeployError for a file that has changed or is gone.
+        """
         while missing:
-            todo = self.ledger.plan(missing, self.needed, self._refused)
-            uploads = [self._start_upload(name, pool) for name in todo.send]
+            plan = self.registry.plan(missing, self.needed, self._refused)
+            uploads = [self._start_upload(name, pool) for name in plan.upload]
             try:
-                self._remark(todo.send)
-                _require_obtainable(todo.lost)
-                refused = self._copy(todo.copy, notify)
+                self._remark(plan.upload)
+                _require_obtainable(plan.lost)
+                refused = self._copy(plan.copy, notify)
                 yield from _wait_for_uploads(uploads, notify)
             finally:
-                for upload in uploads:  # of those that have not begun
+                for upload in uploads:  # those that have not started
                     upload.cancel()
             if not refused:
-                yield from self._wait_for_others(todo.wait)
-            missing = (*refused, *todo.wait)
+                yield from self._wait_for_others(plan.wait)
+            missing = (*refused, *plan.wait)
 
     def _start_upload(self, name: str, pool: Executor) -> Future[int]:
-        """Upload a file; how it ends is in the ledger, whoever is still interested."""
+        """Start to upload a file; the registry learns of its end even if this step has failed."""
 
-        def note(upload: Future[int]) -> None:
+        def end(upload: Future[int]) -> None:
             if upload.cancelled() or upload.exception():
-                self.ledger.abandon_upload(name)
+                self.registry.abandon_upload(name)
             else:
-                self.ledger.end_upload(self.bucket, name)
+                self.registry.end_upload(self.bucket, name)
 
         upload = pool.submit(self._upload, name)
-        upload.add_done_callback(note)
+        upload.add_done_callback(end)
         return upload
 
     def _upload(self, name: str) -> int:
-        """The bytes that were sent."""
+        """Upload a file; the number of bytes sent."""
         return self.buckets.upload(self.bucket, name, self.needed.here[name], self.replacing)
 
     def _copy(
         self, copies: Mapping[BucketFolder, Sequence[str]], notify: Notify
     ) -> tuple[str, ...]:
-        """Copy at Google, and say what is refused; that has to come another way."""
+        """Copy objects at Google; those that are refused, which must come another way."""
         total, done = sum(map(len, copies.values())), 0
         refused: list[str] = []
         for source, names in copies.items():
             for start in range(0, len(names), MOST_CALLS):
                 notify(f"copying {done}/{total} files")
-                some = names[start : start + MOST_CALLS]
-                kept_back = self.buckets.copy(source, self.bucket, some, self.replacing)
-                self._refused.update((name, source) for name in kept_back)
-                refused += kept_back
-                done += len(some)
+                batch = names[start : start + MOST_CALLS]
+                failed = self.buckets.copy(source, self.bucket, batch, self.replacing)
+                self._refused.update((name, source) for name in failed)
+                refused += failed
+                done += len(batch)
         return tuple(refused)
 
     def _remark(self, sent: Sequence[str]) -> None:
-        """Say it where bytes travel again, because Cloud Storage does not copy them."""
+        """Remark on uploads of objects whose copies were refused."""
         again = {name: source.bucket for name, source in self._refused if name in sent}
         if again:
             buckets = ", ".join(sorted(set(again.values())))
@@ -98,12 +104,12 @@ class BucketTransfer:
             )
 
     def _wait_for_others(self, names: Sequence[str]) -> Generator[Pause, None, None]:
-        """Wait until others have ended their uploads of a batch of these, one way or the other.
+        """Wait until other steps have ended their uploads of a batch of these objects.
 
-        They are sent in this order, so the last of a batch stands for all of it.
+        They upload in this order, so the last of a batch stands for all of it.
         """
         note, waited = "waiting for files that are being uploaded", 0.0
-        while names and self.ledger.is_uploading(names[:MOST_CALLS][-1]):
+        while names and self.registry.is_uploading(names[:MOST_CALLS][-1]):
             pause = min(LONGEST_LOOK, max(LOOK_AGAIN, waited / 5))
             yield Pause(pause, note)
             note, waited = "", waited + pause
@@ -112,7 +118,7 @@ class BucketTransfer:
 def _wait_for_uploads(
     uploads: Sequence[Future[int]], notify: Notify
 ) -> Generator[Pause, None, None]:
-    """Raises what one of them failed with."""
+    """Wait for all uploads. Raises the first error."""
     pending: set[Future[int]] = set(uploads)
     while pending:
         done, pending = wait(uploads, timeout=0)
@@ -126,7 +132,7 @@ def _require_obtainable(lost: Sequence[str]) -> None:
     if lost:
         raise ServiceError(
             "NOT_FOUND",
-            f"{len(lost)} files are not on this machine, and no bucket gives them",
+            f"{len(lost)} files are neither on this machine nor in a bucket",
             details=lost[:3],
             hint="The release's files may have expired: build it again.",
         )

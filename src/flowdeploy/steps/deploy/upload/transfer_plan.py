@@ -1,4 +1,4 @@
-"""Which bucket has which bytes: so that each travels once, and the rest is copied at Google."""
+"""Plans transfers: each object is uploaded once, and copied from there at Google."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from flowdeploy.clients.objects import BucketFolder
 
 @dataclass(frozen=True, slots=True)
 class NeededObjects:
-    """Objects that a bucket is to have, by name.
+    """The objects that a bucket needs, by name.
 
-    ``here`` are the files on this machine that hold their bytes; ``sources`` are
-    places that have them, but for what is the bucket's ``own``.
+    ``here`` are their files on this machine; ``sources`` are bucket folders that have all
+    of them but the bucket's ``own``.
     """
 
     names: Collection[str]
@@ -24,22 +24,22 @@ class NeededObjects:
     own: Container[str] = frozenset()
 
     def missing_from(self, bucket: str, there: Container[str]) -> tuple[str, ...]:
-        """What is not ``there`` in the bucket, nor known to be by its being a source."""
-        kept = BucketFolder(bucket) in self.sources
+        """The objects that the bucket lacks. If it is a source, it lacks only its own."""
+        is_source = BucketFolder(bucket) in self.sources
         names = (name for name in self.names if name not in there)
-        return tuple(name for name in names if not kept or name in self.own)
+        return tuple(name for name in names if not is_source or name in self.own)
 
 
 @dataclass(frozen=True, slots=True)
 class TransferPlan:
-    """What completes a bucket: every name that it lacks is in one of these, in order.
+    """How a bucket gets what it lacks: each name is in one of these, in order.
 
-    ``copy`` is by the place to copy from; for ``wait`` somebody else's upload is
-    under way; ``lost`` can be had from nowhere.
+    ``copy`` is by the source; ``wait`` is for another step's upload; ``lost`` are available
+    nowhere.
     """
 
     copy: Mapping[BucketFolder, tuple[str, ...]] = field(default_factory=dict)
-    send: tuple[str, ...] = ()
+    upload: tuple[str, ...] = ()
     wait: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
 
@@ -51,16 +51,16 @@ def plan_transfers(
     missing: Iterable[str],
     needed: NeededObjects,
     holders: Mapping[str, BucketFolder],
-    sending: Container[str],
+    uploading: Container[str],
     refused: Refusals = frozenset(),
 ) -> TransferPlan:
-    """How a bucket comes to what it lacks.
+    """Plan the transfers of the missing objects.
 
-    ``holders`` is where each name is known to be, ``sending`` what is on its way
-    to one of these; ``refused`` are names with the places that did not give them.
+    ``holders`` has a known place of each object; ``uploading`` are objects of which an upload
+    is under way; ``refused`` are objects with the places from which they cannot be copied.
     """
     copy: dict[BucketFolder, list[str]] = {}
-    rest: dict[str, list[str]] = {"send": [], "wait": [], "lost": []}
+    rest: dict[str, list[str]] = {"upload": [], "wait": [], "lost": []}
     for name in missing:
         holder = holders.get(name)
         places = () if name in needed.own else needed.sources
@@ -69,24 +69,24 @@ def plan_transfers(
             copy.setdefault(source, []).append(name)
         elif name not in needed.here:
             rest["lost"].append(name)
-        elif name in sending and holder is None:
+        elif name in uploading and holder is None:
             rest["wait"].append(name)
         else:
-            rest["send"].append(name)
+            rest["upload"].append(name)
     copies = {source: tuple(names) for source, names in copy.items()}
     return TransferPlan(copies, **{way: tuple(names) for way, names in rest.items()})
 
 
 class ObjectRegistry:
-    """Who has what, and who is sending it, in one run. Used by many threads.
+    """The places of the objects of one run, and the uploads under way. Thread-safe.
 
-    Every name that `claim` gives out to be sent comes back, by `sent` or `gave_up`.
+    Every name that `plan` gives out for upload comes back by `end_upload` or `abandon_upload`.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._holders: dict[str, BucketFolder] = {}
-        self._sending: set[str] = set()
+        self._uploading: set[str] = set()
 
     def add(self, bucket: str, names: Iterable[str]) -> None:
         source = BucketFolder(bucket)
@@ -97,22 +97,22 @@ class ObjectRegistry:
     def plan(
         self, missing: Iterable[str], needed: NeededObjects, refused: Refusals
     ) -> TransferPlan:
-        """As `todo`; what is to be sent is from now on awaited by all others."""
+        """Like `plan_transfers`; other steps wait for the uploads from now on."""
         with self._lock:
-            found = plan_transfers(missing, needed, self._holders, self._sending, refused)
-            self._sending.update(found.send)
+            found = plan_transfers(missing, needed, self._holders, self._uploading, refused)
+            self._uploading.update(found.upload)
             return found
 
     def end_upload(self, bucket: str, name: str) -> None:
-        """The bucket has it, and gives it to those who come later."""
+        """The bucket has the object; later plans copy it from there."""
         with self._lock:
             self._holders[name] = BucketFolder(bucket)
-            self._sending.discard(name)
+            self._uploading.discard(name)
 
     def abandon_upload(self, name: str) -> None:
-        """Whoever waits for it is to send it."""
+        """The upload has failed; a waiting step makes it."""
         with self._lock:
-            self._sending.discard(name)
+            self._uploading.discard(name)
 
     def is_uploading(self, name: str) -> bool:
-        return name in self._sending
+        return name in self._uploading

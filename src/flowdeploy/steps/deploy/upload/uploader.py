@@ -1,4 +1,4 @@
-"""How the files of a version reach App Engine."""
+"""Uploads the files of versions one by one."""
 
 from __future__ import annotations
 
@@ -17,42 +17,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """The body of versions.create, whose files are in place now; ``remarks`` are for the report."""
+    """The body of versions.create for the uploaded files; ``remarks`` are for the report."""
 
     body: dict[str, Any]
     remarks: tuple[str, ...] = ()
 
 
 class Uploader(Protocol):
-    """Brings packages into staging buckets, one step at a time in each."""
+    """Uploads packages into staging buckets; only one step at a time works on a bucket."""
 
     def look(self, bucket: str) -> None:
-        """See what a bucket has, before any step brings something. Raises ServiceError."""
+        """List a bucket; done for all buckets before the first upload. Raises ServiceError."""
 
-    def bring(
+    def upload(
         self, bucket: str, package: VersionPackage, notify: Notify
     ) -> Generator[Pause, None, UploadResult]:
-        """Complete a bucket that was looked into. Raises ServiceError."""
+        """Upload what a listed bucket lacks.
+
+        Raises ServiceError, and FlowdeployError where a file has changed since it was read.
+        """
 
 
 class FileUploader:
-    """One object for every different content, named by its SHA-1, as gcloud does it."""
+    """Uploads an object for each distinct file, named by its SHA-1, as gcloud does."""
 
     def __init__(
         self, buckets: Buckets, packages: Iterable[VersionPackage], remarks: tuple[str, ...] = ()
     ) -> None:
         names = frozenset(sha1 for package in packages for sha1 in package.manifest.by_sha1)
-        self._stager = StagingBuckets(buckets, names)
+        self._staging = StagingBuckets(buckets, names)
         self._remarks = remarks
 
     def look(self, bucket: str) -> None:
-        self._stager.look(bucket)
+        self._staging.look(bucket)
 
-    def bring(
+    def upload(
         self, bucket: str, package: VersionPackage, notify: Notify
     ) -> Generator[Pause, None, UploadResult]:
         needed = NeededObjects(
             tuple(package.manifest.by_sha1), package.contents, package.sources, package.own
         )
-        remarks = yield from self._stager.fill(bucket, needed, notify)
+        remarks = yield from self._staging.fill(bucket, needed, notify)
         return UploadResult(package.to_version_body(bucket), self._remarks + remarks)

@@ -1,4 +1,4 @@
-"""Versions as one zip archive each: a few calls for an instance, however many files it has."""
+"""Uploads versions as one zip archive each: a few requests for any number of files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHUNK = 1 << 20  # bytes of a file that are in memory at once
 
 @dataclass(frozen=True, slots=True)
 class CommonPieces:
-    """What all archives begin with, and its entries in their directories, as files here."""
+    """The common beginning of all archives and its directory entries, as files here."""
 
     extent: Extent
     head: Path
@@ -41,18 +41,18 @@ class CommonPieces:
 def make_zip_uploader(
     scratch: Path, buckets: Buckets, packages: Collection[VersionPackage]
 ) -> Uploader:
-    """Archives; but files, and a remark, where not all of an archive's files are here."""
+    """An uploader of archives; of single files where not all files are on this machine."""
     if all(package.contents.keys() >= package.manifest.by_sha1.keys() for package in packages):
         return ZipUploader(scratch, buckets, packages)
     return FileUploader(buckets, packages, ("deployed as files: an archive needs them here",))
 
 
 class ZipUploader:
-    """See `flowdeploy.appengine.archive`. Every package's files are on this machine.
+    """Uploads archives; see `flowdeploy.appengine.archive` for their format.
 
-    The archive of an instance is named by the digest of its manifest: what is
-    there has the same files. The shared pieces are written below ``scratch``
-    when they are first needed, and removed in the end.
+    All files of all packages are on this machine. An archive is named by the digest of its
+    manifest, so an object of that name has the same files. The common pieces are written below
+    ``scratch`` when they are first needed, and removed at the end.
     """
 
     def __init__(self, scratch: Path, buckets: Buckets, packages: Iterable[VersionPackage]) -> None:
@@ -60,25 +60,25 @@ class ZipUploader:
         self._scratch = Path(tempfile.mkdtemp(prefix="archive-", dir=scratch))
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         names = {name for package in packages for name in common_piece_names(_common(package))}
-        self._stager = StagingBuckets(
+        self._staging = StagingBuckets(
             buckets, names | {package.wanted.archive for package in packages}
         )
-        self._shared: dict[str, CommonPieces] = {}
+        self._common_pieces: dict[str, CommonPieces] = {}
         self._writing = threading.Lock()
 
     def look(self, bucket: str) -> None:
-        self._stager.look(bucket)
+        self._staging.look(bucket)
 
-    def bring(
+    def upload(
         self, bucket: str, package: VersionPackage, notify: Notify
     ) -> Generator[Pause, None, UploadResult]:
         name = package.wanted.archive
         remarks: tuple[str, ...] = ()
-        if not self._stager.has(bucket, name):
+        if not self._staging.has(bucket, name):
             pieces = self._pieces(package)
-            _, *others = pieces  # where the release is kept there is its head, and no more
+            _, *others = pieces  # of a saved release only the head, the first piece, is stored
             needed = NeededObjects(tuple(pieces), pieces, package.sources, frozenset(others))
-            remarks = yield from self._stager.fill(bucket, needed, notify)
+            remarks = yield from self._staging.fill(bucket, needed, notify)
             notify("composing the archive")
             self._buckets.compose(bucket, name, tuple(pieces))
         source = {
@@ -90,53 +90,58 @@ class ZipUploader:
         )
 
     def _pieces(self, package: VersionPackage) -> dict[str, Path]:
-        """The archive's pieces by the names of their objects, in order."""
+        """The archive's pieces in order, by the names of their objects."""
         common = _common(package)
         with self._writing:
-            if common.digest not in self._shared:
+            if common.digest not in self._common_pieces:
                 folder = self._scratch / common.digest
                 folder.mkdir()
-                self._shared[common.digest] = write_common_pieces(common, package.contents, folder)
-            shared = self._shared[common.digest]
+                self._common_pieces[common.digest] = write_common_pieces(
+                    common, package.contents, folder
+                )
+            common_pieces = self._common_pieces[common.digest]
         files = Manifest(tuple(f for f in package.manifest.files if f.sha1 in package.own))
-        own = archive.lay_out(_entries(files, package.own), shared.extent.stop)
+        own = archive.lay_out(_entries(files, package.own), common_pieces.extent.stop)
         content = b"".join(_archive_content(files, own, package.own))
         head, directory = common_piece_names(common)
         return {
-            head: shared.head,
+            head: common_pieces.head,
             **(self._write_piece(content) if content else {}),
-            directory: shared.directory,
+            directory: common_pieces.directory,
             **self._write_piece(
-                archive.end(len(common.files), shared.directory.stat().st_size, own)
+                archive.end(len(common.files), common_pieces.directory.stat().st_size, own)
             ),
         }
 
     def _write_piece(self, content: bytes) -> dict[str, Path]:
-        """A small piece as a file that is named by its SHA-1, as is its object."""
+        """Write a small piece into a file that is named by its SHA-1, as its object is."""
         name = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         path = self._scratch / name
         with self._writing:
-            if not path.exists():  # another instance's, which is being sent
+            if not path.exists():  # it may be another instance's, and be uploaded now
                 path.write_bytes(content)
         return {name: path}
 
 
 def _common(package: VersionPackage) -> Manifest:
-    """The files that are not this instance's own."""
+    """The files without the instance's own."""
     if not package.own:
         return package.manifest
     return Manifest(tuple(f for f in package.manifest.files if f.sha1 not in package.own))
 
 
 def common_piece_names(common: Manifest) -> tuple[str, str]:
-    """The objects of the head and of its directory."""
+    """The names of the objects of the head and of its directory."""
     return f"{common.digest}.head", f"{common.digest}.directory"
 
 
 def write_common_pieces(
     common: Manifest, contents: Mapping[str, Path], folder: Path
 ) -> CommonPieces:
-    """Raises FlowdeployError where a file is no longer what the manifest says."""
+    """Write the common pieces into files.
+
+    Raises FlowdeployError where a file has changed since the manifest was made.
+    """
     extent = archive.lay_out(_entries(common, contents))
     head, directory = folder / "head", folder / "directory"
     with head.open("wb") as target:
@@ -148,7 +153,7 @@ def write_common_pieces(
 def _archive_content(
     files: Manifest, extent: Extent, contents: Mapping[str, Path]
 ) -> Iterator[bytes]:
-    """Every file after its local header. Raises FlowdeployError for one that has changed."""
+    """The local header and the content of each file. Raises FlowdeployError as above."""
     for entry, file in zip(extent.entries, files.files, strict=True):
         yield archive.local_header(entry)
         path, checksum = contents[file.sha1], 0
@@ -160,7 +165,7 @@ def _archive_content(
 
 
 def _entries(files: Manifest, contents: Mapping[str, Path]) -> Iterator[Entry]:
-    """Raises FlowdeployError where a file is no longer what the manifest says."""
+    """The entries of the files. Raises FlowdeployError as `write_common_pieces`."""
     for file in files.files:
         path = contents[file.sha1]
         digest, checksum = hashlib.sha1(usedforsecurity=False), 0
