@@ -18,7 +18,7 @@ from flowdeploy.clients.http import authorized_session
 
 
 @dataclass(frozen=True, slots=True)
-class RuleForm(AnswerForm):
+class DispatchRuleForm(AnswerForm):
     service: str
     domain: str = ""
     path: str = ""
@@ -26,7 +26,7 @@ class RuleForm(AnswerForm):
 
 @dataclass(frozen=True, slots=True)
 class DispatchForm(AnswerForm):
-    dispatch_rules: list[Annotated[dict[str, Any], fits(RuleForm), CLEAN]] | None = None
+    dispatch_rules: list[Annotated[dict[str, Any], fits(DispatchRuleForm), CLEAN]] | None = None
 
 
 DISPATCH = Form(DispatchForm)

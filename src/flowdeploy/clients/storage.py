@@ -47,14 +47,14 @@ class ActionForm(AnswerForm):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleForm(AnswerForm):
+class LifecycleRuleForm(AnswerForm):
     action: ActionForm | None = None
     condition: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleForm(AnswerForm):
-    rule: list[RuleForm] | None = None
+    rule: list[LifecycleRuleForm] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +241,10 @@ def oldest_that_lasts(lifecycle: LifecycleForm | None) -> datetime | None:
     return datetime.now(UTC) - timedelta(days=min(ages)) + SAFETY if ages else None
 
 
-def _deleted_at_age(rule: RuleForm) -> int | None:
+def _deleted_at_age(rule: LifecycleRuleForm) -> int | None:
     """The days after which a rule deletes every object; None where it does not."""
     match rule:
-        case RuleForm(ActionForm("Delete"), {"age": int(age), **others}) if not others:
+        case LifecycleRuleForm(ActionForm("Delete"), {"age": int(age), **others}) if not others:
             return age if 0 <= age < LONGEST_AGE else None
         case _:
             return None
