@@ -12,7 +12,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.clients.bucket_store import BucketStore
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 from flowdeploy.errors import LockHeld
 from flowdeploy.records.lease import Holder, Lease
 from flowdeploy.steps.publish import publish as publishing
@@ -26,7 +26,7 @@ OTHER = Holder("run-2", "bob", "ci", "flowdeploy run master", "2020-04-03T07:30:
 
 
 def store(remote: Remote) -> BucketStore:
-    session = authorized_session(AnonymousCredentials(), 2)
+    session = google_session(AnonymousCredentials(), 2)
     return BucketStore(session, remote.url, BUCKET, "flowdeploy/")
 
 

@@ -32,19 +32,16 @@ _GRANT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class NameForm(AnswerForm):
     name: Text
 
 
-@dataclass(frozen=True, slots=True)
 class NamesPage(AnswerForm):
     items: list[NameForm] | None = None
     prefixes: list[Text] | None = None
     next_page_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class WrittenForm(AnswerForm):
     updated: Time
 
