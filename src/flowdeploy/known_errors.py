@@ -1,8 +1,8 @@
-"""What services say when something goes wrong: what it means, and what to do.
+"""Known errors of services: which may pass by themselves, and what to do about the others.
 
-The texts are those that App Engine, Cloud Storage and Google's authentication were
-seen to send; a row is chosen by the error's code and by a part of its message,
-because Google keeps codes stable and words nearly so.
+The texts were seen in answers of App Engine, Cloud Storage and Google's authentication.
+A row is chosen by the error's code and a part of its message, because Google keeps codes
+stable and messages nearly so.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TABLE = (
     _row(
         "ABORTED ALREADY_EXISTS CONFLICT",
         "operation is already in progress",
-        "Another deploy or promotion of this service is under way; it is waited for.",
+        "Another deploy or promotion of this service is under way; flowdeploy waits for it.",
         transient=True,
     ),
     _row(
@@ -45,17 +45,17 @@ TABLE = (
     _row(
         "INVALID_ARGUMENT",
         "too many files",
-        "Leave files out with .gcloudignore, or gather them in a jar.",
+        "Leave files out with .gcloudignore, or pack them in a jar.",
     ),
     _row(
         "INVALID_ARGUMENT",
         r"is too big \(\d+ bytes\)",
-        "App Engine takes no file over 32 MiB: split it, or load it at start-up from a bucket.",
+        "App Engine takes no file over 32 MiB: split it, or load it from a bucket at start-up.",
     ),
     _row(
         "INVALID_ARGUMENT FAILED_PRECONDITION",
         "copying files to App Engine",
-        "App Engine could not read a staged object: look whether its service account may read"
+        "App Engine could not read a staged object: check whether its service account may read"
         " the staging bucket, and whether the bucket's lifecycle rule removed the object.",
     ),
     _row(
@@ -105,8 +105,8 @@ TABLE = (
     _row(
         "NOT_FOUND",
         "bucket",
-        "Look whether the bucket exists: the app's staging bucket comes with the application"
-        " (`gcloud app repair` makes it anew), that of `records` in the configuration is yours.",
+        "Check whether the bucket exists: the app's staging bucket comes with the application"
+        " (`gcloud app repair` restores it), that of `records` in the configuration is yours.",
     ),
     _row(
         "UNAUTHENTICATED",
@@ -131,22 +131,24 @@ TABLE = (
 
 
 def find_known_error(code: str, message: str) -> KnownError | None:
-    """The row that fits best: the first whose code is ``code`` and whose words are in it."""
+    """The first row with this code whose words are in the message."""
     fits = (row for row in TABLE if code in row.codes and row.words.search(message))
     return next(fits, None)
 
 
 def hint_for(code: str, message: str) -> str | None:
+    """What to do about an error; None for an unknown one."""
     row = find_known_error(code, message)
     found = row.words.search(message) if row else None
     return found.expand(row.hint) if row and found else None
 
 
 def enable_command(project: str, apis: Iterable[str]) -> str:
-    """What switches APIs (``cloudtasks.googleapis.com``) on in a project."""
+    """The command that enables APIs (``cloudtasks.googleapis.com``) in a project."""
     return f"gcloud services enable {' '.join(apis)} --project {project}"
 
 
 def is_transient(code: str, message: str) -> bool:
+    """Whether the same request may succeed later."""
     row = find_known_error(code, message)
     return bool(row and row.transient)

@@ -11,7 +11,7 @@ SEEN = [
         "ABORTED",
         "Cannot operate on apps/p/services/s/versions/v because an operation is already in"
         " progress for apps/p/services/s/versions/v by 5b1d.",
-        "it is waited for",
+        "flowdeploy waits for it",
         True,
     ),
     (

@@ -1,6 +1,6 @@
 """The door: what a service answers becomes a typed value here, or a BadAnswer.
 
-A form is a frozen dataclass that says what an answer must have, what it may lack and of
+A form is a frozen model that says what an answer must have, what it may lack and of
 which type it is. Fields that a form does not know are ignored, and so are unknown values
 of enums, which are plain text here.
 """
@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from math import isfinite
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -117,14 +118,13 @@ def parse_http_date(text: str | None) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-class AnswerForm:
+class AnswerForm(BaseModel):
     """The base of all forms, with names in camelCase as in Google's JSON.
 
     Fields have the types below, where pydantic's own would take the text "1" for a number.
     """
 
-    __slots__ = ()
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
 
 
 class Form(Generic[T]):

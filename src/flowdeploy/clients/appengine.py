@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from sys import intern
 from typing import Annotated, Any
@@ -35,7 +34,7 @@ from flowdeploy.clients.google_library import (
     send_change,
     update_mask,
 )
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 from flowdeploy.clients.version_settings import to_message, version_settings
 from flowdeploy.errors import NotFound, ServiceError
 from flowdeploy.planning.traffic import Split
@@ -45,85 +44,71 @@ _OPERATION = r"^apps/[^/?#]+/operations/[^/?#]+$"
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
-@dataclass(frozen=True, slots=True)
 class ApplicationForm(AnswerForm):
     default_hostname: Text
     code_bucket: str | None = None
     serving_status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class SplitForm(AnswerForm):
     allocations: dict[str, Annotated[Number, Field(ge=0, le=1)]] | None = None
     shard_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ServiceForm(AnswerForm):
     split: SplitForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ListedServiceForm(AnswerForm):
     id: Text
     split: SplitForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ServicesPage(AnswerForm):
     services: list[ListedServiceForm] | None = None
     next_page_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ListedVersionForm(AnswerForm):
     id: Text
     create_time: Time | None = None
     serving_status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class VersionsPage(AnswerForm):
     versions: list[Annotated[dict[str, Any], fits(ListedVersionForm)]] | None = None
     next_page_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class FileForm(AnswerForm):
     sha1_sum: str | None = None
     source_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ZipForm(AnswerForm):
     source_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class DeploymentForm(AnswerForm):
     files: dict[str, FileForm] | None = None
     zip: ZipForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class VersionForm(AnswerForm):
     deployment: DeploymentForm | None = None
     serving_status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class StatusForm(AnswerForm):
     code: Whole | None = None
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class OperationMetadataForm(AnswerForm):
     method: str | None = None
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class OperationForm(AnswerForm):
     name: Annotated[str, Field(pattern=_OPERATION)]
     done: Flag | None = None
@@ -131,7 +116,6 @@ class OperationForm(AnswerForm):
     metadata: OperationMetadataForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class OperationsPage(AnswerForm):
     operations: list[OperationForm] | None = None
     next_page_token: str | None = None
@@ -157,7 +141,7 @@ class AppEngine:
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
         self._root = root
-        self._session = authorized_session(credentials, connections)
+        self._session = google_session(credentials, connections)
         self._api = JsonApi(f"{root}/v1", self._session)
 
     def app(self, project: str) -> App | None:

@@ -32,19 +32,16 @@ _GRANT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class NameForm(AnswerForm):
     name: Text
 
 
-@dataclass(frozen=True, slots=True)
 class NamesPage(AnswerForm):
     items: list[NameForm] | None = None
     prefixes: list[Text] | None = None
     next_page_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class WrittenForm(AnswerForm):
     updated: Time
 
@@ -73,7 +70,7 @@ class BucketStore:
             generation = answer.headers.get("X-Goog-Generation", "")
             if not _GENERATION.fullmatch(generation):
                 raise answer.misfit("it has no X-Goog-Generation")
-            age = (_date(answer) - self._written(name, generation, answer)).total_seconds()
+            age = (_date(answer) - self._write_time(name, generation, answer)).total_seconds()
             return Stored(answer.content, int(generation), max(0.0, age))
         return None
 
@@ -127,7 +124,7 @@ class BucketStore:
                 yield from (item.name for item in page.items or ())
                 yield from page.prefixes or ()
 
-    def _written(self, name: str, generation: str, answer: Answer) -> datetime:
+    def _write_time(self, name: str, generation: str, answer: Answer) -> datetime:
         """When the object in an answer was written. Not every answer has a Last-Modified."""
         if (written := parse_http_date(answer.headers.get("Last-Modified"))) is not None:
             return written

@@ -61,9 +61,9 @@ class GoogleClients:
     def records(self, place: BucketRecords) -> BucketStore:
         """The store of runs, releases and locks in a bucket."""
         from flowdeploy.clients.bucket_store import BucketStore
-        from flowdeploy.clients.http import authorized_session
+        from flowdeploy.clients.http import google_session
 
-        session = authorized_session(self.credentials, self.connections)
+        session = google_session(self.credentials, self.connections)
         return BucketStore(session, self.endpoints.storage, place.bucket, place.prefix)
 
     @cached_property

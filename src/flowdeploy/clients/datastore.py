@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
@@ -12,16 +11,14 @@ from google.cloud import datastore_admin_v1 as datastore
 from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, fits
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.google_library import ONCE, open_client, parse_message, send_change
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 
 
-@dataclass(frozen=True, slots=True)
 class PropertyForm(AnswerForm):
     name: str
     direction: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class IndexForm(AnswerForm):
     """All that is compared of an index."""
 
@@ -31,7 +28,6 @@ class IndexForm(AnswerForm):
     state: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class IndexesPage(AnswerForm):
     indexes: list[Annotated[dict[str, Any], fits(IndexForm), CLEAN]] | None = None
     next_page_token: str | None = None
@@ -50,7 +46,7 @@ class Datastore:
     """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        session = authorized_session(credentials, connections)
+        session = google_session(credentials, connections)
         self._api = JsonApi(f"{root}/v1", session)
         self._indexes = open_client(datastore.DatastoreAdminClient, root, session)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
@@ -14,19 +13,17 @@ from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, fits
 from flowdeploy.clients.appengine import begin_operation
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.google_library import ONCE, open_client, parse_message, update_mask
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 
 
-@dataclass(frozen=True, slots=True)
-class RuleForm(AnswerForm):
+class DispatchRuleForm(AnswerForm):
     service: str
     domain: str = ""
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class DispatchForm(AnswerForm):
-    dispatch_rules: list[Annotated[dict[str, Any], fits(RuleForm), CLEAN]] | None = None
+    dispatch_rules: list[Annotated[dict[str, Any], fits(DispatchRuleForm), CLEAN]] | None = None
 
 
 DISPATCH = Form(DispatchForm)
@@ -40,7 +37,7 @@ class Dispatch:
     """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        session = authorized_session(credentials, connections)
+        session = google_session(credentials, connections)
         self._api = JsonApi(f"{root}/v1", session)
         self._apps = open_client(admin.ApplicationsClient, root, session)
 

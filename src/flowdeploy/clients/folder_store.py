@@ -1,8 +1,8 @@
 """Records on this machine alone: files in a folder, for `records: local`.
 
-A file's generation is its time of modification in nanoseconds, which every write
-moves on by at least one; so a file holds the object's bytes and nothing else.
-Reads take no lock: a file is replaced whole, by renaming.
+A file's generation is its modification time in nanoseconds, which grows with every
+write; a file holds the object's bytes and nothing else. Reads take no lock, because a
+write replaces the whole file by renaming.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ LOCK = ".lock"
 class FolderStore:
     """An ``ObjectStore`` (see `flowdeploy.records.store`) for any number of processes.
 
-    What is written survives a crash of the machine: file and folders are synced.
+    Writes survive a crash of the machine: files and folders are synced. Every method
+    raises ServiceError where the folder cannot be used.
     """
 
     root: Path
 
     def read(self, name: str) -> Stored | None:
-        with self._told():
+        with self._name_folder():
             try:
                 with (self.root / name).open("rb") as file:
                     written = os.fstat(file.fileno()).st_mtime_ns
@@ -43,7 +44,7 @@ class FolderStore:
 
     def write(self, name: str, content: bytes, generation: int) -> int | None:
         path = self.root / name
-        with self._told(), self._locked():
+        with self._name_folder(), self._lock():
             if _generation(path) != generation:
                 return None
             self._make_folder(path.parent)
@@ -57,7 +58,7 @@ class FolderStore:
 
     def delete(self, name: str, generation: int) -> None:
         path = self.root / name
-        with self._told(), self._locked():
+        with self._name_folder(), self._lock():
             if _generation(path) == generation:
                 path.unlink(missing_ok=True)
 
@@ -65,15 +66,16 @@ class FolderStore:
         return datetime.now(UTC)
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        with self._told():
+        with self._name_folder():
             try:
-                found = [path for path in (self.root / prefix).iterdir() if _is_kept(path)]
+                found = [path for path in (self.root / prefix).iterdir() if _is_object(path)]
             except FileNotFoundError:
                 return ()
             return tuple(sorted(f"{prefix}{path.name}{'/' * path.is_dir()}" for path in found))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _name_folder(self) -> Iterator[None]:
+        """Converts OSError to ServiceError. Raises ServiceError."""
         try:
             yield
         except OSError as error:
@@ -85,7 +87,7 @@ class FolderStore:
             ) from error
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / LOCK).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -106,15 +108,15 @@ def _generation(path: Path) -> int:
         return 0
 
 
-def _is_kept(path: Path) -> bool:
-    """Whether this is an object, or a folder with one: no lock, and nothing half written."""
+def _is_object(path: Path) -> bool:
+    """Whether this is an object or a folder with one, not a lock or an unfinished file."""
     if path.is_dir():
-        return any(_is_kept(child) for child in path.iterdir())
+        return any(_is_object(child) for child in path.iterdir())
     return not path.name.startswith(LOCK)
 
 
 def _sync(folder: Path) -> None:
-    """A rename outlives a crash once its folder is on the disk too."""
+    """Write a folder to the disk, so that renames in it survive a crash."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

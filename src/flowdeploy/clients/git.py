@@ -1,7 +1,7 @@
-"""What git says about the checkout: its commit, its refs, and what was changed in it.
+"""The git checkout: its commit, its refs, and its modified files.
 
-Only reads, by running ``git``: no lock is taken, and no message of git's that we
-tell apart depends on the user's language.
+Runs ``git``, only to read: it takes no lock, and its messages are in English whatever
+the user's language.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flowdeploy.planning.refs import Commit
 
 
 def is_installed() -> bool:
-    """Whether there is a git to ask; without one there is no checkout either."""
+    """Whether the program ``git`` is on the PATH."""
     return shutil.which("git") is not None
 
 
@@ -34,7 +34,7 @@ class Checkout:
         """The checkout that the folder ``start`` is in; None without one, or without git.
 
         Raises Refused for a repository that git will not open, or that has no
-        work tree.
+        work tree, and ToolError where git fails otherwise.
         """
         if not is_installed():
             return None
@@ -59,10 +59,10 @@ class Checkout:
     def resolve(self, ref: str) -> Commit | None:
         """The commit of a full ref name or another revision; tags are followed.
 
-        None for what git does not know. A full name (``refs/…``) is taken at its
-        word, where git would go on to look for a branch called ``refs/…``.
+        None for what git does not know. A full name (``refs/…``) means that ref alone,
+        where git itself would also look for a branch called ``refs/…``.
         """
-        answer = _git(self.root, *_lookup(ref))
+        answer = _git(self.root, *_lookup_arguments(ref))
         if answer.returncode != 0:
             return None
         peeled = answer.stdout.strip() + "^{commit}"
@@ -70,10 +70,13 @@ class Checkout:
         if answer.returncode != 0 or not answer.stdout:
             return None
         seconds, sha = answer.stdout.split()
-        return Commit(sha, _utc(int(seconds), sha))
+        return Commit(sha, _to_datetime(int(seconds), sha))
 
     def modified_files(self) -> tuple[str, ...]:
-        """The tracked files that differ from HEAD, staged or not, as paths from the root."""
+        """The tracked files that differ from HEAD, staged or not, as paths from the root.
+
+        Raises Refused or ToolError where git fails.
+        """
         answer = _git(
             self.root,
             "status",
@@ -88,14 +91,14 @@ class Checkout:
         return tuple(entry[3:] for entry in answer.stdout.split("\0") if entry)
 
 
-def _lookup(ref: str) -> tuple[str, ...]:
-    """git's arguments that print the object that ``ref`` names."""
+def _lookup_arguments(ref: str) -> tuple[str, ...]:
+    """The arguments for git to print the object that ``ref`` names."""
     if ref.startswith("refs/"):
         return ("show-ref", "--verify", "--hash", "--", ref)
     return ("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
 
 
-def _utc(seconds: int, sha: str) -> datetime:
+def _to_datetime(seconds: int, sha: str) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError) as error:

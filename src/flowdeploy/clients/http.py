@@ -59,7 +59,7 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *rest, **named)
 
 
-def authorized_session(credentials: Credentials, connections: int) -> GoogleSession:
+def google_session(credentials: Credentials, connections: int) -> GoogleSession:
     """A session for so many threads that sends ``credentials`` to Google."""
     session = GoogleSession(credentials)  # type: ignore[no-untyped-call]  # as all of google-auth
     session.connections = connections

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowdeploy.clients.answers import AnswerForm, Form, Text
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.errors import NotFound
 
 
-@dataclass(frozen=True, slots=True)
 class LocationForm(AnswerForm):
     location_id: Text
 
 
-@dataclass(frozen=True, slots=True)
 class LocationsPage(AnswerForm):
     locations: list[LocationForm] | None = None
 

@@ -1,4 +1,4 @@
-"""Objects of Cloud Storage, named without loading its client."""
+"""Values about Cloud Storage's objects; importing them loads no client."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from flowdeploy.errors import FlowdeployError
 
 @dataclass(frozen=True, slots=True)
 class BucketFolder:
-    """A bucket that has files, and what stands before their SHA-1 in the objects' names."""
+    """A bucket that holds files by their SHA-1, and the prefix of the objects' names."""
 
     bucket: str
     prefix: str = ""
 
 
 def file_changed(path: Path, reason: str) -> FlowdeployError:
-    """For a file that was fine when the run began, and is not when its bytes are needed."""
+    """The error for a file that has changed since the run began."""
     return FlowdeployError(
         f"{path} cannot be deployed as it was when the run began: {reason}",
         hint="Let nothing write into the staged folder during a run, and run it again.",

@@ -1,4 +1,4 @@
-"""A Maven repository and the files that go there, named without loading an HTTP client."""
+"""A Maven repository and its files as values; importing them loads no HTTP client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A Maven repository that takes PUT with basic authentication, and who we are there.
+    """A Maven repository that takes PUT with basic authentication, and our account there.
 
     ``api`` is the address below which Clojars answers ``<group>/<artifact>``; it is
     None for every other repository. Where it is set, the rules of Clojars hold.
@@ -27,7 +27,7 @@ class Repository:
 
     @property
     def credentials(self) -> tuple[str, str]:
-        """User name and token, without the white space that comes with pasting."""
+        """User name and token, without white space around them."""
         return self.user.strip(), self.token.strip()
 
     def address(self, path: str) -> str:
@@ -36,7 +36,7 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryFile:
-    """One file of a version: its path in the repository and its bytes, or where they are."""
+    """One file of a version: its path in the repository, and its bytes or their local path."""
 
     path: str
     content: Path | bytes
@@ -60,5 +60,5 @@ class RepositoryFile:
 
 
 def checksum_files(path: str, checksums: Checksums) -> tuple[RepositoryFile, ...]:
-    """The files that go beside the file with these checksums."""
+    """The checksum files of the file at ``path``."""
     return tuple(RepositoryFile.of(path + suffix, digest) for suffix, digest in checksums.files())

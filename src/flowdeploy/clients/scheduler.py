@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
@@ -21,11 +20,10 @@ from flowdeploy.clients.answers import (
 )
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.google_library import ONCE, open_client, parse_message, send_change
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 from flowdeploy.clients.locations import Locations
 
 
-@dataclass(frozen=True, slots=True)
 class JobRoutingForm(AnswerForm):
     service: str = ""
     version: str = ""
@@ -33,7 +31,6 @@ class JobRoutingForm(AnswerForm):
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class AppEngineTargetForm(AnswerForm):
     relative_uri: str = ""
     http_method: str = ""
@@ -41,12 +38,10 @@ class AppEngineTargetForm(AnswerForm):
     headers: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class HttpTargetForm(AnswerForm):
     uri: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class JobRetryForm(AnswerForm):
     retry_count: Whole = 0
     max_retry_duration: Duration = "0s"
@@ -55,7 +50,6 @@ class JobRetryForm(AnswerForm):
     max_doublings: Whole = 0
 
 
-@dataclass(frozen=True, slots=True)
 class JobForm(AnswerForm):
     """All that is compared of a cron job."""
 
@@ -69,7 +63,6 @@ class JobForm(AnswerForm):
     http_target: HttpTargetForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class JobsPage(AnswerForm):
     jobs: list[Annotated[dict[str, Any], fits(JobForm), CLEAN]] | None = None
     next_page_token: str | None = None
@@ -91,7 +84,7 @@ class Scheduler:
     """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        session = authorized_session(credentials, connections)
+        session = google_session(credentials, connections)
         self._api = JsonApi(f"{root}/v1beta1", session)
         self._locations = Locations(self._api)
         self._jobs = open_client(scheduler.CloudSchedulerClient, root, session)

@@ -6,27 +6,24 @@ Through no library of Google's: there is one question, and it is a GET.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from google.auth.credentials import Credentials
 
 from flowdeploy.clients.answers import AnswerForm, Form
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 
 TASKS = "cloudtasks.googleapis.com"
 SCHEDULER = "cloudscheduler.googleapis.com"
 DATASTORE = "datastore.googleapis.com"
 
 
-@dataclass(frozen=True, slots=True)
 class ApiForm(AnswerForm):
     name: str
     state: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ApisForm(AnswerForm):
     services: list[ApiForm] | None = None
 
@@ -38,7 +35,7 @@ class ServiceUsage:
     """Which APIs are on. A question is repeated where that may help."""
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        self._api = JsonApi(f"{root}/v1", authorized_session(credentials, connections))
+        self._api = JsonApi(f"{root}/v1", google_session(credentials, connections))
 
     def disabled_apis(self, project: str, apis: Iterable[str]) -> tuple[str, ...]:
         """Those of up to 30 APIs (``cloudtasks.googleapis.com``) that are not switched on.

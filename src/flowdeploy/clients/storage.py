@@ -27,7 +27,7 @@ from flowdeploy.clients.failures import (
     retry,
 )
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import authorized_session, exchange
+from flowdeploy.clients.http import exchange, google_session
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.transfers import OBJECT, Upload, download
 from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
@@ -41,40 +41,33 @@ _NOT_GIVEN = (NotFound, PermissionDenied)
 KEPT = 60.0  # seconds for which a listing may stand for the bucket
 
 
-@dataclass(frozen=True, slots=True)
 class ActionForm(AnswerForm):
     type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RuleForm(AnswerForm):
+class LifecycleRuleForm(AnswerForm):
     action: ActionForm | None = None
     condition: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class LifecycleForm(AnswerForm):
-    rule: list[RuleForm] | None = None
+    rule: list[LifecycleRuleForm] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class BucketForm(AnswerForm):
     lifecycle: LifecycleForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ListedObjectForm(AnswerForm):
     name: str
     time_created: Time
 
 
-@dataclass(frozen=True, slots=True)
 class ObjectsPage(AnswerForm):
     items: list[ListedObjectForm] | None = None
     next_page_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class RewriteForm(AnswerForm):
     done: Flag
     rewrite_token: str | None = None
@@ -103,7 +96,7 @@ class Buckets:
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
         self._root = root
-        self._session = authorized_session(credentials, connections)
+        self._session = google_session(credentials, connections)
         self._api = JsonApi(f"{root}/storage/v1", self._session)
         self._batches = True
         self._seen: dict[str, tuple[float, Listing] | None] = {}
@@ -237,14 +230,16 @@ class Buckets:
 def oldest_that_lasts(lifecycle: LifecycleForm | None) -> datetime | None:
     """The creation time before which a rule deletes soon; None without such a rule."""
     rules = (lifecycle.rule if lifecycle else None) or ()
-    ages = [age for rule in rules if (age := _deleted_at_age(rule)) is not None]
+    ages = [age for rule in rules if (age := _lifetime_days(rule)) is not None]
     return datetime.now(UTC) - timedelta(days=min(ages)) + SAFETY if ages else None
 
 
-def _deleted_at_age(rule: RuleForm) -> int | None:
+def _lifetime_days(rule: LifecycleRuleForm) -> int | None:
     """The days after which a rule deletes every object; None where it does not."""
     match rule:
-        case RuleForm(ActionForm("Delete"), {"age": int(age), **others}) if not others:
+        case LifecycleRuleForm(
+            action=ActionForm(type="Delete"), condition={"age": int(age), **others}
+        ) if not others:
             return age if 0 <= age < LONGEST_AGE else None
         case _:
             return None

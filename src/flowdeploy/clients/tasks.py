@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from google.auth.credentials import Credentials
@@ -19,11 +18,10 @@ from flowdeploy.clients.google_library import (
     send_change,
     update_mask,
 )
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 from flowdeploy.clients.locations import Locations
 
 
-@dataclass(frozen=True, slots=True)
 class RoutingForm(AnswerForm):
     service: str = ""
     version: str = ""
@@ -31,19 +29,16 @@ class RoutingForm(AnswerForm):
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class QueueRoutingForm(AnswerForm):
     app_engine_routing_override: RoutingForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class RateLimitsForm(AnswerForm):
     max_dispatches_per_second: Number = 0.0
     max_burst_size: Whole = 0
     max_concurrent_dispatches: Whole = 0
 
 
-@dataclass(frozen=True, slots=True)
 class QueueRetryForm(AnswerForm):
     max_attempts: Whole = 0
     min_backoff: Duration = "0s"
@@ -52,12 +47,10 @@ class QueueRetryForm(AnswerForm):
     max_retry_duration: Duration = "0s"
 
 
-@dataclass(frozen=True, slots=True)
 class LoggingForm(AnswerForm):
     sampling_ratio: Number = 0.0
 
 
-@dataclass(frozen=True, slots=True)
 class QueueForm(AnswerForm):
     """All that is compared of a queue."""
 
@@ -72,7 +65,6 @@ class QueueForm(AnswerForm):
     tombstone_ttl: Duration = "0s"
 
 
-@dataclass(frozen=True, slots=True)
 class QueuesPage(AnswerForm):
     queues: list[Annotated[dict[str, Any], fits(QueueForm), CLEAN]] | None = None
     next_page_token: str | None = None
@@ -90,7 +82,7 @@ class Tasks:
     """
 
     def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        session = authorized_session(credentials, connections)
+        session = google_session(credentials, connections)
         self._api = JsonApi(f"{root}/v2beta3", session)
         # gcloud asks v2 for the locations.
         self._locations = Locations(JsonApi(f"{root}/v2", session))

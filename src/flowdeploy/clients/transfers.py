@@ -37,7 +37,6 @@ _MD5 = re.compile(r"md5=([^,\s]+)")
 _SHA1 = re.compile(r"(?:.*/)?([0-9a-f]{40})")
 
 
-@dataclass(frozen=True, slots=True)
 class ObjectForm(AnswerForm):
     """An object that was written."""
 

@@ -63,7 +63,7 @@ def _complete(
     plain: dict[str, Any], fields: Mapping[str, Any], message: Descriptor
 ) -> dict[str, Any]:
     """A message's JSON, with the zeros and the unknown fields of what it was read from."""
-    known = _known_fields(message)
+    known = _field_types(message)
     found = dict(plain)
     for name, value in fields.items():
         if name not in known:
@@ -84,7 +84,7 @@ def _complete_each(plain: Any, value: Any, message: Descriptor) -> Any:
 
 
 @cache
-def _known_fields(message: Descriptor) -> dict[str, Descriptor | None]:
+def _field_types(message: Descriptor) -> dict[str, Descriptor | None]:
     """The type of each field by its name; None for what is no message, and for maps."""
     return {
         name: None if _is_plain(field) else field.message_type

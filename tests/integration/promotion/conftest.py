@@ -29,6 +29,7 @@ from flowdeploy.sandbox.state import App
 
 BUCKET = "staging.flow-uat1.appspot.com"
 PATIENCE = 60.0
+SHARD_BY = ("UNSPECIFIED", "COOKIE", "IP", "RANDOM")
 SOMEBODY = {"X-Somebody": "else"}  # whoever is not flowdeploy
 WATCHED = ("/v1/", "/storage/", "/upload/")
 
@@ -37,8 +38,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def served(split: Mapping[str, Any]) -> Served:
-    """A split of the API's, or of a report, to be compared."""
+    """A split of the API's, of a report, or of a request, to be compared.
+
+    Google's library writes enums as numbers.
+    """
     by = split.get("shardBy") or split.get("shard_by") or "UNSPECIFIED"
+    by = SHARD_BY[by] if isinstance(by, int) else by
     return frozenset(split["allocations"].items()), by
 
 

@@ -18,7 +18,7 @@ from google.auth.credentials import AnonymousCredentials
 from flowdeploy.clients import answers, failures, google_api
 from flowdeploy.clients.appengine import OPERATION, OPERATIONS, AppEngine
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import authorized_session
+from flowdeploy.clients.http import google_session
 from flowdeploy.errors import BadAnswer, ConnectionFailed, ServiceError
 from flowdeploy.planning.traffic import Split
 
@@ -77,7 +77,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def api(url: str) -> JsonApi:
-    return JsonApi(f"{url}/v1", authorized_session(AnonymousCredentials(), 2))
+    return JsonApi(f"{url}/v1", google_session(AnonymousCredentials(), 2))
 
 
 BAD: dict[str, bytes] = {
