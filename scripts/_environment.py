@@ -1,7 +1,7 @@
-"""The environment of the scripts: .venv, made from requirements/dev.txt.
+"""The environment of the scripts: .venv, created from requirements/dev.txt.
 
-Python 3.6 and later can read this file and the scripts that import it, so that one
-which is too old can say so: nothing below the first check runs there.
+Python 3.6 and later can parse this file and the scripts that import it. A Python that is too
+old runs only the version check below, which explains the problem.
 """
 
 import ast
@@ -17,7 +17,7 @@ from pathlib import Path
 if sys.version_info < (3, 11):
     sys.exit(
         f"This needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.\n"
-        f"Where a newer one is installed, name it: python3.13 {' '.join(sys.argv)}"
+        f"If a newer one is installed, use it: python3.13 {' '.join(sys.argv)}"
     )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,31 +28,31 @@ PYTHON = PROGRAMS / "python"
 MADE_FROM = VENV / "made-from"
 
 NOT_INSTALLED = (
-    "The packages of requirements/dev.txt could not be installed. Where no package index is\n"
-    "in reach, name one in PIP_INDEX_URL, and its certificate in PIP_CERT."
+    "The packages of requirements/dev.txt could not be installed. If the default package index\n"
+    "is not reachable, set PIP_INDEX_URL to another one, and PIP_CERT to its certificate."
 )
 
 
 def ensure_environment() -> dict[str, str]:
-    """Make .venv, unless it is there and up to date; the variables to use its programs with.
+    """Create .venv unless it is up to date; return the environment variables for its programs.
 
-    One script at a time: another that begins meanwhile waits, and finds it made.
+    A file lock admits one script at a time; a second one waits.
     """
     with LOCK.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         wanted = fingerprint()
         if not MADE_FROM.is_file() or MADE_FROM.read_text() != wanted:
-            print("Making .venv from requirements/dev.txt …", flush=True)
-            make_environment()
+            print("Creating .venv from requirements/dev.txt …", flush=True)
+            create_environment()
             MADE_FROM.write_text(wanted)
     return {**os.environ, "PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])}
 
 
 def fingerprint() -> str:
-    """What an environment depends on: the lock, the project, its place, and this Python.
+    """Hash of what .venv depends on: lock file, pyproject.toml, the project's path, and Python.
 
-    A Python is its feature version and where it is installed, so that one called from an
-    environment, and one that was updated in place, stay the same.
+    Python counts by its feature version and base prefix. So a virtual environment of the same
+    Python, or a patch update in place, does not change the hash.
     """
     python = f"{sys.version_info[:2]} {Path(sys.base_prefix).resolve()}"
     digest = hashlib.sha256(f"{ROOT}\n{python}\n".encode())
@@ -61,26 +61,26 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def make_environment() -> None:
-    create_environment()
+def create_environment() -> None:
+    create_venv()
     install_uv()
     install_lock(pip_settings())
     install_flowdeploy()
 
 
-def create_environment() -> None:
-    """An empty environment with pip. Debian packs what this needs apart from Python."""
+def create_venv() -> None:
+    """Create an empty environment with pip. Debian packages venv separately from Python."""
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             sys.exit(
-                f"{sys.executable} lacks the module {module}, which makes virtual environments.\n"
+                f"{sys.executable} lacks the module {module}, which creates virtual environments.\n"
                 "On Debian and Ubuntu: apt-get install python3-venv"
             )
-    run([sys.executable, "-m", "venv", "--clear", str(VENV)], f"{VENV} could not be made.")
+    run([sys.executable, "-m", "venv", "--clear", str(VENV)], f"{VENV} could not be created.")
 
 
 def install_uv() -> None:
-    """uv installs the lock in a fifth of pip's time. pip fetches uv, and checks its hash."""
+    """Install uv, which needs a fifth of pip's time. pip downloads it and checks its hash."""
     pins = re.split(r"\n(?=\w)", LOCK.read_text())
     pin = VENV / "uv.txt"
     pin.write_text(next(each for each in pins if each.startswith("uv==")))
@@ -88,14 +88,14 @@ def install_uv() -> None:
 
 
 def install_lock(pip: dict[str, str]) -> None:
-    """Every package of the lock, by its hash, from where pip is told to look."""
+    """Install every package of the lock file by its hash, from the indexes that pip uses."""
     certificate = {"SSL_CERT_FILE": pip["cert"]} if "cert" in pip else {}
     command = [*uv_install(), *index_options(pip), "--require-hashes", "-r", str(LOCK)]
     run(command, NOT_INSTALLED, certificate)
 
 
 def install_flowdeploy() -> None:
-    """The project as it lies here; what builds it is in the lock."""
+    """Install the project in editable mode; its build requirements are in the lock file."""
     command = [*uv_install(), "--no-build-isolation", "--editable", str(ROOT)]
     run(command, f"flowdeploy could not be installed from {ROOT}.")
 
@@ -105,7 +105,7 @@ def uv_install() -> list[str]:
 
 
 def pip_settings() -> dict[str, str]:
-    """What pip is told by its files and by PIP_… variables, which come last and win."""
+    """pip's settings from its files and from PIP_… variables, which take precedence."""
     listed = run([str(PYTHON), "-m", "pip", "config", "list"], "pip's settings are unreadable.")
     settings = {}
     for section in ("global", "install", ":env:"):
@@ -115,10 +115,10 @@ def pip_settings() -> dict[str, str]:
 
 
 def index_options(pip: dict[str, str]) -> list[str]:
-    """The same places for uv, which reads none of pip's settings.
+    """pip's indexes as options for uv, which does not read pip's settings.
 
-    uv stops at the first index that has a package, pip takes the version from any; with
-    hashes that is as safe.
+    By default uv uses only the first index that has a package; pip considers all of them.
+    With hashes, considering all is as safe.
     """
     options = ["--index-strategy", "unsafe-best-match"]
     for option in ("index-url", "extra-index-url", "find-links", "trusted-host"):
@@ -130,7 +130,7 @@ def index_options(pip: dict[str, str]) -> list[str]:
 
 
 def run(command: list[str], failure: str, variables: dict[str, str] | None = None) -> str:
-    """The command's output. Where it fails, the script ends with ``failure`` and that output."""
+    """Run the command and return its output. If it fails, exit with ``failure`` and the output."""
     done = subprocess.run(
         command,
         env={**os.environ, **(variables or {})},

@@ -2,9 +2,8 @@
 
     python3 scripts/check.py [--fast] [pytest's arguments]
 
-The first run makes .venv. Every step runs, whatever the others say; the exit status is
-that of the first that failed. Tests that take many seconds each are left out;
-`python3 scripts/check.py -m slow` runs those.
+The first run creates .venv. Every check runs, even if an earlier one fails; the exit status is
+that of the first failure. Slow tests are left out; `python3 scripts/check.py -m slow` runs them.
 """
 
 import argparse
@@ -32,24 +31,24 @@ def main() -> int:
     variables = ensure_environment()
     if "CI" in os.environ:
         variables["NO_COLOR"] = "1"
-    steps = [*LINTS, tests(options.fast, for_pytest)]
-    results = [check(step, variables) for step in steps]
-    summarise(results)
+    commands = [*LINTS, test_command(options.fast, for_pytest)]
+    results = [check(command, variables) for command in commands]
+    print_summary(results)
     return next((result.status for result in results if result.status != 0), 0)
 
 
 def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         description="Check everything that CI checks.",
-        epilog="All other arguments go to pytest. As they may leave tests out, coverage is "
-        "then not measured.",
+        epilog="All other arguments are passed to pytest. Coverage is then not measured, since "
+        "they may leave tests out.",
     )
     parser.add_argument("--fast", action="store_true", help="run the unit tests only")
     return parser.parse_known_args(words)
 
 
-def tests(fast: bool, for_pytest: list[str]) -> str:
-    """The tests' command. Coverage has a gate, so it is measured on all tests or not at all."""
+def test_command(fast: bool, for_pytest: list[str]) -> str:
+    """The command of the tests. Only a run of all tests measures coverage: it has a threshold."""
     if not fast and not for_pytest:
         return ALL_TESTS
     return shlex.join(["pytest", *(["tests/unit"] if fast else []), *for_pytest])
@@ -62,7 +61,7 @@ def check(command: str, variables: dict[str, str]) -> Result:
     return Result(command, done.returncode, time.monotonic() - started)
 
 
-def summarise(results: list[Result]) -> None:
+def print_summary(results: list[Result]) -> None:
     print()
     for command, status, seconds in results:
         verdict = "passed" if status == 0 else "FAILED"

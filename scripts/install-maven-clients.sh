@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Maven clients that the publish tests run (Debian and Ubuntu).
-# Maven comes with the plugins, Leiningen and Ivy are the other two readers of a Maven repository.
+# These are Maven with its plugins, and two other clients of Maven repositories: Leiningen, Ivy.
 set -eu
 
 apt-get update

@@ -1,9 +1,9 @@
-"""Rehearse two releases and a rollback, against a stand-in for Google and Clojars.
+"""Rehearse two releases and a rollback in the sandbox.
 
     python3 scripts/rehearse.py [--keep DIR]
 
-The first run makes .venv. The example application is copied to a git repository of its
-own, in which the commands below run as a person would type them.
+The first run creates .venv. The script copies the example application to a new git repository,
+and runs the commands below in it.
 """
 
 import argparse
@@ -23,7 +23,7 @@ NOT_COPIED = shutil.ignore_patterns("target", ".flowdeploy", "__pycache__")
 
 
 class Step(NamedTuple):
-    words: str
+    title: str
     command: str
 
 
@@ -34,38 +34,38 @@ PREPARATION = [
 ]
 
 STEPS = [
-    Step("A tag in this form asks for a release.", "git tag 20200403-073034"),
-    Step("What the release would do:", "flowdeploy --sandbox plan 20200403-073034"),
+    Step("Create a release tag.", "git tag 20200403-073034"),
+    Step("Print the plan of the release.", "flowdeploy --sandbox plan 20200403-073034"),
     Step(
-        "Build and test, publish the library, put UAT1 live and all of production dark:",
+        "Build, test, publish the library, deploy to UAT1 live and to production dark.",
         "flowdeploy --sandbox run 20200403-073034",
     ),
     Step(
-        "UAT1 looks good. A tag promote-… moves the traffic of all of production:",
+        "UAT1 is fine: a promote tag moves the traffic of all production instances.",
         "flowdeploy --sandbox run promote-20200403-073034",
     ),
-    Step("The next release.", 'git commit --quiet --allow-empty --message "The second release"'),
-    Step("It has a tag of its own.", "git tag 20200406-101500"),
-    Step("The same pipeline again:", "flowdeploy --sandbox run 20200406-101500"),
+    Step("Commit the next one.", 'git commit --quiet --allow-empty --message "The second release"'),
+    Step("Create its release tag.", "git tag 20200406-101500"),
+    Step("Run the same pipeline for it.", "flowdeploy --sandbox run 20200406-101500"),
     Step(
-        "Promotion without a tag, by version and instances:",
+        "Promote it without a tag, by version and instances.",
         "flowdeploy --sandbox promote 20200406-101500 all",
     ),
     Step(
-        "It misbehaves. Promoting the version before it is the rollback:",
+        "It has a bug: roll back, by promoting the version before it.",
         "flowdeploy --sandbox promote 20200403-073034 all",
     ),
     Step(
-        "One customer's versions: the first release serves, the second is there, dark.",
+        "List a customer's versions: the first release is live, the second one dark.",
         "flowdeploy --sandbox versions --project akvoflow-23",
     ),
 ]
 
-# Where a CI's variables speak of a pull request, flowdeploy rightly releases nothing.
+# With a CI's variables for a pull request, flowdeploy would not release anything.
 NOT_INHERITED = ("CLOJARS_", "FLOWDEPLOY_", "GIT_", "GITHUB_", "SEMAPHORE_")
 
-# The same commits, and so the same library versions, every time; no signing, no hooks.
-GIT = {
+# The same commits, and so the same library versions, in every rehearsal; no signing, no hooks.
+GIT_VARIABLES = {
     "GIT_AUTHOR_NAME": "Rehearsal",
     "GIT_AUTHOR_EMAIL": "rehearsal@example.org",
     "GIT_AUTHOR_DATE": "2020-04-03T07:30:34Z",
@@ -87,11 +87,11 @@ def main() -> int:
     for command in PREPARATION:
         subprocess.run(shlex.split(command), cwd=folder, env=variables, check=True)
     for number, step in enumerate(STEPS, start=1):
-        status = perform(step, number, folder, variables)
+        status = run_step(step, number, folder, variables)
         if status != 0:
-            print(f"\nStep {number} failed with status {status}. Look around in {folder}")
+            print(f"\nStep {number} failed with status {status}. Its files are in {folder}")
             return status
-    finish(folder, keep=options.keep is not None)
+    print_end(folder, keep=options.keep is not None)
     return 0
 
 
@@ -100,15 +100,17 @@ def parse() -> argparse.Namespace:
         description="Rehearse two releases and a rollback with the example application."
     )
     parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="work in this new folder, and leave it there"
+        "--keep", type=Path, metavar="DIR", help="work in this new folder, and keep it"
     )
     return parser.parse_args()
 
 
 def rehearsal_variables(variables: dict[str, str]) -> dict[str, str]:
-    """The user's environment, without what would make the rehearsal something else."""
-    kept = {name: value for name, value in variables.items() if not name.startswith(NOT_INHERITED)}
-    return {**kept, **GIT}
+    """The user's environment, without the variables that would change the rehearsal."""
+    others = {
+        name: value for name, value in variables.items() if not name.startswith(NOT_INHERITED)
+    }
+    return {**others, **GIT_VARIABLES}
 
 
 def copy_example(keep: Path | None) -> Path:
@@ -116,24 +118,24 @@ def copy_example(keep: Path | None) -> Path:
     try:
         shutil.copytree(EXAMPLE, folder, ignore=NOT_COPIED)
     except FileExistsError:
-        sys.exit(f"{folder} exists already: name a new folder, or remove it")
+        sys.exit(f"{folder} exists already: choose a new folder, or remove it")
     return folder
 
 
-def perform(step: Step, number: int, folder: Path, variables: dict[str, str]) -> int:
-    print(f"\n{number}. {step.words}\n\n$ {step.command}", flush=True)
+def run_step(step: Step, number: int, folder: Path, variables: dict[str, str]) -> int:
+    print(f"\n{number}. {step.title}\n\n$ {step.command}", flush=True)
     return subprocess.run(
         shlex.split(step.command), cwd=folder, env=variables, check=False
     ).returncode
 
 
-def finish(folder: Path, *, keep: bool) -> None:
-    print("\nThat was two releases and a rollback, over HTTP, by the code that talks to Google.")
+def print_end(folder: Path, *, keep: bool) -> None:
+    print("\nThis was two releases and a rollback. The same code talks to Google.")
     if keep:
-        print(f"The application, its runs and the stand-in's state are in {folder}")
+        print(f"The application, its runs and the sandbox's state are in {folder}")
     else:
         shutil.rmtree(folder.parent)
-        print("To look around afterwards: python3 scripts/rehearse.py --keep DIR")
+        print("To keep the files: python3 scripts/rehearse.py --keep DIR")
     print("Next: README.md, and .venv/bin/flowdeploy --help")
 
 

@@ -1,4 +1,4 @@
-"""Build the example: the folder that App Engine gets, and the jar that Clojars gets.
+"""Build the example: the folder to deploy to App Engine, and the jar to publish to Clojars.
 
     src/main/webapp/       →  target/appengine-staging/__static__/ and WEB-INF/
     src/main/templates/    →  …/__static__/pages/LANGUAGE/, one page for each language
@@ -7,8 +7,8 @@
     src/main/appengine/    →  …/app.yaml and WEB-INF/appengine-generated/
     WEB-INF/classes/       →  target/akvo-flow-classes.jar
 
-The real application runs Maven here, and Google's staging tool. This needs Python
-alone, and makes the same bytes from the same sources and version every time.
+The real application uses Maven and Google's staging tool here. This script needs only
+Python, and creates the same bytes from the same sources and version.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ EARLIEST_IN_A_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
 class BuildError(Exception):
-    """A source file is wrong; the message names it."""
+    """A source file is invalid; the message names it."""
 
 
 def build(version: str, staging: Path = STAGING, jar: Path = JAR) -> None:
-    """Make both outputs anew. Raises BuildError for a source file that is wrong."""
+    """Create both outputs from scratch. Raises BuildError for an invalid source file."""
     shutil.rmtree(staging, ignore_errors=True)
     stage_webapp(staging)
     stage_version(staging, version)
@@ -54,14 +54,14 @@ def build(version: str, staging: Path = STAGING, jar: Path = JAR) -> None:
 
 
 def stage_webapp(staging: Path) -> None:
-    """Copy what needs no work: static files, and the two descriptors of WEB-INF."""
+    """Copy the static files and the two descriptors of WEB-INF."""
     webapp = SOURCE / "webapp"
     shutil.copytree(webapp, staging / STATIC, ignore=shutil.ignore_patterns("WEB-INF"))
     shutil.copytree(webapp / "WEB-INF", staging / "WEB-INF")
 
 
 def stage_version(staging: Path, version: str) -> None:
-    """Only these two files differ from one version to the next of the same sources."""
+    """Write the two files that differ between versions of the same sources."""
     write(staging / STATIC / "js/version.js", f'window.flowVersion = "{version}";\n')
     write(staging / PACKAGE / "version.properties", f"version={version}\n")
 
@@ -83,12 +83,12 @@ def stage_forms(staging: Path) -> None:
 
 
 def stage_messages(staging: Path) -> None:
-    """Copy the languages to where the server reads them."""
+    """Copy the languages to the folder from which the server reads them."""
     shutil.copytree(SOURCE / "languages", staging / PACKAGE / "messages")
 
 
 def stage_configuration(staging: Path) -> None:
-    """app.yaml at the top; queues, cron jobs and indexes where the staging tool puts them."""
+    """Copy app.yaml to the root, the other files to the folder that the staging tool uses."""
     shutil.copytree(
         SOURCE / "appengine", staging / GENERATED, ignore=shutil.ignore_patterns("app.yaml")
     )
@@ -96,7 +96,7 @@ def stage_configuration(staging: Path) -> None:
 
 
 def render(template: str, words: Mapping[str, str], *, where: str = "the template") -> str:
-    """Put ``words`` in the place of ``{{ name }}``. Raises BuildError for an unknown name."""
+    """Replace each ``{{ name }}`` by its word. Raises BuildError for an unknown name."""
 
     def word(match: re.Match[str]) -> str:
         name = match[1]
@@ -110,8 +110,8 @@ def render(template: str, words: Mapping[str, str], *, where: str = "the templat
 def assemble(form: Mapping[str, Any]) -> dict[str, Any]:
     """A form as devices read it: questions are numbered from 1, and conditions name numbers.
 
-    Raises BuildError where an id is used twice, or a condition asks for a question that
-    does not come before it or for an answer that it does not offer.
+    Raises BuildError for a duplicate id, and for a condition on a question that does not come
+    before it, or on an answer that the question does not offer.
     """
     numbers: dict[str, int] = {}
     offered: dict[str, list[str]] = {}
@@ -135,7 +135,7 @@ def condition(
     offered: Mapping[str, list[str]],
     where: str,
 ) -> dict[str, int | str]:
-    """A question's condition, by number. ``numbers`` and ``offered`` know what came before."""
+    """A question's condition, by number. ``numbers`` and ``offered`` describe earlier questions."""
     asked, answer = when["question"], when["answer"]
     if asked not in numbers:
         raise BuildError(f"{where}: no question {asked!r} comes before it")
@@ -145,9 +145,9 @@ def condition(
 
 
 def write_jar(jar: Path, classes: Path, version: str) -> None:
-    """Pack the folder ``classes`` with a manifest that carries ``version``.
+    """Pack the folder ``classes`` with a manifest that contains ``version``.
 
-    Fixed times and no compression: the bytes depend on the sources alone.
+    With fixed times and no compression, the bytes depend only on the sources.
     """
     manifest = (
         "Manifest-Version: 1.0\r\n"
@@ -162,7 +162,7 @@ def write_jar(jar: Path, classes: Path, version: str) -> None:
 
 
 def entry(name: str) -> zipfile.ZipInfo:
-    """A file's entry in the jar, the same on every machine."""
+    """A file's entry in the jar, independent of the machine."""
     info = zipfile.ZipInfo(name, EARLIEST_IN_A_ZIP)
     info.create_system = 3
     info.external_attr = 0o644 << 16
@@ -170,7 +170,7 @@ def entry(name: str) -> zipfile.ZipInfo:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises BuildError that names the file and the place in it."""
+    """Read a JSON object. Raises BuildError with the file and the position."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -1,5 +1,5 @@
-"""Test the example: its logic, its sources, and what build.py has just made."""
-# The example needs Python alone: unittest, and the XML reader of the standard library.
+"""Test the example: its logic, its sources, and the outputs of build.py."""
+# The example uses only the standard library, such as unittest and its XML parser.
 # ruff: noqa: PT009, PT027, S314
 
 from __future__ import annotations

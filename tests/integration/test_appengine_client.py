@@ -87,7 +87,7 @@ def test_a_page_of_a_front_end_is_an_error_with_a_code(
     assert asked == ["PATCH"]
 
 
-def test_what_google_says_is_passed_on_whole(tmp_path: Path) -> None:
+def test_googles_error_message_is_kept_whole(tmp_path: Path) -> None:
     words = "Permission 'appengine.services.update' denied on resource."
     body = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": words}}
     answers = _always(lambda: web.json_response(body, status=403), "PATCH")
@@ -108,7 +108,7 @@ def test_a_split_has_every_share_and_how_it_is_sharded(tmp_path: Path) -> None:
         assert engine.find_version("akvoflow-1", "default", "v9") is None
 
 
-def test_an_operation_of_a_type_that_nobody_knows_is_read_all_the_same(tmp_path: Path) -> None:
+def test_an_operation_of_an_unknown_type_is_read(tmp_path: Path) -> None:
     answers = _always(lambda: web.json_response(STRANGER), "GET")
     with _engine(tmp_path, answers) as engine:
         operation = engine.operation(OPERATION)
@@ -133,7 +133,7 @@ def test_a_change_whose_answer_cannot_be_read_may_have_happened(tmp_path: Path, 
         ({"code": 3}, "INVALID_ARGUMENT", "no message"),
     ],
 )
-def test_how_an_operation_failed(
+def test_a_failed_operation_has_its_error(
     tmp_path: Path, error: dict[str, Any], code: str, message: str
 ) -> None:
     body = {"name": OPERATION, "done": True, "error": error}
@@ -218,7 +218,7 @@ def test_credentials_of_other_tools_go_nowhere(
     assert authorizations == [None]
 
 
-def test_nobody_there_is_told_at_once_and_not_asked_again(tmp_path: Path) -> None:
+def test_a_refused_connection_is_reported_without_a_retry(tmp_path: Path) -> None:
     with _engine(tmp_path, lambda _: None) as engine:
         pass
     with pytest.raises(ServiceError) as error:

@@ -222,7 +222,7 @@ def test_a_build_that_fails(project: Project) -> None:
     assert project.remote.changes() == []
 
 
-def test_a_failed_builds_words_do_nothing_to_the_terminal(project: Project) -> None:
+def test_control_sequences_of_a_build_do_not_reach_the_terminal(project: Project) -> None:
     project.write("build.py", "raise SystemExit('\\x1b[31mno\\x1b[0m \\x1b]0;title\\x07compiler')")
     ended = project.run("run", RELEASE, "--allow-dirty")
     _told(ended, 1, "no compiler")
@@ -245,7 +245,7 @@ def test_a_tool_that_is_missing_is_found_before_anything_runs(project: Project) 
     assert not (project.root / "target").exists()
 
 
-def test_credentials_are_no_business_of_the_build(project: Project) -> None:
+def test_the_build_gets_no_credentials(project: Project) -> None:
     project.edit("config/instances.yaml", "target/staging", "target/staging\n  env: [NPM_TOKEN]")
     secrets = {
         "CLOJARS_USERNAME": "me",
@@ -279,7 +279,9 @@ def nobody() -> str:
         ["run", "my-feature"],
     ],
 )
-def test_nobody_listens(project: Project, nobody: str, command: list[str]) -> None:
+def test_a_sandbox_url_where_nothing_listens(
+    project: Project, nobody: str, command: list[str]
+) -> None:
     ended = project.run(*command, FLOWDEPLOY_SANDBOX=nobody)
     _told(ended, 1, nobody, "Hint: ")
 
@@ -313,7 +315,7 @@ def test_only_names_production(project: Project) -> None:
 
 
 @pytest.mark.parametrize("empty", ["", ",", " , "])
-def test_no_instance_is_not_taken_for_all_of_them(project: Project, empty: str) -> None:
+def test_no_instance_does_not_mean_all_instances(project: Project, empty: str) -> None:
     for command in (
         ["run", RELEASE, "--only", empty],
         ["plan", RELEASE, "--only", "akvoflow-1", "--only", empty],
@@ -324,7 +326,7 @@ def test_no_instance_is_not_taken_for_all_of_them(project: Project, empty: str) 
     assert project.remote.requests() == []
 
 
-def test_what_fails_alike_on_many_instances_is_said_once(project: Project) -> None:
+def test_equal_failures_of_instances_are_reported_once(project: Project) -> None:
     ended = project.run("promote", "20190101-000000", "all")
     assert ended.code == 4
     assert ended.out.count("version 20190101-000000 is not deployed") == 1

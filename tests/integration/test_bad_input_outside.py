@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 RELEASE = "20200403-073034"
 
 
-def test_no_command_hands_control_sequences_on(project: Project) -> None:
+def test_no_command_prints_control_sequences_from_outside(project: Project) -> None:
     project.edit("config/instances.yaml", "closed in 2019", r'"closed \e]0;title\a\e[31min 2019"')
     project.git("mv", "pom.xml", "po\x1bm.xml")
     for command in (["config", "check"], ["plan", RELEASE], ["status"], ["run", RELEASE]):

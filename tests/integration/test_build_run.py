@@ -102,7 +102,7 @@ def test_the_first_failure_ends_it_with_its_last_lines(run: Run, tmp_path: Path,
         ("kill -9 $$\nexit", "`kill -9 $$ …` was ended by SIGKILL"),
     ],
 )
-def test_how_it_ended_is_told(run: Run, command: str, ending: str) -> None:
+def test_the_failure_names_exit_status_or_signal(run: Run, command: str, ending: str) -> None:
     with pytest.raises(ToolError) as caught:
         run(command)
 

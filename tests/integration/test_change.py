@@ -57,7 +57,7 @@ class Engine:
                 return cast("int", end.value)
 
 
-def test_what_is_there_at_the_end_was_sent_once() -> None:
+def test_a_change_that_takes_effect_is_sent_once() -> None:
     engine = Engine([BEGUN], [BEGUN, WELL], [True])
     assert engine.run() == 1
     assert engine.asked == ["send", "poll", "poll", "happened"]
@@ -68,9 +68,7 @@ def test_what_is_there_at_the_end_was_sent_once() -> None:
     [([DENIED], [WELL]), ([BEGUN], [BADLY])],
     ids=["refused", "ended in error"],
 )
-def test_a_plain_no_means_that_nothing_was_changed(
-    sends: list[Answer], polls: list[Answer]
-) -> None:
+def test_a_refusal_means_that_nothing_was_changed(sends: list[Answer], polls: list[Answer]) -> None:
     with pytest.raises(ServiceError):
         Engine(sends, polls, [False]).run()
 
@@ -87,7 +85,7 @@ def test_a_plain_no_means_that_nothing_was_changed(
     ],
     ids=["unseen", "lost", "not there", "not shown", "lost and not shown", "lost every time"],
 )
-def test_after_an_accepted_request_a_failure_is_a_doubt(
+def test_a_failure_after_an_accepted_request_leaves_the_outcome_unknown(
     sends: list[Answer], polls: list[Answer], happened: list[Answer]
 ) -> None:
     with pytest.raises(OutcomeUnknown):
@@ -104,7 +102,7 @@ def test_a_lost_request_that_took_no_effect_is_sent_again() -> None:
     assert Engine([LOST, BEGUN], [WELL], [False, True]).run() == 2
 
 
-def test_it_is_not_sent_for_ever() -> None:
+def test_the_number_of_attempts_is_limited() -> None:
     engine = Engine([LOST], [WELL], [False])
     with pytest.raises(OutcomeUnknown):
         engine.run()

@@ -207,14 +207,14 @@ def test_a_refused_run_has_a_summary_too(project: Project, tmp_path: Path) -> No
     assert summary.read_text().startswith("## flowdeploy: refused\n")
 
 
-def test_who_may_be_asked_for_help(project: Project) -> None:
+def test_every_command_has_help(project: Project) -> None:
     for arguments in ([], ["run"], ["plan"], ["promote"], ["versions"], ["config"], ["sandbox"]):
         ended = project.run(*arguments, "--help")
         assert ended.code == 0
         assert "Usage: flowdeploy" in ended.out
 
 
-def test_nothing_asked_is_answered_with_help(project: Project) -> None:
+def test_no_arguments_print_help(project: Project) -> None:
     ended = project.run()
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("Usage: flowdeploy [OPTIONS] COMMAND")

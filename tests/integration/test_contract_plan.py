@@ -78,7 +78,7 @@ def test_a_dry_run_is_the_plan(project: Project, ref: str, form: str) -> None:
     assert project.run("run", ref, "--dry-run", "--format", form) == plan
 
 
-def test_planning_asks_nobody_and_leaves_nothing(project: Project) -> None:
+def test_planning_sends_no_request_and_writes_no_file(project: Project) -> None:
     for ref in REFS:
         assert project.run("plan", ref).code == 0
     assert project.remote.requests() == []

@@ -42,7 +42,7 @@ def test_a_branch_that_is_not_checked_out_is_refused(project: Project) -> None:
     assert _refused(project, "my-feature").startswith("refs/heads/my-feature is ")
 
 
-def test_a_tag_that_git_does_not_know_would_ship_what_lies_there(project: Project) -> None:
+def test_a_tag_that_git_does_not_know_is_refused(project: Project) -> None:
     finding = _refused(project, "20200403-073035")
     assert "git knows no refs/tags/20200403-073035" in finding
     report = project.report("run", "20200403-073035", "--commit", "HEAD", "--only", "akvoflow-1")
@@ -60,7 +60,7 @@ def test_files_that_git_does_not_track_are_no_change(project: Project) -> None:
     assert project.report("run", "my-feature")["exit_code"] == 0
 
 
-def test_a_promotion_builds_nothing_and_minds_no_tree(project: Project) -> None:
+def test_a_promotion_ignores_the_working_tree(project: Project) -> None:
     project.report("run", RELEASE)
     project.write("content.txt", "second ")
     project.commit()

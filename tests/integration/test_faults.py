@@ -56,7 +56,7 @@ def test_a_lost_answer_is_waited_for_where_the_operation_goes_on(project: Projec
 
 
 @pytest.mark.parametrize("kind", ["unavailable", "internal", "quota", "reset"])
-def test_questions_and_uploads_are_asked_again(project: Project, kind: str) -> None:
+def test_reads_and_uploads_are_retried(project: Project, kind: str) -> None:
     project.remote.settings(operation_seconds=0.1)
     targets = ("/v1/apps/akvoflow-1", SERVICE, "/v1/apps/*/operations/*", "/storage/*", COPIES)
     for target in targets:
@@ -124,7 +124,7 @@ def test_somebody_elses_operation_is_waited_for(project: Project) -> None:
     assert statuses == [409, 200]
 
 
-def test_one_instance_that_refuses_does_not_keep_the_others(project: Project) -> None:
+def test_a_failing_instance_does_not_stop_the_others(project: Project) -> None:
     project.remote.fault("permission", project="akvoflow-3", method="POST", target="/v1/*")
     report = project.report("run", RELEASE, "--max-failures", "1")
     assert (report["exit_code"], report["outcome"]) == (3, "partial")
@@ -163,7 +163,7 @@ def test_a_failure_in_a_wave_keeps_the_next_waves_as_they_are(project: Project) 
     assert project.remote.live("akvoflow-5") == {RELEASE: 1}
 
 
-def test_what_failed_is_put_right_by_the_same_command(project: Project) -> None:
+def test_the_same_command_repairs_a_failed_run(project: Project) -> None:
     project.remote.fault("permission", project="akvoflow-3", method="POST", target="/v1/*")
     assert project.report("run", RELEASE, "--max-failures", "1")["exit_code"] == 3
     project.remote.call("DELETE", "/_sandbox/faults")

@@ -177,7 +177,7 @@ def test_traffic_that_somebody_else_moves_after_the_gate_is_left_alone(fleet: Pr
     assert fleet.remote.live("akvoflow-3") == {"1": 1}, "no failure was allowed"
 
 
-def test_with_force_it_is_moved_all_the_same(fleet: Project) -> None:
+def test_force_moves_traffic_that_was_changed_outside(fleet: Project) -> None:
     fleet.remote.put_version("akvoflow-2", "v9")
     fleet.edit("config/instances.yaml", "{name: internal}", "{name: internal, pause: 0.3s}")
     report = moved_meanwhile(fleet, "akvoflow-2", "--force")

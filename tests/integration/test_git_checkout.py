@@ -129,7 +129,7 @@ def test_a_full_name_is_taken_at_its_word(repository: Path) -> None:
         "refs/../HEAD",
     ],
 )
-def test_what_is_no_commit_is_not_resolved(repository: Path, ref: str) -> None:
+def test_a_name_of_no_commit_is_not_resolved(repository: Path, ref: str) -> None:
     git(repository, "tag", "blob", "HEAD:pom.xml")
 
     assert checkout(repository).resolve(ref) is None

@@ -126,7 +126,7 @@ def test_a_connection_that_fails_is_an_attempt(remote: Remote) -> None:
     assert "connection" in asked.pauses[0].note
 
 
-def test_where_nobody_listens_is_told() -> None:
+def test_a_refused_connection_is_unhealthy() -> None:
     asked = ask(Web("http://127.0.0.1:9", 2), health=HealthConfig("/", 10.0, 1))
     assert "nobody listens at http://127.0.0.1:9" in asked.refusal
 
@@ -149,7 +149,7 @@ def test_a_page_that_sends_people_on_is_not_well(application: Application) -> No
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
-def test_what_begins_with_two_is_well(application: Application, status: int) -> None:
+def test_any_2xx_status_is_healthy(application: Application, status: int) -> None:
     application.answers.append(aiohttp_web.Response(status=status))
     assert ask(Web(application.url, 2)).attempts == 1
 
@@ -159,7 +159,7 @@ def test_a_status_without_a_name_is_told(application: Application) -> None:
     assert Web(application.url, 2).ask(f"{URL}/", 10.0) == PageAnswer(599, "599")
 
 
-def test_nothing_says_who_asks_or_that_it_was_here_before(
+def test_health_requests_carry_no_credentials_or_cookies(
     application: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")

@@ -153,7 +153,7 @@ def test_a_run_that_a_later_one_has_overtaken_is_refused(fleet: Project) -> None
     assert fleet.remote.changes() == []
 
 
-def test_a_later_run_of_other_instances_is_none_of_its_business(fleet: Project) -> None:
+def test_a_later_run_of_other_instances_does_not_prevent_a_resume(fleet: Project) -> None:
     fleet.remote.fault("permission", project="akvoflow-3", method="PATCH")
     run = fleet.report("promote", "v2", "akvoflow-3")["run"]
     fleet.remote.heal()
@@ -162,7 +162,7 @@ def test_a_later_run_of_other_instances_is_none_of_its_business(fleet: Project) 
     assert fleet.remote.live("akvoflow-3") == {"v2": 1}
 
 
-def test_what_has_succeeded_is_left_alone(fleet: Project) -> None:
+def test_a_succeeded_run_is_left_alone(fleet: Project) -> None:
     done = fleet.report("promote", "v2", "all")
     fleet.remote.forget()
     again = fleet.report("resume", done["run"])
@@ -173,7 +173,7 @@ def test_what_has_succeeded_is_left_alone(fleet: Project) -> None:
     assert ended.out == f"Run {done['run']} has succeeded: nothing is left to do.\n"
 
 
-def test_what_is_not_on_record_cannot_be_resumed(fleet: Project) -> None:
+def test_a_run_without_a_record_cannot_be_resumed(fleet: Project) -> None:
     report = fleet.report("resume", "20200403-081502-034a1b2")
     assert (report["exit_code"], report["steps"]) == (2, [])
     assert "flowdeploy history" in report["error"]["hint"]
@@ -182,7 +182,7 @@ def test_what_is_not_on_record_cannot_be_resumed(fleet: Project) -> None:
 @pytest.mark.parametrize(
     "now", ["{id: akvoflow-6", "{id: akvoflow-5, service: api", "{id: akvoflow-5, project: other-1"]
 )
-def test_a_fleet_that_is_another_by_now_is_refused(fleet: Project, now: str) -> None:
+def test_a_changed_fleet_is_refused(fleet: Project, now: str) -> None:
     run = failed_in_part(fleet)
     fleet.edit("config/instances.yaml", "{id: akvoflow-5", now)
     fleet.remote.forget()
@@ -192,7 +192,7 @@ def test_a_fleet_that_is_another_by_now_is_refused(fleet: Project, now: str) -> 
     assert fleet.remote.changes() == []
 
 
-def test_what_was_allowed_then_is_allowed_again(fleet: Project) -> None:
+def test_a_resume_keeps_the_permissions_of_the_run(fleet: Project) -> None:
     """Three lack the version, then and now; the other two get it."""
     for name in ("akvoflow-1", "akvoflow-2"):
         fleet.remote.put_version(name, "v3")

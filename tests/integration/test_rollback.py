@@ -86,7 +86,7 @@ def test_a_rollback_repeated_changes_nothing_more(mixed: Project) -> None:
     assert splits(mixed) == before
 
 
-def test_what_a_second_run_found_done_goes_back_with_the_first(fleet: Project) -> None:
+def test_a_second_run_that_changed_nothing_does_not_hide_the_first(fleet: Project) -> None:
     """Three are done and two fail; again: three are unchanged and two done; all come back."""
     for name in ("akvoflow-4", "akvoflow-5"):
         fleet.remote.fault("permission", project=name, method="PATCH")
@@ -98,7 +98,7 @@ def test_what_a_second_run_found_done_goes_back_with_the_first(fleet: Project) -
     assert {name: fleet.remote.live(name) for name in NAMES} == FIRST
 
 
-def test_what_failed_half_way_goes_back_where_it_had_come(fleet: Project) -> None:
+def test_a_partly_failed_run_is_rolled_back_where_it_moved_traffic(fleet: Project) -> None:
     fleet.remote.fault("operation-error", method="UpdateService", project="akvoflow-3")
     report = fleet.report("promote", "v2", "all")
     assert report["exit_code"] == 3
@@ -173,7 +173,7 @@ def test_promoting_the_older_version_goes_back_as_well(fleet: Project) -> None:
     assert fleet.report("promote", "v2", "all", "--skip-unready")["exit_code"] == 3
 
 
-def test_all_leaves_out_what_no_run_has_moved(fleet: Project) -> None:
+def test_all_leaves_out_instances_that_no_run_has_moved(fleet: Project) -> None:
     fleet.report("promote", "v2", "akvoflow-1,akvoflow-2")
     report = fleet.report("rollback", "all")
     assert report["exit_code"] == 0

@@ -64,7 +64,7 @@ def test_a_server_says_where_it_is_and_how_to_reach_it(project: Project) -> None
         assert ended.out.splitlines()[1].startswith("default  1           1.00")
 
 
-def test_what_it_remembers_outlives_it(project: Project, tmp_path: Path) -> None:
+def test_the_servers_state_outlives_it(project: Project, tmp_path: Path) -> None:
     options = ("--state", str(tmp_path / "state"), "--operation-seconds", "0")
     with _served(*options) as (url, _):
         report = project.report("run", RELEASE, "--only", "akvoflow-1", FLOWDEPLOY_SANDBOX=url)
@@ -103,7 +103,7 @@ def test_the_embedded_one_reads_no_credential(project: Project, tmp_path: Path) 
     assert (ended.code, ended.err) == (0, "")
 
 
-def test_a_port_that_is_taken_is_told(project: Project) -> None:
+def test_a_port_in_use_is_an_error(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = project.run("sandbox", "serve", "--port", port)
@@ -132,7 +132,7 @@ def test_impossible_behaviour_is_refused(project: Project, options: list[str]) -
     assert options[0] in ended.err or options[1] in ended.err
 
 
-def test_a_state_that_is_no_state_is_told_with_what_to_do(project: Project) -> None:
+def test_an_invalid_state_is_an_error_with_a_hint(project: Project) -> None:
     project.write(".flowdeploy/sandbox/sandbox.db", "no database " * 1000)
     project.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
     words = ["--sandbox", "versions", "--project", "akvoflow-1"]

@@ -135,7 +135,7 @@ def test_a_bucket_is_listed_once_for_all_services_of_its_app(cloud: Cloud) -> No
     assert (cloud.asked("GET", f"/storage/v1/b/{A}/o"), cloud.asked("POST", "/upload/*")) == (1, 1)
 
 
-def test_those_who_wait_take_over_where_an_upload_fails(cloud: Cloud) -> None:
+def test_a_waiting_step_takes_over_a_failed_upload(cloud: Cloud) -> None:
     files = cloud.files(*(b"%d" % number for number in range(20)))
     cloud.fault("permission", project="project-a", target="/upload/*")
     staging = cloud.staging(files, A, B)
@@ -149,7 +149,7 @@ def test_those_who_wait_take_over_where_an_upload_fails(cloud: Cloud) -> None:
     assert cloud.has(B, files)
 
 
-def test_a_step_that_is_abandoned_leaves_nobody_waiting(cloud: Cloud) -> None:
+def test_an_abandoned_step_leaves_no_step_waiting(cloud: Cloud) -> None:
     files = cloud.files(*(b"%d" % number for number in range(20)))
     staging = cloud.staging(files, A, B)
     cloud.slow_down()
@@ -182,14 +182,14 @@ def test_what_is_kept_elsewhere_is_copied_under_its_hash(cloud: Cloud) -> None:
     assert cloud.has(A, files)
 
 
-def test_what_is_nowhere_is_told(cloud: Cloud) -> None:
+def test_bytes_that_exist_nowhere_are_an_error(cloud: Cloud) -> None:
     files = cloud.files(b"one")
     lost = NeededObjects(files.names, {}, (BucketFolder(C),))
     with pytest.raises(ServiceError, match="1 files are neither on this machine nor in a bucket"):
         ended(cloud.staging(files, A).fill(A, lost, quiet))
 
 
-def test_a_file_that_has_gone_is_told(cloud: Cloud) -> None:
+def test_a_deleted_file_is_an_error(cloud: Cloud) -> None:
     files = cloud.files(b"one", bytes(LARGE + 1))
     for path in files.here.values():
         path.unlink()
@@ -243,7 +243,7 @@ def test_bytes_that_are_garbled_on_their_way_back_are_told(cloud: Cloud, tmp_pat
         cloud.buckets.download(A, name, tmp_path / "got")
 
 
-def test_what_has_come_meanwhile_is_success(cloud: Cloud) -> None:
+def test_an_object_created_meanwhile_is_success(cloud: Cloud) -> None:
     files = cloud.files(b"one", b"two")
     staging = cloud.staging(files, A, B)
     cloud.seed(A, files)
@@ -253,7 +253,7 @@ def test_what_has_come_meanwhile_is_success(cloud: Cloud) -> None:
     assert cloud.asked("POST", "*/rewriteTo/*") == 2
 
 
-def test_what_a_rule_is_about_to_delete_is_made_anew(cloud: Cloud) -> None:
+def test_objects_about_to_expire_are_created_anew(cloud: Cloud) -> None:
     files = cloud.files(b"one")
     cloud.seed(A, files)
     rule = {"action": {"type": "Delete"}, "condition": {"age": 1}}
@@ -323,7 +323,7 @@ def test_a_large_file_goes_in_pieces_and_goes_on_after_a_failure(cloud: Cloud) -
     assert cloud.asked("PUT", "*upload/storage/*") == 4, "two pieces, one failure, one question"
 
 
-def test_progress_is_told(cloud: Cloud) -> None:
+def test_progress_is_reported(cloud: Cloud) -> None:
     files = cloud.files(b"x" * 1_000_000, b"y" * 200_000)
     told: list[str] = []
     staging = cloud.staging(files, A, B)

@@ -87,7 +87,7 @@ def test_a_version_is_live_dark_or_missing(project: Project) -> None:
     }
 
 
-def test_what_a_rollback_would_give_back_is_told(project: Project) -> None:
+def test_a_row_shows_what_a_rollback_would_restore(project: Project) -> None:
     for name in ("akvoflow-1", "akvoflow-2"):
         project.remote.put_version(name, "2")
     project.remote.split("akvoflow-2", {"1": 0.9, "2": 0.1})
@@ -151,7 +151,7 @@ def test_other_forms_have_the_same_rows(project: Project, form: str) -> None:
     assert [row["instance"] for row in rows] == FLEET
 
 
-def test_what_is_no_version_is_a_usage_error(project: Project) -> None:
+def test_an_invalid_version_is_a_usage_error(project: Project) -> None:
     assert project.run("status", "Not A Version").code == 2
 
 

@@ -33,7 +33,7 @@ def _succeeded(project: Project) -> None:
 
 
 @pytest.mark.parametrize("where", ["2>/dev/full", "2> >(read -r)"])
-def test_a_run_goes_on_when_nobody_hears_of_its_progress(project: Project, where: str) -> None:
+def test_a_closed_progress_reader_does_not_stop_a_run(project: Project, where: str) -> None:
     ended = shell(f"flowdeploy {RUN} {where}")
     assert ended.returncode == 0
     assert "Succeeded" in ended.stdout

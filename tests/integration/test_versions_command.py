@@ -93,7 +93,7 @@ def test_every_page_is_followed(project: Project) -> None:
     assert len(asked) == 3
 
 
-def test_what_does_not_exist_is_told(project: Project) -> None:
+def test_a_missing_project_or_service_is_an_error(project: Project) -> None:
     ended = project.run(*LIST, "--service", "api")
     assert ended.code == 1
     assert "akvoflow-1 has no service api" in ended.err
@@ -110,7 +110,7 @@ def test_what_does_not_exist_is_told(project: Project) -> None:
         *(["--project", "akvoflow-1", "--service", odd] for odd in ("", "../x", "API")),
     ],
 )
-def test_what_no_project_or_service_is_called_is_refused(
+def test_an_impossible_project_or_service_name_is_refused(
     project: Project, options: list[str]
 ) -> None:
     ended = project.run("versions", *options)

@@ -132,7 +132,7 @@ def test_a_failure_ends_it_and_what_is_under_way_is_finished(fleet: Project) -> 
     }
 
 
-def test_so_many_failures_are_allowed(fleet: Project) -> None:
+def test_failures_up_to_the_limit_are_allowed(fleet: Project) -> None:
     configure(fleet, IN_ORDER)
     fleet.remote.fault("permission", project="akvoflow-2", method="PATCH")
     report = fleet.report("promote", "v2", "all", "--max-failures", "20%")

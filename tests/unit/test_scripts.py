@@ -1,4 +1,4 @@
-"""The scripts: old Pythons can read them, and the lock names no place but the index."""
+"""The scripts: old Pythons can parse them; the lock file has hashes and names no URL."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
-    """The module that the test names, from the scripts' folder."""
+    """The module of scripts/ that the parameter names."""
     monkeypatch.syspath_prepend(ROOT / "scripts")
     return importlib.import_module(request.param)
 
 
-def locked() -> dict[str, str]:
-    """Each package of the lock, and what is said about it."""
+def lock_entries() -> dict[str, str]:
+    """The packages of the lock file, each with its entry."""
     text = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
     pins = re.split(r"\n(?=\w)", text)[1:]
     return {pin.split("==")[0]: pin for pin in pins}
 
 
-def required() -> set[str]:
-    """The names of all packages that pyproject.toml asks for."""
+def required_packages() -> set[str]:
+    """The names of all packages that pyproject.toml requires."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [
         *project["project"]["dependencies"],
@@ -46,12 +46,12 @@ def required() -> set[str]:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_python_3_6_can_parse_it(path: Path) -> None:
+def test_python_3_6_can_parse_the_script(path: Path) -> None:
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 6))
 
 
 @pytest.mark.parametrize("name", ["check", "rehearse"])
-def test_an_old_python_is_told_so_before_anything_else(name: str) -> None:
+def test_an_old_python_gets_the_version_error_first(name: str) -> None:
     pretence = f"import sys; sys.version_info = (3, 8, 18); import {name}"
     done = subprocess.run(
         [sys.executable, "-c", pretence],
@@ -64,22 +64,22 @@ def test_an_old_python_is_told_so_before_anything_else(name: str) -> None:
     assert done.stderr.startswith("This needs Python 3.11 or newer")
 
 
-def test_everything_that_is_required_is_locked() -> None:
-    assert required() <= set(locked())
-    assert {"uv", "hatchling", "editables"} <= set(locked())
+def test_every_required_package_is_locked() -> None:
+    assert required_packages() <= set(lock_entries())
+    assert {"uv", "hatchling", "editables"} <= set(lock_entries())
 
 
 def test_every_pin_has_hashes() -> None:
-    assert [name for name, pin in locked().items() if "--hash=sha256:" not in pin] == []
+    assert [name for name, pin in lock_entries().items() if "--hash=sha256:" not in pin] == []
 
 
-def test_the_lock_names_no_place() -> None:
+def test_the_lock_file_names_no_url_or_path() -> None:
     text = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
     assert not re.search(r"://|^-|^\s+--(?!hash=)|\s@\s|^[./]", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("script", ["_environment"], indirect=True)
-def test_uv_looks_where_pip_is_told_to_look(script: Any) -> None:
+def test_uv_uses_the_indexes_of_pip(script: Any) -> None:
     options = script.index_options(
         {
             "index-url": "https://packages.example.org/simple",
@@ -97,8 +97,8 @@ def test_uv_looks_where_pip_is_told_to_look(script: Any) -> None:
     ]
 
 
-def in_copy(folder: Path, statement: str) -> subprocess.Popen[str]:
-    """The statement, run beside _environment.py in a project that has nothing else."""
+def start_in_copy(folder: Path, statement: str) -> subprocess.Popen[str]:
+    """Start the statement in a copy of the project that has only _environment.py."""
     for name in ("scripts/_environment.py", "requirements/dev.txt", "pyproject.toml"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
@@ -111,26 +111,26 @@ def in_copy(folder: Path, statement: str) -> subprocess.Popen[str]:
     )
 
 
-def test_a_script_waits_while_another_makes_the_environment(tmp_path: Path) -> None:
-    wanted, _ = in_copy(tmp_path, "print(fingerprint())").communicate()
+def test_a_script_waits_while_another_creates_the_environment(tmp_path: Path) -> None:
+    wanted, _ = start_in_copy(tmp_path, "print(fingerprint())").communicate()
     with (tmp_path / "requirements/dev.txt").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        waiting = in_copy(tmp_path, "print('begun', flush=True); ensure_environment()")
+        waiting = start_in_copy(tmp_path, "print('started', flush=True); ensure_environment()")
         assert waiting.stdout
-        assert waiting.stdout.readline() == "begun\n"
+        assert waiting.stdout.readline() == "started\n"
         (tmp_path / ".venv").mkdir()
         (tmp_path / ".venv/made-from").write_text(wanted.strip())
-    assert waiting.communicate()[0] == "", "it found it made"
+    assert waiting.communicate()[0] == "", "it must not create the environment again"
     assert waiting.returncode == 0
 
 
 @pytest.mark.parametrize("script", ["_environment"], indirect=True)
-def test_a_debian_without_python3_venv_is_told_to_install_it(
+def test_a_missing_venv_module_names_the_debian_package(
     script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     with pytest.raises(SystemExit, match=r"lacks the module ensurepip[^$]*python3-venv"):
-        script.create_environment()
+        script.create_venv()
 
 
 @pytest.mark.parametrize("script", ["check"], indirect=True)
@@ -142,28 +142,28 @@ def test_a_debian_without_python3_venv_is_told_to_install_it(
         (["-k", "plan and not promote"], "pytest -k 'plan and not promote'"),
     ],
 )
-def test_other_arguments_go_to_pytest(script: Any, words: list[str], command: str) -> None:
+def test_other_arguments_are_passed_to_pytest(script: Any, words: list[str], command: str) -> None:
     options, for_pytest = script.parse(words)
-    assert script.tests(options.fast, for_pytest) == command
+    assert script.test_command(options.fast, for_pytest) == command
 
 
 @pytest.mark.parametrize("script", ["check"], indirect=True)
-def test_the_whole_suite_has_a_gate_on_coverage(script: Any) -> None:
+def test_a_run_of_all_tests_has_a_coverage_threshold(script: Any) -> None:
     options, for_pytest = script.parse([])
-    command = shlex.split(script.tests(options.fast, for_pytest))
+    command = shlex.split(script.test_command(options.fast, for_pytest))
     assert {"--cov", "--cov-fail-under=90"} <= set(command)
 
 
 @pytest.mark.parametrize("script", ["rehearse"], indirect=True)
-def test_a_rehearsal_is_no_pull_request_whatever_ci_says(script: Any) -> None:
+def test_a_rehearsal_ignores_the_variables_of_ci(script: Any) -> None:
     variables = script.rehearsal_variables(
         {"PATH": "/bin", "GITHUB_EVENT_NAME": "pull_request", "CLOJARS_PASSWORD": "x"}
     )
-    assert variables == {"PATH": "/bin", **script.GIT}
+    assert variables == {"PATH": "/bin", **script.GIT_VARIABLES}
 
 
 @pytest.mark.parametrize("script", ["rehearse"], indirect=True)
-def test_a_rehearsal_touches_the_stand_in_only(script: Any) -> None:
+def test_a_rehearsal_uses_the_sandbox_only(script: Any) -> None:
     commands = [shlex.split(step.command) for step in script.STEPS]
     assert {words[0] for words in commands} == {"git", "flowdeploy"}
     assert all(words[1] == "--sandbox" for words in commands if words[0] == "flowdeploy")

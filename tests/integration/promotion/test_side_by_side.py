@@ -51,7 +51,7 @@ def the_one_run(fleet: World) -> str:
     return run
 
 
-def test_a_run_that_is_alive_is_not_gone_on_with(fleet: World, trap: type[Trap]) -> None:
+def test_a_live_run_is_not_resumed(fleet: World, trap: type[Trap]) -> None:
     """Its record is whole in the end: all that it has moved comes back."""
     hold = trap("freeze", AT_FIRST_MOVE)
     running = held_up(fleet, hold, "promote", "v2", "all")

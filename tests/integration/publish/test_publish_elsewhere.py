@@ -287,7 +287,7 @@ def test_a_refusal_says_what_to_do(
     assert words in (error.value.hint or "")
 
 
-def test_who_cannot_be_reached_is_named(library: Library) -> None:
+def test_an_unreachable_repository_is_named(library: Library) -> None:
     with pytest.raises(ServiceError, match=r"no answer: .*refused") as error:
         _publish(library, Repository("http://127.0.0.1:9/repo"))
     assert "http://127.0.0.1:9/repo" in error.value.details[0]

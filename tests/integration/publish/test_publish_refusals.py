@@ -72,7 +72,7 @@ def test_a_single_use_token_is_enough_for_one_release(bench: Bench) -> None:
     assert "make another" in (error.value.hint or "")
 
 
-def test_the_token_is_told_to_nobody(bench: Bench) -> None:
+def test_the_token_appears_in_no_output(bench: Bench) -> None:
     bench.as_user(group="org.other")
     with pytest.raises(FlowdeployError) as error:
         bench.publish(V1)

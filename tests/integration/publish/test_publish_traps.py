@@ -91,7 +91,7 @@ def test_a_late_cache_is_waited_for(bench: Bench) -> None:
     bench.assert_published(V1)
 
 
-def test_what_does_not_appear_is_no_success(bench: Bench) -> None:
+def test_a_file_that_does_not_appear_is_a_failure(bench: Bench) -> None:
     bench.control("PUT", "clojars/caches/front", delay=3600)
     with pytest.raises(ServiceError, match="is not visible yet") as error:
         bench.publish(V1)
