@@ -155,7 +155,7 @@ def test_a_configuration_that_is_valid_is_confirmed(project: Project) -> None:
 )
 def test_odd_refs(project: Project, ref: str) -> None:
     for command in ("run", "plan"):
-        _told(project.run(command, "--", ref), 2, "Accepted are")
+        _told(project.run(command, "--", ref), 2, "Accepted: ")
     assert project.remote.requests() == []
 
 

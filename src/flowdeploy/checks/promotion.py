@@ -96,7 +96,7 @@ def promotion_remarks(step: Verify, seen: BeforePromotion, wanted: Expectation) 
 
 
 def _is_rollback(step: Verify) -> bool:
-    return bool(step.left)
+    return bool(step.expected)
 
 
 def _serving_objections(version: str, seen: BeforePromotion) -> tuple[str, ...]:
@@ -128,11 +128,11 @@ def _traffic_objections(
     step: Verify, seen: BeforePromotion, wanted: Expectation
 ) -> tuple[str, ...]:
     """Whether somebody else has moved traffic that is to be given back."""
-    if wanted.force or not step.left or seen.split is None:
+    if wanted.force or not step.expected or seen.split is None:
         return ()
-    if any(seen.split.same_as(split) for split in (*step.left, step.to)):
+    if any(seen.split.same_as(split) for split in (*step.expected, step.to)):
         return ()
-    left = " or ".join(dict.fromkeys(map(str, step.left)))
+    left = " or ".join(dict.fromkeys(map(str, step.expected)))
     return (
         f"it serves {seen.split} by now, not {left}, which the run to be undone has left:"
         " somebody else has moved its traffic; --force moves it all the same",

@@ -96,7 +96,7 @@ def _find_previous(session: Session, instances: Sequence[Instance]) -> Mapping[s
     except FlowdeployError as error:
         print_note(f"what was served before is not known: {error.message}")
         return NOTHING
-    return {undo.instance.id: undo.back for undo in undos}
+    return {undo.instance.id: undo.split for undo in undos}
 
 
 def _show_drift(session: Session, version: str | None) -> int:

@@ -1,1 +1,1 @@
-"""Plans: from a ref or a command to frozen data that a dry run prints and a run executes. Pure."""
+"""Plans: frozen data, made from a ref or a command, that a dry run prints and a run executes."""

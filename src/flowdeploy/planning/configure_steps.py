@@ -1,4 +1,4 @@
-"""The steps that a version's configuration files bring into a plan."""
+"""The steps that a version's configuration files add to a plan."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _PHASES = {
 
 
 def add_configuration_steps(plan: Plan, configs: tuple[str, ...]) -> Plan:
-    """The plan once the version's configuration files are known: with steps for what they say.
+    """``plan`` with the steps for the configuration files ``configs``, which are paths.
 
-    A rollback takes back what was there, whatever any file says.
+    A rollback stays as it is: it restores earlier configuration, whatever the files say.
     """
     if plan.kind is PlanKind.ROLLBACK:
         return plan
@@ -35,7 +35,7 @@ def add_configuration_steps(plan: Plan, configs: tuple[str, ...]) -> Plan:
 
     def around(step: Step) -> tuple[Step, ...]:
         if isinstance(step, Configure) and not step.undoes:
-            return ()  # planned for what an earlier build had left
+            return ()  # it was for the files of an earlier build
         before, after = _phases_around(step)
         return (
             *(_configure(step, phase) for phase in before if phase in phases),
@@ -51,9 +51,9 @@ def add_configuration_steps(plan: Plan, configs: tuple[str, ...]) -> Plan:
 
 
 def _phases_around(step: Step) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:
-    """What is due before a step, and after it.
+    """The phases that are due before a step, and after it.
 
-    A live deploy moves the traffic itself, and what is due before that as well.
+    A live deploy moves the traffic itself, and applies what is due before that.
     """
     match step:
         case Deploy(traffic=Traffic.DARK):
@@ -67,13 +67,13 @@ def _phases_around(step: Step) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:
 
 
 def _configure(step: Step, phase: Phase) -> Configure:
-    assert isinstance(step, Deploy | Promote)  # noqa: S101  (nothing is due around others)
+    assert isinstance(step, Deploy | Promote)  # noqa: S101  (no phase is due around other steps)
     version = step.version if isinstance(step, Deploy) else step.to.only
     return Configure(step.instance, phase, version)
 
 
 def configure_steps_by_instance(plan: Plan) -> dict[str, list[Configure]]:
-    """The configuration's steps of a plan, by the ids of their instances."""
+    """The Configure steps of a plan, by instance id."""
     found: dict[str, list[Configure]] = {}
     for step in plan.steps_of(Configure):
         found.setdefault(step.instance.id, []).append(step)

@@ -1,4 +1,4 @@
-"""The instances of an application, and how some of them are selected."""
+"""The instances of an application."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowdeploy.units import ALL, Portion
 
 
 class Role(StrEnum):
-    """What an instance is for. A fleet has one of each UAT and any number in production."""
+    """What an instance is for. One for each UAT, any number in production."""
 
     UAT1 = "uat1"
     UAT2 = "uat2"
@@ -23,9 +23,9 @@ class Role(StrEnum):
 class Instance:
     """One App Engine service that runs the application.
 
-    ``id`` is our name for it, ``project`` and ``service`` are Google's;
-    ``settings`` are keys of app.yaml that only this instance has; ``skip`` is
-    the reason why it is left out.
+    ``id`` is its name in the configuration; ``project`` and ``service`` are its names at
+    Google. ``settings`` are keys of app.yaml for this instance alone. ``skip`` is the
+    reason to skip it, if there is one.
     """
 
     id: str
@@ -40,10 +40,10 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """Production instances that are promoted together, before those of the next wave.
+    """Production instances that are promoted together, before the next wave.
 
-    ``max`` is how many of the wave's instances may be under way at once;
-    ``pause`` is how many seconds to wait after it.
+    ``max`` limits how many of them are under way at once; ``pause`` is the number of
+    seconds to wait after the wave.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Fleet:
     def select(self, ids: Iterable[str]) -> tuple[Instance, ...]:
         """The instances with these ids, in the fleet's order, each once.
 
-        Raises UsageError that names every id that the fleet does not have.
+        Raises UsageError that names all unknown ids.
         """
         wanted = set(ids)
         unknown = sorted(wanted - {i.id for i in self.instances})

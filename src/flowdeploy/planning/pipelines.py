@@ -1,4 +1,4 @@
-"""The plans of refs and commands: who is worked on in which stages, and in which order."""
+"""The plan of each kind of ref and command: its stages, their instances and steps."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from flowdeploy.planning.urls import dark_label
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a plan is about: the fleet, and which of its production instances, how fast.
+    """The fleet, and how much of it a plan is for.
 
-    ``publishes`` is whether there is a library; ``library`` is its
-    ``group:artifact`` where the pom is there to be read before the build.
+    ``only`` narrows the production instances. ``publishes``: the configuration has a
+    library; ``library`` is its ``group:artifact`` if the pom exists before the build.
     """
 
     fleet: Fleet
@@ -45,10 +45,10 @@ class Scope:
 
 
 def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
-    """The pipeline of a ref, built from ``commit``.
+    """The plan of a ref's pipeline, built from ``commit``.
 
-    Raises UsageError for ``only`` that names no production instance to work on,
-    and for a version that could not be reached on some instance.
+    Raises UsageError if `Scope.only` names anything but production instances, or if a
+    version's host name would be too long on some instance.
     """
     if ref.kind is PlanKind.PROMOTE:
         return _plan_promote_ref(ref, scope)
@@ -70,7 +70,7 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
 def plan_promotion(
     version: str, names: Sequence[str], scope: Scope, gradual: Gradual | None = None
 ) -> Plan:
-    """``promote VERSION all`` or ``promote VERSION INSTANCE…``; also how one goes back further.
+    """The plan of ``promote VERSION all`` or ``promote VERSION INSTANCE…``.
 
     Raises UsageError for unknown or skipped instances.
     """
@@ -82,14 +82,16 @@ def plan_promotion(
 def select_instances(
     names: Sequence[str], scope: Scope
 ) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
-    """The instances that a command names, and those that it leaves out.
+    """The instances that a command names, and those that it skips.
 
     ``all`` is every production instance that is not skipped. Raises UsageError
     for unknown or skipped instances.
     """
     if "all" in names:
         if len(names) > 1:
-            raise UsageError("`all` stands alone: it is every production instance")
+            raise UsageError(
+                "`all` cannot be combined with instances: it already means all of them"
+            )
         return _production_instances(scope)
     instances = scope.fleet.select(names)
     _refuse_skipped(instances)
@@ -98,48 +100,49 @@ def select_instances(
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """What a rollback gives an instance ``back``, provided that it serves what ``run`` left it.
+    """What a rollback restores on an instance: the traffic split from before ``run``.
 
-    A run that moved the traffic in several steps may have ended at any of them.
-    ``configured`` are the runs that changed the instance's configuration since, the
-    oldest first, by phase.
+    ``expected`` are the splits that the instance may have now: a run that moved its traffic
+    gradually may have ended at any of them. ``configuration_runs`` are the runs that have
+    changed the instance's configuration since, the oldest first, by phase.
     """
 
     instance: Instance
-    back: Split
-    left: tuple[Split, ...]
+    split: Split
+    expected: tuple[Split, ...]
     run: str
-    configured: Mapping[Phase, tuple[str, ...]] = field(default_factory=dict)
+    configuration_runs: Mapping[Phase, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """Traffic between the parts of the configuration that came before and after it."""
+        """The traffic, between the configuration that is due before it and after it."""
         before, after = (
             [Configure(self.instance, phase, undoes=runs)]
-            if (runs := self.configured.get(phase))
+            if (runs := self.configuration_runs.get(phase))
             else []
             for phase in (Phase.BEFORE_TRAFFIC, Phase.AFTER_TRAFFIC)
         )
-        return (*before, Promote(self.instance, self.back, undoes=self.run), *after)
+        return (*before, Promote(self.instance, self.split, undoes=self.run), *after)
 
 
 def plan_rollback(undos: Sequence[Restoration], skipped: tuple[Skipped, ...] = ()) -> Plan:
-    """Every instance gets its own split back, all of them at once: a rollback knows no waves.
+    """The plan of a rollback: restores the split of each instance, all at once, without waves.
 
-    Raises Refused where there is nothing to undo.
+    Raises Refused if there is nothing to undo.
     """
     if not undos:
         raise Refused(
             "there is nothing to roll back",
             details=[f"{each.instance}: {each.reason}" for each in skipped],
-            hint="`flowdeploy history` lists the runs on record; `flowdeploy promote VERSION"
+            hint="`flowdeploy history` lists the recorded runs; `flowdeploy promote VERSION"
             " INSTANCE` gives an instance a version that no run has replaced.",
         )
     steps = {undo.instance.id: undo.steps for undo in undos}
     uat, production = _separate_roles(tuple(undo.instance for undo in undos))
     stages = (
         Stage(
-            StageKind.VERIFY, tuple(Verify(undo.instance, undo.back, undo.left) for undo in undos)
+            StageKind.VERIFY,
+            tuple(Verify(undo.instance, undo.split, undo.expected) for undo in undos),
         ),
         *(
             Stage(kind, tuple(step for instance in group for step in steps[instance.id]))
@@ -147,7 +150,7 @@ def plan_rollback(undos: Sequence[Restoration], skipped: tuple[Skipped, ...] = (
             if group
         ),
     )
-    versions = {undo.back.only for undo in undos}
+    versions = {undo.split.only for undo in undos}
     return Plan(
         None,
         PlanKind.ROLLBACK,
@@ -158,10 +161,10 @@ def plan_rollback(undos: Sequence[Restoration], skipped: tuple[Skipped, ...] = (
 
 
 def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
-    """``deploy VERSION INSTANCE…``: dark, to the instances named, out of the release record.
+    """The plan of ``deploy VERSION INSTANCE…``: dark, from the release record.
 
-    Raises UsageError for unknown or skipped instances, and for a version that
-    could not be reached on one of them.
+    Raises UsageError for unknown or skipped instances, and if the version's host name
+    would be too long on one of them.
     """
     instances = scope.fleet.select(names)
     _refuse_skipped(instances)
@@ -219,7 +222,7 @@ def _promotion_stages(
 def _separate_roles(
     instances: tuple[Instance, ...],
 ) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
-    """Those of UAT, and those of production."""
+    """The UAT instances, and the production instances."""
     uat = tuple(i for i in instances if i.role is not Role.PRODUCTION)
     return uat, tuple(i for i in instances if i.role is Role.PRODUCTION)
 
@@ -240,19 +243,19 @@ def _deploy_stage(
 def _uat_instances(
     kind: PlanKind, fleet: Fleet
 ) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
-    """The UAT instance that a pipeline goes through, or why it goes through none."""
+    """The UAT instance of a pipeline, and the one that it skips."""
     role = {PlanKind.TRUNK: Role.UAT2, PlanKind.RELEASE: Role.UAT1}.get(kind)
     candidates = tuple(i for i in fleet.instances if i.role is role)
     return _separate_skipped(candidates, candidates)
 
 
 def _production_instances(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
-    """The production instances to work on, and those left out with their reasons."""
+    """The production instances of a plan, and those that it skips."""
     chosen = scope.fleet.select(scope.only) if scope.only else scope.fleet.production
     if scope.only:
         _refuse_skipped(chosen)
         if others := [i.id for i in chosen if i.role is not Role.PRODUCTION]:
-            raise UsageError(f"--only narrows production, and these are not: {', '.join(others)}")
+            raise UsageError(f"--only takes production instances, not {', '.join(others)}")
     return _separate_skipped(chosen, scope.fleet.production)
 
 
@@ -268,14 +271,14 @@ def _separate_skipped(
 def _refuse_skipped(instances: Sequence[Instance]) -> None:
     if skipped := [i for i in instances if i.skip]:
         raise UsageError(
-            "asked for by name, but skipped by the configuration",
+            "the configuration skips instances that the command names",
             details=[f"{i.id}: {i.skip}" for i in skipped],
-            hint="Take `skip` out of the configuration, or the instance out of the command.",
+            hint="Remove `skip` from the configuration, or the instance from the command.",
         )
 
 
 def _check_host_names(plan: Plan) -> Plan:
-    """``plan``, once every version in it has a host name that DNS can carry."""
+    """``plan``; raises UsageError if the host name of a version is too long for DNS."""
     for step in plan.steps_of(Deploy):
         if step.version:
             dark_label(step.version, step.instance.service, step.instance.project)

@@ -1,7 +1,7 @@
 """What a run will do, as frozen data: a dry run prints it, the rollout executes it.
 
-A plan is stages in order; a stage is steps. Within a stage the instances run
-side by side, and the steps of one instance in the order listed.
+A plan has stages, which run one after the other; a stage has steps. Within a stage, the
+instances run side by side, and the steps of one instance in order.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Publish the library; None stands for what is known only after the build."""
+    """Publish the library. None: known only after the build."""
 
     library: str | None
     version: str | None
@@ -59,7 +59,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """Create the version on an instance, and give it all traffic if ``live``."""
+    """Create the version on an instance; LIVE also moves all traffic to it."""
 
     instance: Instance
     version: str | None
@@ -69,8 +69,8 @@ class Deploy:
 class Phase(StrEnum):
     """When a part of the configuration beside app.yaml is due.
 
-    With a deploy only what the live version cannot feel is added; what it could feel
-    comes with the traffic, some of it before and some after.
+    A deploy only adds what does not affect the live version (ADD). The rest is due right
+    before or after the traffic is moved.
     """
 
     ADD = "add"
@@ -80,9 +80,9 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """Give an instance that part of the version's configuration which is due in a phase.
+    """Apply the part of the version's configuration that is due in a phase.
 
-    ``undoes`` are runs, the oldest first, what they have changed of it is taken back instead.
+    Or restore it: ``undoes`` are the runs whose changes to it are undone, the oldest first.
     """
 
     instance: Instance
@@ -93,7 +93,7 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Gradual:
-    """Traffic that moves in several steps: rising percentages, and ``pause`` seconds between.
+    """Traffic that moves in several steps: rising percentages, ``pause`` seconds apart.
 
     ``shard_by`` is the Admin API's COOKIE or IP.
     """
@@ -105,21 +105,21 @@ class Gradual:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Look whether an instance can be given its traffic.
+    """Check that an instance's traffic can be moved.
 
-    ``left`` are the splits of which it must have one until then; none: whatever it has.
+    ``expected`` are the splits that it may have now; empty: any.
     """
 
     instance: Instance
     to: Split
-    left: tuple[Split, ...] = ()
+    expected: tuple[Split, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Move an instance's traffic, at once unless it is to be ``gradual``.
+    """Move an instance's traffic, at once or in the steps of ``gradual``.
 
-    ``undoes`` is the run before which the instance was served this way, in a rollback.
+    In a rollback, ``undoes`` is the run that it undoes.
     """
 
     instance: Instance
@@ -167,7 +167,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An instance that the plan leaves out, and why."""
+    """An instance that the plan skips, and why."""
 
     instance: str
     reason: str
@@ -177,9 +177,9 @@ class Skipped:
 class Plan:
     """``ref`` is None for commands without a ref.
 
-    ``version`` and ``library_version`` are None where they follow from a commit
-    that nobody has named. ``configs`` are the version's queue.yaml and the like, by
-    their paths; None where they are not known yet, and no step is planned for them.
+    ``version`` and ``library_version`` are None if the commit that they depend on is
+    unknown. ``configs`` are the paths of the version's configuration files, such as
+    queue.yaml; None if they are not known yet, and so have no steps.
     """
 
     ref: str | None

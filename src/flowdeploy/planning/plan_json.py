@@ -1,4 +1,4 @@
-"""Plans as JSON: for people and programs to read, and for a run to be gone on with."""
+"""Plans as JSON: for people and programs to read, and to resume a run from."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def plan_json(plan: Plan, target: str) -> dict[str, Any]:
 
 
 def parse_plan(document: Mapping[str, Any], fleet: Fleet) -> Plan:
-    """The plan that `plan_json` has written down, for the instances as ``fleet`` has them.
+    """The plan that `plan_json` wrote, with the instances of ``fleet``.
 
-    Raises UsageError for an instance that the fleet no longer has, KeyError,
-    TypeError and ValueError for what is no plan.
+    Raises UsageError for an instance that the fleet no longer has; KeyError, TypeError or
+    ValueError if ``document`` is not a plan.
     """
     version = document["version"]
-    configs = document.get("configs")  # plans of old have none, and are told it when they go on
+    configs = document.get("configs")  # absent in plans of early versions: not known yet
     return Plan(
         document["ref"],
         PlanKind(document["kind"]),
@@ -63,24 +63,24 @@ def parse_plan(document: Mapping[str, Any], fleet: Fleet) -> Plan:
 
 
 def step_json(step: Step, version: str | None = None) -> dict[str, Any]:
-    """A step; of what would be the same in every plan of ``version`` nothing is said."""
-    named = {"action": action(step)}
+    """A step as JSON, without what follows from the plan's ``version``."""
+    head = {"action": action(step)}
     match step:
         case Build():
-            return named
-        case Publish(library, of):
-            return {**named, "library": library, "version": of}
+            return head
+        case Publish(library, library_version):
+            return {**head, "library": library, "version": library_version}
         case Deploy(instance, _, traffic):
-            return {**named, "instance": instance.id, "traffic": str(traffic)}
+            return {**head, "instance": instance.id, "traffic": str(traffic)}
         case Configure(instance, phase, _, undoes):
-            taken_back = {"undoes": list(undoes)} if undoes else {}
-            return {**named, "instance": instance.id, "phase": str(phase), **taken_back}
-        case Verify(instance, to, left):
-            expected = {"left": [split.as_json() for split in left]} if left else {}
-            return {**named, "instance": instance.id, **_split_json(to, version), **expected}
+            restores = {"undoes": list(undoes)} if undoes else {}
+            return {**head, "instance": instance.id, "phase": str(phase), **restores}
+        case Verify(instance, to, expected):
+            left = {"left": [split.as_json() for split in expected]} if expected else {}
+            return {**head, "instance": instance.id, **_split_json(to, version), **left}
         case Promote(instance, to, gradual, undoes):
             return {
-                **named,
+                **head,
                 "instance": instance.id,
                 **_split_json(to, version),
                 **_gradual_json(gradual),

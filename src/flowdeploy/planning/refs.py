@@ -1,8 +1,8 @@
-"""Git refs: which of the five pipelines a text asks for, and the versions that come out.
+"""Git refs: the pipeline that a ref asks for, and the versions that it names.
 
-A full ref (``refs/heads/…``, ``refs/tags/…``, ``refs/pull/N/merge``) is taken at
-its word. A short name is a pull request, the trunk, a release tag or a promote
-tag where it has that form, and else a feature branch.
+A full ref (``refs/heads/…``, ``refs/tags/…``, ``refs/pull/N/merge``) is taken literally.
+A short name is a pull request, the trunk, a release tag or a promote tag if it has that
+form, and otherwise a feature branch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowdeploy.planning.plan import PlanKind
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A parsed ref. ``version`` is the one that a release or promote tag names."""
+    """A parsed ref. ``version`` is the version that a release or promote tag names."""
 
     kind: PlanKind
     full: str
@@ -53,9 +53,8 @@ _RESERVED_VERSIONS = frozenset({"default", "latest"})
 def parse_ref(text: str, trunk: str = "master") -> Ref:
     """The ref that ``text`` names.
 
-    Raises RefError, saying what is accepted, for anything that is no ref of a
-    pipeline: an empty or impossible name, a tag of another form, a date that
-    does not exist, refs outside heads, tags and pull.
+    Raises RefError, with the accepted forms, for anything else: an empty or illegal name,
+    a tag of another form, a date that does not exist, refs outside heads, tags and pull.
     """
     if pull := _PULL.fullmatch(text):
         return Ref(PlanKind.PULL_REQUEST, f"refs/pull/{pull[1]}")
@@ -71,10 +70,9 @@ def parse_ref(text: str, trunk: str = "master") -> Ref:
 
 
 def for_environment(ref: Ref, environ: Mapping[str, str]) -> Ref:
-    """``ref`` as a pull request, whatever it says, where the CI's variables say so.
+    """``ref``, or a pull request if the variables of GitHub or Semaphore say that it is one.
 
-    GitHub and Semaphore hand a pull request's code a ref that the code's author
-    may have chosen, so their word on the event counts for more.
+    The author of a pull request may have chosen the ref; the event is the CI's own word.
     """
     github = environ.get("GITHUB_EVENT_NAME") in {"pull_request", "pull_request_target"}
     semaphore = environ.get("SEMAPHORE_GIT_REF_TYPE") == "pull-request"
@@ -82,7 +80,7 @@ def for_environment(ref: Ref, environ: Mapping[str, str]) -> Ref:
 
 
 def commit_version(commit: Commit) -> str:
-    """The App Engine version of a build that no tag names: ``YYYYMMDD-HHMMSS-SHA8``, in UTC."""
+    """The App Engine version of an untagged build: ``YYYYMMDD-HHMMSS-SHA8``, in UTC."""
     return f"{_timestamp(commit)}-{commit.sha[:8]}"
 
 
@@ -92,14 +90,14 @@ def library_version(ref: Ref, commit: Commit) -> str:
 
 
 def parse_version(text: str) -> str:
-    """A version id as given to ``promote``, where a leading ``promote-`` is let through.
+    """The version id in an argument of ``promote``, without a leading ``promote-``.
 
-    Raises UsageError for what App Engine would not accept as a version id.
+    Raises UsageError for an id that App Engine would not accept.
     """
     version = text.removeprefix(PROMOTE)
     if not is_version_id(version):
         raise UsageError(
-            f"{text!r} is no version of App Engine",
+            f"{text!r} is not a version id of App Engine",
             hint="A version is up to 63 lower-case letters, digits and inner hyphens,"
             " such as 20200403-073034.",
         )
@@ -115,7 +113,7 @@ def _parse_branch(text: str, trunk: str) -> Ref:
     if not name:
         raise _ref_error(text, "is empty")
     if name in {"@", "HEAD"} or name[0] in "-./" or _ILLEGAL.search(name):
-        raise _ref_error(text, "is no name that git accepts for a branch")
+        raise _ref_error(text, "is not a branch name that git accepts")
     return Ref(PlanKind.TRUNK if name == trunk else PlanKind.FEATURE, f"refs/heads/{name}")
 
 
@@ -123,17 +121,17 @@ def _parse_tag(text: str) -> Ref:
     name = text.removeprefix("refs/tags/")
     version = name.removeprefix(PROMOTE)
     if not _TAG.fullmatch(version):
-        raise _ref_error(text, "is no release or promote tag")
+        raise _ref_error(text, "is neither a release tag nor a promote tag")
     try:
         datetime.strptime(version, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError as error:
-        raise _ref_error(text, "names a moment that does not exist") from error
+        raise _ref_error(text, "has a date or time that does not exist") from error
     kind = PlanKind.RELEASE if version == name else PlanKind.PROMOTE
     return Ref(kind, f"refs/tags/{name}", version)
 
 
 def _ref_error(text: str, why: str) -> RefError:
-    return RefError(f"the ref {text!r} {why}", hint="Accepted are " + "; ".join(ACCEPTED) + ".")
+    return RefError(f"the ref {text!r} {why}", hint="Accepted: " + "; ".join(ACCEPTED) + ".")
 
 
 def _timestamp(commit: Commit) -> str:

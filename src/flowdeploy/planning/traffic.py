@@ -1,4 +1,4 @@
-"""How a service's requests are divided among its versions."""
+"""Traffic splits: how a service's requests are divided among its versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 # API reference, TrafficSplit.allocations: two decimals by IP, three by cookie.
 UNITS = {"COOKIE": 1000}
 FEWEST_UNITS = 100
-SAME = 1e-6  # shares that differ by less are equal; floating-point numbers add up to less
+SAME = 1e-6  # tolerance for shares; rounding errors of floating-point sums are smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Split:
 
     @classmethod
     def all_to(cls, version: str) -> Split:
-        """The immediate, complete switch; gcloud's promote sends it with no shardBy too."""
+        """All traffic to one version. Like gcloud's promote, without a shardBy."""
         return cls({version: 1.0})
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Split:
-        """The split that `as_json` has written down."""
+        """The split that `as_json` wrote."""
         return cls(dict(document["allocations"]), document["shard_by"])
 
     @property
     def only(self) -> str | None:
-        """The version that has all traffic, if one has."""
+        """The version that has all traffic, if any."""
         return next((version for version in self.live if self.serves_only(version)), None)
 
     @property
@@ -48,14 +48,14 @@ class Split:
         return self.allocations.get(version, 0) > 0
 
     def serves_only(self, version: str) -> bool:
-        """Whether all traffic goes to ``version``. How it is sharded then makes no difference."""
+        """Whether all traffic goes to ``version``, however it is sharded."""
         return math.isclose(self.allocations.get(version, 0), 1.0)
 
     def same_as(self, other: Split) -> bool:
-        """Whether users see no difference: equal shares, sharded by the same means.
+        """Whether the splits are the same to users: equal shares, sharded in the same way.
 
-        How the traffic of one version is sharded says nothing. UNSPECIFIED is only
-        there with one version, for the Admin API takes no other split without a shardBy.
+        With a single version, sharding does not matter. Only then is it UNSPECIFIED: the
+        Admin API requires a shardBy for all other splits.
         """
         versions = {*self.live, *other.live}
         if any(abs(self.share(v) - other.share(v)) > SAME for v in versions):
@@ -63,14 +63,13 @@ class Split:
         return self.shard_by == other.shard_by or len(versions) < 2
 
     def towards(self, version: str, percent: float, shard_by: str) -> Split:
-        """The split that gives ``version`` so many percent, and the others what they have of
-        the rest now, in proportion. ``percent`` is over 0 and at most 100.
+        """The split with ``percent`` (over 0, up to 100) of the traffic on ``version``.
 
-        Shares are multiples of what the API can express, a thousandth by COOKIE and a
-        hundredth by IP; ``percent`` is rounded to that, but neither to nothing nor to all.
-        What the version has already makes no difference: it may lose traffic. Another
-        version whose part rounds to zero gets none. Where there is no other, or for
-        100 percent, the version gets everything, with no shardBy.
+        The other live versions share the rest in their present proportion. Shares are
+        multiples of what the API can express: a thousandth by COOKIE, a hundredth by IP.
+        ``percent`` is rounded to that, but never to zero or to all; another version's share
+        may round to zero. The present share of ``version`` does not matter, and may shrink.
+        Without other live versions, or for 100 percent, it gets all traffic, without a shardBy.
         """
         others = {v: Fraction(self.share(v)) for v in self.live if v != version}
         if percent >= 100 or not others:
@@ -95,7 +94,7 @@ class Split:
 
 
 def _apportion(units: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
-    """Whole units in proportion to the weights, each rounded up or down, all in all ``units``.
+    """``units`` whole units, divided in proportion to the weights.
 
     The largest remainders are rounded up; of equal ones, the first in alphabetical order.
     """

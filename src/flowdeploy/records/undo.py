@@ -96,7 +96,7 @@ def _find_last_undo(
     dealt = [run for run in moving if _plans_to_move(instance, run)]
     for run in sorted(dealt, key=lambda run: _time_of(instance, run), reverse=True):
         if undo := _undo_of(instance, run):
-            return replace(undo, configured=_configured_since(instance, run, configuring))
+            return replace(undo, configuration_runs=_configured_since(instance, run, configuring))
         if not _needed_no_move(instance, run):
             return _explain_unmoved(instance, run)
     return None

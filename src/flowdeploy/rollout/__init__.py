@@ -1,10 +1,12 @@
-"""Runs a plan: stages in order, instances side by side, a limit on failures.
+"""Runs a plan: stages in order, instances side by side, with a limit on failures.
 
-It knows no service. A step is a generator that somebody else wrote: it yields a
-`Pause` whenever it waits for something remote, and meanwhile its worker thread
-serves other instances; it yields an `Intent` before whatever it changes, and
-goes on once that is on record; it returns `Done`, or raises. So ``jobs`` bounds
-the calls that are under way at once, not the instances.
+The rollout knows no service. The executor gives it a generator for each step, which
+
+- yields a `Pause` while it waits for something remote: its worker serves other instances;
+- yields an `Intent` before each change, and continues once the journal has recorded it;
+- returns `Done`, or raises.
+
+So ``jobs`` limits the calls that are under way at once, not the instances.
 """
 
 from flowdeploy.rollout.contract import (

@@ -1,4 +1,4 @@
-"""What is known of every step while a plan runs."""
+"""The state of every step while a plan runs."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from flowdeploy.rollout.listener import Listener
 
 
 class StepInterrupted(FlowdeployError):
-    """A step was under way when the run was told to stop."""
+    """A step was under way when the run was interrupted."""
 
     code = "INTERRUPTED"
 
-    def __init__(self, *, asked: bool) -> None:
-        may = "; what was asked of the service may still happen" if asked else ""
+    def __init__(self, *, has_changes: bool) -> None:
+        may = "; its change may still happen" if has_changes else ""
         super().__init__(
             f"interrupted while it was under way{may}",
-            hint="`flowdeploy resume RUN` goes on with it: what is done is found done.",
+            hint="`flowdeploy resume RUN` continues it; finished steps are skipped.",
         )
 
 
 class Board:
-    """The reports of all steps, in the plan's order, and the listener that hears of changes.
+    """The reports of all steps; tells the listener of every change to them.
 
-    Steps are named by their place in that order. Used by one thread only.
-    ``halted`` is the error after which nothing more may be begun, of whatever stage.
+    A step is identified by its place: its index among all steps of the plan. Used by one
+    thread only. ``halted`` is the error after which no step may start, in any stage.
     """
 
     def __init__(self, plan: Plan, limits: Limits, listener: Listener) -> None:
@@ -53,10 +53,10 @@ class Board:
         self.halted: FlowdeployError | None = None
 
     def update_plan(self, plan: Plan) -> None:
-        """Go on with a plan whose stages that have begun are the same."""
+        """Continue with ``plan``, in which the stages that have started are the same."""
         if plan is not self.plan:
-            begun = sum(report.outcome is not Outcome.NOT_STARTED for report in self._reports)
-            self._reports = [*self._reports[:begun], *list(initial_reports(plan))[begun:]]
+            started = sum(report.outcome is not Outcome.NOT_STARTED for report in self._reports)
+            self._reports = [*self._reports[:started], *list(initial_reports(plan))[started:]]
             self._limited = _places_under_limit(plan)
             self.plan = plan
 
@@ -87,7 +87,7 @@ class Board:
             self._listener.step_noted(self._reports[place], note)
 
     def add_change(self, place: int, change: Change) -> None:
-        """The change is on record, and may happen from now on."""
+        """Note a change that the journal has recorded: from now on it may happen."""
         report = self._reports[place]
         self._reports[place] = replace(report, changes=(*report.changes, change))
 
@@ -95,20 +95,19 @@ class Board:
         self._store(place, _final_report(self._reports[place], ending, seconds))
 
     def take_finished(self) -> tuple[FinishedStep, ...]:
-        """What has ended since the last call, of steps that change their instances."""
-        ended, self._unrecorded = tuple(self._unrecorded), []
-        return ended
+        """The steps that change their instances and have ended since the last call."""
+        finished, self._unrecorded = tuple(self._unrecorded), []
+        return finished
 
     def may_start(self, stage: Stage) -> bool:
-        """Whether another instance of this stage may be begun.
+        """Whether another instance of this stage may start.
 
-        Outside production always: checks are made to the end, so that all
-        findings are known at once.
+        Failures matter only in production: checks run to the end, to report all findings.
         """
         return not self.halted and (stage.kind is not StageKind.PRODUCTION or self._within_limit())
 
     def may_continue(self, stage: Stage, places: Iterable[int]) -> bool:
-        """Whether the stage after this one may begin."""
+        """Whether the stage after this one may start."""
         if self.halted:
             return False
         if stage.kind is StageKind.PRODUCTION:
@@ -121,7 +120,7 @@ class Board:
         return self._skip_instances({_instance_id(self.step(place)) for place in unready})
 
     def _skip_instances(self, instances: Container[str | None]) -> bool:
-        """Skip all further steps of these; whether any step is left."""
+        """Skip all further steps of these instances; returns whether any step is left."""
         left = False
         for place, report in enumerate(self._reports):
             if report.outcome is not Outcome.NOT_STARTED:
@@ -135,7 +134,7 @@ class Board:
     def _store(self, place: int, report: StepReport) -> None:
         self._reports[place] = report
         self._failures += report.outcome is Outcome.FAILED and place in self._limited
-        if isinstance(report.step, CHANGING):  # of others the final report is enough
+        if isinstance(report.step, CHANGING):  # the final report has the others
             self._unrecorded.append((place, report))
         self._listener.step_finished(report)
 
@@ -149,7 +148,7 @@ def _instance_id(step: Step) -> str | None:
 
 
 def _places_under_limit(plan: Plan) -> frozenset[int]:
-    """The places of the steps whose failures count against ``max_failures``."""
+    """The places of the steps whose failures count against `Limits.max_failures`."""
     steps = ((stage.kind, step) for stage in plan.stages for step in stage.steps)
     return frozenset(
         place
@@ -177,7 +176,7 @@ def _final_report(report: StepReport, ending: Done | BaseException, seconds: flo
 def _interpret(
     ending: Done | BaseException, *, changing: bool
 ) -> tuple[Done, FlowdeployError | None]:
-    """What an ending says; ``changing`` is whether a change may have been begun by then."""
+    """What an ending leaves, and its error; ``changing``: a change was recorded before it."""
     doubt = Done(state=State.UNKNOWN) if changing else Done()
     match ending:
         case Done():
@@ -185,7 +184,7 @@ def _interpret(
         case StepFailed():
             return ending.left, ending.error
         case KeyboardInterrupt():
-            return doubt, StepInterrupted(asked=changing)
+            return doubt, StepInterrupted(has_changes=changing)
         case FlowdeployError():
             return Done(), ending
         case _:

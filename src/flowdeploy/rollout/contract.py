@@ -1,4 +1,4 @@
-"""What the rollout asks of those who carry out steps, and what it tells those who watch."""
+"""What the rollout requires of an executor and a journal, and the values they exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flowdeploy.units import NONE, Portion
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A step has nothing to do for so many seconds, because of what ``note`` says."""
+    """A step waits for so many seconds; ``note`` says for what."""
 
     seconds: float
     note: str = ""
@@ -23,20 +23,20 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A step is about to change its instance. It goes on once that is on record.
+    """A step is about to change its instance. It continues once the journal has recorded this.
 
-    Where it cannot be recorded, or must not happen any more, the step is thrown the error.
+    If the journal cannot, or the lock is lost, the error is thrown into the step.
     """
 
     change: Change
 
 
-Request = Pause | Intent  # what a step may ask of the rollout
+Request = Pause | Intent  # what a step may yield
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step's end in success; ``outcome`` is done or unchanged."""
+    """The end of a step that succeeded; ``outcome`` is done or unchanged."""
 
     outcome: Outcome = Outcome.DONE
     state: State | None = None
@@ -47,9 +47,9 @@ class Done:
 
 
 class StepFailed(Exception):
-    """A step's end in failure where something can be said of what it left behind.
+    """A step failed, and knows what it left behind.
 
-    ``left`` has the outcome `Outcome.UNCHANGED` where that is all as it was.
+    ``left`` describes that; its outcome is `Outcome.UNCHANGED` where nothing was changed.
     """
 
     def __init__(self, error: FlowdeployError, left: Done) -> None:
@@ -60,54 +60,53 @@ class StepFailed(Exception):
 
 Notify = Callable[[str], None]
 Running = Generator[Request, None, Done]
-# Both begin with the place of the step among all steps of the plan.
+# Each begins with the step's place: its index among all steps of the plan.
 IntendedChange = tuple[int, Change]
 FinishedStep = tuple[int, StepReport]
 
 
 class Executor(Protocol):
-    """Who carries a plan out."""
+    """Carries out the steps of a plan."""
 
     def prepare(self, index: int) -> Plan:
-        """Called before the stage with this index begins; the plan as it is known now.
+        """Prepare the stage with this index; returns the plan as it is known now.
 
-        Only that stage and later ones may differ from before. Raises FlowdeployError to end
-        the run there.
+        Only this stage and later ones may differ from the previous plan. Raises
+        FlowdeployError to end the run.
         """
 
     def perform(self, step: Step, notify: Notify) -> Running:
-        """Begin a step. ``notify`` tells a person what it is doing.
+        """Start a step. ``notify`` shows the user what the step is doing.
 
-        Steps of an instance may call it from any thread, all others only from
-        the one that they run in, which is the listener's.
+        Steps of an instance may call it from any thread; other steps only from the thread
+        that they run in.
         """
 
     def leave(self, steps: Sequence[StepReport]) -> None:
-        """Called with a stage's steps when it has ended well enough for the next one.
+        """Check a stage that has ended, before the next one starts.
 
-        Raises FlowdeployError to end the run there.
+        Raises FlowdeployError to end the run.
         """
 
 
 class Journal(Protocol):
-    """Where a run is put on record while it goes on."""
+    """Records a run while it is under way."""
 
-    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
-        """Record what is about to be changed, and what has ended since the last call.
+    def record(self, intents: Sequence[IntendedChange], finished: Sequence[FinishedStep]) -> None:
+        """Record intents, and the steps that have ended since the last call.
 
-        Called by one thread at a time. What it returns from is durable. Raises
+        Called by one thread at a time. The record is durable when it returns. Raises
         FlowdeployError where the changes must not happen.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much at once, and how much may go wrong.
+    """How much may be under way at once, and how much may fail.
 
-    ``jobs``, at least 1, is how many calls are under way at once. ``max_failures`` is how many
-    deploys and promotions of production instances may fail; beyond it no further
-    instance is begun. ``skip_unready`` leaves instances that fail a check out of what follows,
-    where otherwise nothing would follow.
+    ``jobs`` is the number of worker threads, at least 1. ``max_failures`` is how many deploys
+    and promotions of production instances may fail; after more failures no further instance
+    starts. ``skip_unready`` skips instances that fail a check, instead of ending the run.
     """
 
     jobs: int = 32
@@ -117,7 +116,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Every step of the plan in its order, and what ended the run early, if anything did."""
+    """The reports of all steps in the plan's order, and the error that ended the run early."""
 
     steps: tuple[StepReport, ...]
     error: FlowdeployError | None = None

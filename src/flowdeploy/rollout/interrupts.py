@@ -1,4 +1,4 @@
-"""Signals as messages, where an exception out of the blue would lose track of work."""
+"""Turn a signal into a call, where a KeyboardInterrupt at any line would lose track of work."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def call_on_signal(post: Callable[[], None]) -> Iterator[None]:
-    """While inside, the first signal calls ``post``; a second one acts as it did outside.
+def call_on_signal(call: Callable[[], None]) -> Iterator[None]:
+    """Call ``call`` for the first signal; a second signal has its usual effect.
 
-    Signals that are ignored, as `nohup` lets SIGHUP be, stay so. Outside the main
-    thread, where Python takes no signals, this does nothing.
+    A signal that the process ignores, such as SIGHUP under `nohup`, stays ignored. Does
+    nothing outside the main thread, where Python allows no signal handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -28,10 +28,10 @@ def call_on_signal(post: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
     def handle(number: int, _: object) -> None:
-        if number == signal.SIGHUP:  # a terminal that closes sends two: no sign of impatience
+        if number == signal.SIGHUP:  # a closing terminal sends it twice
             before[signal.SIGHUP] = signal.SIG_IGN
         restore()
-        post()
+        call()
 
     for number in before:
         signal.signal(number, handle)

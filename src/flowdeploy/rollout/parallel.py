@@ -1,4 +1,4 @@
-"""The same look at many things, side by side."""
+"""Call a function for many items in parallel."""
 
 from __future__ import annotations
 
@@ -8,50 +8,52 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Seen = TypeVar("Seen")
+Value = TypeVar("Value")
 
 
 def map_in_threads(
-    look: Callable[[Item], Seen], items: Iterable[Item], workers: int
-) -> Iterator[tuple[Item, Seen]]:
-    """Each item with what ``look`` makes of it, as they come in.
+    call: Callable[[Item], Value], items: Iterable[Item], workers: int
+) -> Iterator[tuple[Item, Value]]:
+    """Each item with the result of ``call``, in the order in which the calls return.
 
-    What it raises ends the iteration, and what has not begun by then never does. The
-    threads are no reason for a process to stay, as those of `concurrent.futures` are: a
-    page that is asked for again and again would keep an interrupted run from ending.
+    An exception of a call ends the iteration; calls that have not started by then never
+    do. The threads are daemons, unlike those of `concurrent.futures`: a call that retries
+    for long must not keep an interrupted process alive.
     """
-    waiting = list(items)
-    count = len(waiting)
     todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
-    seen: queue.SimpleQueue[tuple[Item, Seen] | BaseException] = queue.SimpleQueue()
-    for item in waiting:
+    results: queue.SimpleQueue[tuple[Item, Value] | BaseException] = queue.SimpleQueue()
+    count = 0
+    for item in items:
         todo.put(item)
+        count += 1
     for _ in range(min(workers, count)):
-        threading.Thread(target=_work, args=(look, todo, seen), name="look", daemon=True).start()
+        thread = threading.Thread(target=_work, args=(call, todo, results), daemon=True)
+        thread.start()
     try:
         for _ in range(count):
-            found = seen.get()
-            if isinstance(found, BaseException):
-                raise found
-            yield found
+            result = results.get()
+            if isinstance(result, BaseException):
+                raise result
+            yield result
     finally:
         while _next(todo):
             pass
 
 
 def _work(
-    look: Callable[[Item], Seen],
+    call: Callable[[Item], Value],
     todo: queue.SimpleQueue[Item],
-    seen: queue.SimpleQueue[tuple[Item, Seen] | BaseException],
+    results: queue.SimpleQueue[tuple[Item, Value] | BaseException],
 ) -> None:
-    while taken := _next(todo):
+    while item := _next(todo):
         try:
-            seen.put((taken[0], look(taken[0])))
-        except BaseException as error:  # told in the thread that asked
-            seen.put(error)
+            results.put((item[0], call(item[0])))
+        except BaseException as error:  # raised in the thread that iterates
+            results.put(error)
 
 
 def _next(todo: queue.SimpleQueue[Item]) -> tuple[Item] | None:
+    """The next item, in a tuple because an item may be false; None if none is left."""
     try:
         return (todo.get_nowait(),)
     except queue.Empty:

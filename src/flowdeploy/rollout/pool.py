@@ -1,8 +1,8 @@
-"""Instances side by side: worker threads, and a heap of the moments at which jobs go on.
+"""Runs the instances of a stage side by side.
 
-One thread, the caller's, decides everything. Workers only advance generators
-and post what came of it to that thread's inbox. One more thread writes the
-journal, whatever has come together since its last write in one go.
+The caller's thread makes all decisions. Worker threads only advance the generators of
+steps, and post what each came to in the inbox of the caller's thread. A step that pauses
+gives its worker back: it waits in a heap ordered by the time at which it is due.
 """
 
 from __future__ import annotations
@@ -13,280 +13,198 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.plan import Stage, instance_of
-from flowdeploy.report import Bug, Change
+from flowdeploy.planning.plan import Stage
 from flowdeploy.rollout.board import Board
-from flowdeploy.rollout.contract import (
-    Done,
-    Executor,
-    FinishedStep,
-    IntendedChange,
-    Intent,
-    Journal,
-    Pause,
-    Request,
-    Running,
-)
+from flowdeploy.rollout.contract import Done, Executor, Intent, Journal, Pause, Request, Running
+from flowdeploy.rollout.intents import IntentQueue, JournalWrite
 from flowdeploy.rollout.interrupts import call_on_signal
+from flowdeploy.rollout.tasks import InstanceTask, tasks_of
 
-GRACE = 10.0  # seconds that calls under way get to return after an interruption
-
-
-@dataclass(slots=True)
-class InstanceSteps:
-    """The steps of one instance in one stage, by place; ``running`` is the current one.
-
-    ``refused`` is why the change that it has asked for must not happen.
-    """
-
-    places: deque[int]
-    running: Running | None = None
-    started: float = 0.0
-    refused: FlowdeployError | None = None
+GRACE = 10.0  # seconds for calls under way to return after an interruption
 
 
 @dataclass(frozen=True, slots=True)
-class _Noted:
+class _Note:
+    """A step says what it is doing."""
+
     place: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Advanced:
-    job: InstanceSteps
-    reached: Request | Done | BaseException
+class _Advance:
+    """A worker has advanced a task; ``result`` is a request of its step, or the step's end."""
+
+    task: InstanceTask
+    result: Request | Done | BaseException
 
 
 @dataclass(frozen=True, slots=True)
-class _Recorded:
-    """A write of the journal has ended; ``waiting`` are the jobs that asked for it."""
-
-    waiting: tuple[tuple[InstanceSteps, Change], ...]
-    error: FlowdeployError | None
+class _Stop:
+    """The run must stop. Only wakes the thread that waits for a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Woken:
-    """The run is to stop: whoever waits for a message is to look again."""
-
-
-_Message = _Noted | _Advanced | _Recorded | _Woken
+_Message = _Note | _Advance | JournalWrite | _Stop
 
 
 class Pool:
-    """At most ``size`` threads; none is waited for, and what hangs dies with the process."""
+    """Up to ``size`` worker threads for the steps of instances.
 
-    def __init__(self, size: int, crew: Executor, board: Board, journal: Journal) -> None:
+    The threads are daemons and never joined: a call that hangs ends with the process.
+    """
+
+    def __init__(self, size: int, executor: Executor, board: Board, journal: Journal) -> None:
         self._size = size
-        self._crew = crew
+        self._executor = executor
         self._board = board
-        self._journal = journal
-        self._work: queue.SimpleQueue[InstanceSteps | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._intents: deque[tuple[InstanceSteps, Change]] = deque()
-        self._granted: deque[tuple[InstanceSteps, Change | None]] = deque()
-        self._recording = False
-        self._due: list[tuple[float, int, InstanceSteps]] = []
+        self._work: queue.SimpleQueue[InstanceTask | None] = queue.SimpleQueue()
+        self._intents = IntentQueue(journal, size, self._inbox.put)
+        self._paused: list[tuple[float, int, InstanceTask]] = []  # a heap: due time, order
         self._order = itertools.count()
-        self._busy: dict[int, InstanceSteps] = {}
-        self._begun: dict[int, InstanceSteps] = {}
+        self._under_way: dict[int, InstanceTask] = {}  # by id: started and not ended
+        self._with_worker: dict[int, InstanceTask] = {}  # those of them that a worker has
         self._threads = 0
         self._stopping = False
 
     def run_stage(self, stage: Stage, places: Iterable[int]) -> None:
         """Run the steps of a stage to their ends.
 
-        Raises KeyboardInterrupt, with every step's end on the board, where a
-        signal told us to stop.
+        Raises KeyboardInterrupt after a signal, once the board has the end of every step.
         """
-        waiting = _jobs(self._board, places)
-        most = max(1, stage.max.of(len(waiting)))
+        waiting = tasks_of(self._board, places)
+        limit = max(1, stage.max.of(len(waiting)))
         with call_on_signal(self._stop):
-            self._dispatch(stage, waiting, most)
-            while (self._begun or self._recording) and not self._stopping:
-                self._receive(self._until_next_due())
-                self._dispatch(stage, waiting, most)
+            self._dispatch(stage, waiting, limit)
+            while (self._under_way or self._intents.is_writing) and not self._stopping:
+                self._receive(self._seconds_until_due())
+                self._dispatch(stage, waiting, limit)
             if self._stopping:
                 self._wind_down()
                 raise KeyboardInterrupt
 
     def close(self) -> None:
-        """Let the idle threads end, and the others once their calls return."""
+        """End the idle threads now, and the busy ones when their calls return."""
         for _ in range(self._threads):
             self._work.put(None)
 
     def _stop(self) -> None:
-        """Begin nothing more; called between any two instructions of this same thread."""
+        """Start nothing more. A signal handler: runs between two instructions of this thread."""
         self._stopping = True
-        self._inbox.put(_Woken())
+        self._inbox.put(_Stop())
 
-    def _dispatch(self, stage: Stage, waiting: deque[InstanceSteps], most: int) -> None:
-        """Give free workers what there is for them."""
+    # Give work to the workers.
+
+    def _dispatch(self, stage: Stage, waiting: deque[InstanceTask], limit: int) -> None:
+        """Hand tasks to free workers, then let the journal write what has come together."""
         if not self._board.may_start(stage):
             waiting.clear()
-        while len(self._busy) < self._size and not self._stopping:
-            job = self._next(waiting, most)
-            if job is None:
+        while len(self._with_worker) < self._size and not self._stopping:
+            task = self._next_task(waiting, limit)
+            if task is None:
                 break
-            self._hand_over(job)
-        self._record()
+            self._hand_over(task)
+        if not self._stopping:
+            self._intents.start_write(self._board.take_finished)
 
-    def _next(self, waiting: deque[InstanceSteps], most: int) -> InstanceSteps | None:
-        """What may change something now, what is due, then what has not begun, unless ``most``
-        are under way."""
-        if self._granted:
-            job, change = self._granted.popleft()
-            if change is not None:
-                self._board.add_change(job.places[0], change)
-            return job
-        if self._due and self._due[0][0] <= time.monotonic():
-            return heapq.heappop(self._due)[2]
-        return waiting.popleft() if waiting and len(self._begun) < most else None
+    def _next_task(self, waiting: deque[InstanceTask], limit: int) -> InstanceTask | None:
+        """A task with a grant, else one whose pause is over, else a new one below ``limit``."""
+        if grant := self._intents.take_grant():
+            if grant.change is not None:
+                self._board.add_change(grant.task.places[0], grant.change)
+            return grant.task
+        if self._paused and self._paused[0][0] <= time.monotonic():
+            return heapq.heappop(self._paused)[2]
+        return waiting.popleft() if waiting and len(self._under_way) < limit else None
 
-    def _record(self) -> None:
-        """Begin to write down what has come together, unless a write is under way.
-
-        No more changes at once than there are workers to make them: what waits for one
-        would be made long after it was asked whether the lock is still ours.
-        """
-        if self._recording or self._stopping:
-            return
-        ended, room = self._board.take_finished(), self._size - len(self._granted)
-        waiting = tuple(self._intents.popleft() for _ in range(min(room, len(self._intents))))
-        if not (ended or waiting):
-            return
-        self._recording = True
-        placed = [(job.places[0], change) for job, change in waiting]
-
-        def write() -> None:
-            self._inbox.put(_Recorded(waiting, _failure(self._journal, placed, ended)))
-
-        threading.Thread(target=write, daemon=True).start()
-
-    def _hand_over(self, job: InstanceSteps) -> None:
-        if job.running is None:
-            self._board.start_step(job.places[0])
-            job.running = self._perform(job.places[0])
-            job.started = time.monotonic()
-        self._busy[id(job)] = self._begun[id(job)] = job
-        if self._threads < len(self._busy):
+    def _hand_over(self, task: InstanceTask) -> None:
+        if task.running is None:
+            self._board.start_step(task.places[0])
+            task.running = self._perform(task.places[0])
+            task.started = time.monotonic()
+        self._with_worker[id(task)] = self._under_way[id(task)] = task
+        if self._threads < len(self._with_worker):
             self._threads += 1
-            threading.Thread(target=self._worker, daemon=True).start()
-        self._work.put(job)
+            threading.Thread(target=self._work_off, daemon=True).start()
+        self._work.put(task)
 
     def _perform(self, place: int) -> Running:
-        """The step at ``place``; being a generator, it begins in the worker that advances it."""
+        """The step at ``place``. A generator: the executor is first called by the worker."""
         return (
-            yield from self._crew.perform(
-                self._board.step(place), lambda text: self._inbox.put(_Noted(place, text))
+            yield from self._executor.perform(
+                self._board.step(place), lambda text: self._inbox.put(_Note(place, text))
             )
         )
 
-    def _worker(self) -> None:
-        while job := self._work.get():
-            self._inbox.put(_Advanced(job, _advance(job)))
+    def _work_off(self) -> None:
+        """The loop of a worker thread."""
+        while task := self._work.get():
+            self._inbox.put(_Advance(task, task.advance()))
 
-    def _until_next_due(self) -> float | None:
-        if not self._due or len(self._busy) >= self._size:
+    # Receive what the workers and the journal have to say.
+
+    def _seconds_until_due(self) -> float | None:
+        """Until the next pause is over; None where no worker is free, or nothing pauses."""
+        if not self._paused or len(self._with_worker) >= self._size:
             return None
-        return max(0.0, self._due[0][0] - time.monotonic())
+        return max(0.0, self._paused[0][0] - time.monotonic())
 
     def _receive(self, timeout: float | None) -> None:
+        """Wait for one message, and act on it."""
         try:
             message = self._inbox.get(timeout=timeout)
         except queue.Empty:
             return
         match message:
-            case _Noted(place, text):
+            case _Note(place, text):
                 self._board.note_step(place, text)
-            case _Advanced(job, reached):
-                del self._busy[id(job)]
-                self._advanced(job, reached)
-            case _Recorded(waiting, error):
-                self._recording = False
-                self._recorded(waiting, error)
-            case _Woken():
+            case _Advance(task, result):
+                del self._with_worker[id(task)]
+                self._answer(task, result)
+            case JournalWrite():
+                self._board.halted = self._board.halted or message.error
+                self._intents.finish_write(message)
+            case _Stop():
                 pass
 
-    def _advanced(self, job: InstanceSteps, reached: Request | Done | BaseException) -> None:
-        match reached:
+    def _answer(self, task: InstanceTask, result: Request | Done | BaseException) -> None:
+        """Queue the request of a step, or note its end and queue the instance's next step."""
+        match result:
             case Pause(seconds, note):
-                self._go_on_in(seconds, job)
-                self._board.note_step(job.places[0], note)
+                self._pause(task, seconds)
+                self._board.note_step(task.places[0], note)
             case Intent(change):
-                self._intents.append((job, change))
+                self._intents.add(task, change)
             case _:
-                self._finish(job, reached)
-                if isinstance(reached, Done) and job.places:
-                    self._begun[id(job)] = job
-                    self._go_on_in(0, job)
+                self._finish_step(task, result)
+                if isinstance(result, Done) and task.places:
+                    self._under_way[id(task)] = task
+                    self._pause(task, 0)
 
-    def _recorded(
-        self, waiting: tuple[tuple[InstanceSteps, Change], ...], error: FlowdeployError | None
-    ) -> None:
-        self._board.halted = self._board.halted or error
-        for job, change in waiting:
-            job.refused = error
-            self._granted.append((job, None if error else change))
+    def _pause(self, task: InstanceTask, seconds: float) -> None:
+        heapq.heappush(self._paused, (time.monotonic() + seconds, next(self._order), task))
 
-    def _go_on_in(self, seconds: float, job: InstanceSteps) -> None:
-        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), job))
-
-    def _finish(self, job: InstanceSteps, ending: Done | BaseException) -> None:
-        self._board.finish_step(job.places.popleft(), ending, time.monotonic() - job.started)
-        job.running = None
-        del self._begun[id(job)]
+    def _finish_step(self, task: InstanceTask, ending: Done | BaseException) -> None:
+        self._board.finish_step(task.places.popleft(), ending, time.monotonic() - task.started)
+        task.running = None
+        del self._under_way[id(task)]
 
     def _wind_down(self) -> None:
-        """Let calls under way return, for a while, and the journal be written; whatever has begun
-        then ends as interrupted. Another signal ends the while.
+        """Wait for calls under way and for the journal, at most `GRACE` seconds.
+
+        Steps that have not ended by then end as interrupted. A second signal ends the wait.
         """
         deadline = time.monotonic() + GRACE
         with suppress(KeyboardInterrupt):
-            while (self._busy or self._recording) and (left := deadline - time.monotonic()) > 0:
+            while self._with_worker or self._intents.is_writing:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
                 self._receive(left)
-        for job in list(self._begun.values()):
-            if job.running:
-                self._finish(job, KeyboardInterrupt())
-
-
-def _advance(job: InstanceSteps) -> Request | Done | BaseException:
-    """Let a step go on until it asks for something, or ends."""
-    running, refused = job.running, job.refused
-    assert running is not None  # noqa: S101  (a job is handed over with its step begun)
-    job.refused = None
-    try:
-        return running.throw(refused) if refused else next(running)
-    except StopIteration as end:
-        done: Done = end.value
-        return done
-    except BaseException as error:  # whatever it is, what the others did must not be lost
-        return error
-
-
-def _failure(
-    journal: Journal, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]
-) -> FlowdeployError | None:
-    """Why the journal could not be written, if it could not."""
-    try:
-        journal.record(intents, ended)
-    except FlowdeployError as error:
-        return error
-    except Exception as error:  # a change whose intent is not on record must not happen
-        return Bug.wrap(error)
-    return None
-
-
-def _jobs(board: Board, places: Iterable[int]) -> deque[InstanceSteps]:
-    """The steps of a stage, gathered by instance."""
-    jobs: dict[str, InstanceSteps] = {}
-    for place in filter(board.is_pending, places):
-        instance = instance_of(board.step(place))
-        assert instance is not None  # noqa: S101  (`run` gives the pool no others)
-        jobs.setdefault(instance.id, InstanceSteps(deque())).places.append(place)
-    return deque(jobs.values())
+        for task in list(self._under_way.values()):
+            if task.running:
+                self._finish_step(task, KeyboardInterrupt())

@@ -1,4 +1,4 @@
-"""The way through a plan, from its first stage to its last or to the one that ends it."""
+"""Runs the stages of a plan, one after the other."""
 
 from __future__ import annotations
 
@@ -23,58 +23,59 @@ from flowdeploy.rollout.listener import Listener
 from flowdeploy.rollout.pool import Pool
 
 
-def run(plan: Plan, crew: Executor, journal: Journal, listener: Listener, limits: Limits) -> Result:
-    """Carry out ``plan`` and say what became of every step.
+def run(
+    plan: Plan, executor: Executor, journal: Journal, listener: Listener, limits: Limits
+) -> Result:
+    """Run ``plan``; returns the report of every step, and never raises.
 
-    Never raises for what a step or a stage's entrance does. A SIGINT, SIGTERM or
-    SIGHUP (the caller lets them raise KeyboardInterrupt) ends the run in an orderly
-    way: nothing new begins, and calls under way get a moment to return. A
-    second one cuts that moment short.
+    A SIGINT, SIGTERM or SIGHUP stops the run: nothing new starts, and calls under way get
+    some seconds to return. A second signal ends that wait. The caller must let these
+    signals raise KeyboardInterrupt.
     """
     board = Board(plan, limits, listener)
     try:
-        with closing(Pool(limits.jobs, crew, board, journal)) as pool:
-            _run_stages(plan, crew, board, pool)
+        with closing(Pool(limits.jobs, executor, board, journal)) as pool:
+            _run_stages(plan, executor, board, pool)
     except FlowdeployError as error:
         return Result(board.reports, error)
     except KeyboardInterrupt:
         return Result(board.reports, interrupted=True)
-    except Exception as error:  # what was done until here must not be lost
+    except Exception as error:  # the reports must not be lost
         return Result(board.reports, Bug.wrap(error))
     return Result(board.reports, board.halted)
 
 
-def _run_stages(plan: Plan, crew: Executor, board: Board, pool: Pool) -> None:
+def _run_stages(plan: Plan, executor: Executor, board: Board, pool: Pool) -> None:
     for index in range(len(plan.stages)):
-        board.update_plan(crew.prepare(index))
+        board.update_plan(executor.prepare(index))
         stage, places = _stage_with_places(board.plan, index)
         board.start_stage(stage)
-        _run_stage(stage, places, crew, board, pool)
+        _run_stage(stage, places, executor, board, pool)
         if not board.may_continue(stage, places):
             return
         if stage.pause and index + 1 < len(plan.stages):
             board.pause_stage(stage)
             time.sleep(stage.pause)
-        crew.leave(board.reports_of(places))
+        executor.leave(board.reports_of(places))
 
 
 def _stage_with_places(plan: Plan, index: int) -> tuple[Stage, range]:
-    """A stage with the places of its steps in the list of all steps."""
-    begin = sum(len(stage.steps) for stage in plan.stages[:index])
+    """A stage, and the places of its steps among all steps of the plan."""
+    first = sum(len(stage.steps) for stage in plan.stages[:index])
     stage = plan.stages[index]
-    return stage, range(begin, begin + len(stage.steps))
+    return stage, range(first, first + len(stage.steps))
 
 
-def _run_stage(stage: Stage, places: range, crew: Executor, board: Board, pool: Pool) -> None:
+def _run_stage(stage: Stage, places: range, executor: Executor, board: Board, pool: Pool) -> None:
     if any(instance_of(step) for step in stage.steps):
         pool.run_stage(stage, places)
         return
     for place in places:
-        _run_here(place, crew, board)
+        _run_here(place, executor, board)
 
 
-def _run_here(place: int, crew: Executor, board: Board) -> None:
-    """Run a step that has no instance in this thread, where a signal can interrupt it."""
+def _run_here(place: int, executor: Executor, board: Board) -> None:
+    """Run a step without an instance in this thread, where a signal interrupts it."""
 
     def notify(text: str) -> None:
         board.note_step(place, text)
@@ -83,7 +84,7 @@ def _run_here(place: int, crew: Executor, board: Board) -> None:
     started = time.monotonic()
     ending: Done | BaseException
     try:
-        ending = _exhaust(crew.perform(board.step(place), notify), notify)
+        ending = _exhaust(executor.perform(board.step(place), notify), notify)
     except (Exception, KeyboardInterrupt) as error:
         ending = error
     board.finish_step(place, ending, time.monotonic() - started)
@@ -98,6 +99,6 @@ def _exhaust(running: Running, notify: Notify) -> Done:
         except StopIteration as end:
             done: Done = end.value
             return done
-        assert isinstance(pause, Pause)  # noqa: S101  (only steps of instances change anything)
+        assert isinstance(pause, Pause)  # noqa: S101  (only steps of instances yield intents)
         notify(pause.note)
         time.sleep(pause.seconds)

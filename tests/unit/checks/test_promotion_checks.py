@@ -77,7 +77,7 @@ def test_what_the_server_does_not_say_is_told_and_not_refused() -> None:
     assert promotion_remarks(PROMOTION, prospect(), nothing_known) == ()
 
 
-@pytest.mark.parametrize("split", [*ROLLBACK.left, ROLLBACK.to])
+@pytest.mark.parametrize("split", [*ROLLBACK.expected, ROLLBACK.to])
 def test_a_rollback_finds_what_the_run_left_or_what_is_back_already(split: Split) -> None:
     seen = prospect(split=split, versions={OLD: DeployedVersion(files=FILES)})
     assert found(ROLLBACK, seen) == ()

@@ -207,7 +207,7 @@ def test_only_narrows_production_and_names_what_it_leaves_out() -> None:
     ("only", "why"),
     [
         ("akvoflow-99", "no such instance: akvoflow-99"),
-        ("akvoflow-uat1", "these are not: akvoflow-uat1"),
+        ("akvoflow-uat1", "instances, not akvoflow-uat1"),
         ("akvoflow-37", "akvoflow-37: closed in 2019"),
     ],
 )
@@ -311,7 +311,7 @@ def test_a_plans_steps_and_instances_in_order() -> None:
 @pytest.mark.parametrize(
     ("names", "fleet", "why"),
     [
-        (["all", "akvoflow-1"], FLEET, "`all` stands alone"),
+        (["all", "akvoflow-1"], FLEET, "`all` cannot be combined"),
         (["akvoflow-9", "akvoflow-8"], FLEET, "no such instance: akvoflow-8, akvoflow-9"),
         (["akvoflow-37"], FLEET, "akvoflow-37: closed in 2019"),
         ([], FLEET, "there is no instance to promote"),

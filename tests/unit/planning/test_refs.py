@@ -99,14 +99,14 @@ def test_each_form_is_of_its_kind(text: str, ref: Ref) -> None:
         ("20201231-235960", "does not exist"),  # a leap second, which strptime lets through
         ("refs/tags/20200230-000000", "does not exist"),
         ("promote-20200230-000000", "does not exist"),
-        ("refs/tags/v1.0", "is no release or promote tag"),
-        ("refs/tags/master", "is no release or promote tag"),
-        ("refs/tags/", "is no release or promote tag"),
-        ("refs/tags/20200403-073034\n", "is no release or promote tag"),
-        ("refs/tags/٢٠٢٠٠٤٠٣-٠٧٣٠٣٤", "is no release or promote tag"),
-        ("promote-", "is no release or promote tag"),
-        ("promote-maps", "is no release or promote tag"),
-        ("promote-promote-20200403-073034", "is no release or promote tag"),
+        ("refs/tags/v1.0", "is neither a release tag nor a promote tag"),
+        ("refs/tags/master", "is neither a release tag nor a promote tag"),
+        ("refs/tags/", "is neither a release tag nor a promote tag"),
+        ("refs/tags/20200403-073034\n", "is neither a release tag nor a promote tag"),
+        ("refs/tags/٢٠٢٠٠٤٠٣-٠٧٣٠٣٤", "is neither a release tag nor a promote tag"),
+        ("promote-", "is neither a release tag nor a promote tag"),
+        ("promote-maps", "is neither a release tag nor a promote tag"),
+        ("promote-promote-20200403-073034", "is neither a release tag nor a promote tag"),
         ("refs/remotes/origin/master", "is neither"),
         ("refs/pull/7", "is neither"),
         ("refs/pull/07/merge", "is neither"),
@@ -225,7 +225,7 @@ def test_versions_of_app_engine(text: str) -> None:
     ],
 )
 def test_what_app_engine_takes_for_no_version(text: str) -> None:
-    with pytest.raises(UsageError, match="is no version of App Engine") as refused:
+    with pytest.raises(UsageError, match="is not a version id of App Engine") as refused:
         parse_version(text)
     assert refused.value.hint
 

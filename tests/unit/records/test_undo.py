@@ -88,7 +88,7 @@ def undone(runs: Sequence[Run], *names: str) -> UndoPlan:
 
 def back(runs: Sequence[Run]) -> dict[str, str]:
     """What each instance is given back, for those that are given anything."""
-    return {undo.instance.id: str(undo.back) for undo in undone(runs).undos}
+    return {undo.instance.id: str(undo.split) for undo in undone(runs).undos}
 
 
 def all_from(before: Split, after: Split, instances: Sequence[str] = IDS) -> Moves:
@@ -105,8 +105,8 @@ def test_what_failed_and_was_promoted_again_comes_back_with_all_others() -> None
 def test_an_instance_comes_back_to_its_own() -> None:
     run = made(1, {I0: [(A, C)], I1: [(HALF, C)], I2: [(B, C)]})
     undos = undone([run]).undos
-    assert {undo.instance.id: undo.back for undo in undos} == {I0: A, I1: HALF, I2: B}
-    assert all(undo.left == (C,) for undo in undos)
+    assert {undo.instance.id: undo.split for undo in undos} == {I0: A, I1: HALF, I2: B}
+    assert all(undo.expected == (C,) for undo in undos)
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
@@ -114,13 +114,15 @@ def test_a_rollback_repeated_undoes_the_same(times: int) -> None:
     runs = [made(1, all_from(A, B)), made(2, all_from(B, C))]
     runs += [made(2 + n, all_from(C, B), kind="rollback") for n in range(1, times + 1)]
     assert back(runs) == dict.fromkeys(IDS, "B")
-    assert all(undo.left == (C,) for undo in undone(runs).undos)
+    assert all(undo.expected == (C,) for undo in undone(runs).undos)
 
 
 def test_a_rollback_is_itself_undone_by_name() -> None:
     rollback = made(3, all_from(C, B, [I0]), unchanged=[I1], kind="rollback")
     found = find_undo_of_run([FLEET[I0], FLEET[I1], FLEET[I2]], rollback)
-    assert [(undo.instance.id, undo.back, undo.left) for undo in found.undos] == [(I0, C, (B,))]
+    assert [(undo.instance.id, undo.split, undo.expected) for undo in found.undos] == [
+        (I0, C, (B,))
+    ]
     reason = "run run-03 did not move its traffic"
     assert found.skipped == (Skipped("i1", reason), Skipped("i2", reason))
 
@@ -128,7 +130,7 @@ def test_a_rollback_is_itself_undone_by_name() -> None:
 def test_what_a_run_left_where_it_was_goes_back_no_further() -> None:
     older, newer = made(1, all_from(A, B)), made(2, all_from(B, C, [I0]), failed=[I1])
     found = undone([older, newer], I0, I1, I2)
-    assert {undo.instance.id: str(undo.back) for undo in found.undos} == {"i0": "B", "i2": "A"}
+    assert {undo.instance.id: str(undo.split) for undo in found.undos} == {"i0": "B", "i2": "A"}
     assert found.skipped == (Skipped("i1", "run run-02 was to move its traffic, and did not"),)
 
 
@@ -145,7 +147,7 @@ def test_a_killed_run_is_undone_by_what_it_meant_to_do() -> None:
         run, changes=tuple(replace(each, happened=None) for each in run.changes), endings={}
     )
     assert back([made(1, all_from(D, A)), killed])[I0] == "A"
-    assert undone([killed], I0).undos[0].left == (B,)
+    assert undone([killed], I0).undos[0].expected == (B,)
 
 
 def test_what_is_known_not_to_have_happened_is_not_undone() -> None:
@@ -158,7 +160,7 @@ def test_what_is_known_not_to_have_happened_is_not_undone() -> None:
 
 def test_gradual_traffic_comes_back_from_any_of_its_steps() -> None:
     (undo,) = undone([made(1, {I0: [(A, HALF), (HALF, B)]})], I0).undos
-    assert (undo.back, undo.left) == (A, (HALF, B))
+    assert (undo.split, undo.expected) == (A, (HALF, B))
 
 
 def test_a_service_that_went_live_by_its_first_version_has_nothing_to_come_back_to() -> None:
@@ -238,4 +240,4 @@ def test_a_rollback_gives_back_what_was_there_before_somebody_was_moved(
             before |= {each: served[each] for each in moved} | dict.fromkeys(failed)
         served |= dict.fromkeys(moved, to)
     assert back(records) == {each: str(split) for each, split in before.items() if split}
-    assert all(undo.left == (served[undo.instance.id],) for undo in undone(records).undos)
+    assert all(undo.expected == (served[undo.instance.id],) for undo in undone(records).undos)

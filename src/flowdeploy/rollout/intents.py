@@ -1,0 +1,95 @@
+"""Intents, which wait for the journal, and grants, which let their changes happen.
+
+A step that is about to change its instance asks with an intent. A thread writes all
+intents that have come together to the journal, which also checks that the run still holds
+its locks. Each recorded intent becomes a grant: the step may go ahead.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.report import Bug, Change
+from flowdeploy.rollout.contract import FinishedStep, IntendedChange, Journal
+from flowdeploy.rollout.tasks import InstanceTask
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A task that may go ahead: with ``change``, or with its refusal where that is None."""
+
+    task: InstanceTask
+    change: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalWrite:
+    """A write to the journal that has ended, for the intents of ``waiting``."""
+
+    waiting: tuple[tuple[InstanceTask, Change], ...]
+    error: FlowdeployError | None
+
+
+class IntentQueue:
+    """Used by one thread only; ``report_write`` is called from the thread that writes.
+
+    ``size`` is the number of workers. No more grants than that are given at once: a change
+    that waits for a worker would happen long after the check that the locks are held.
+    """
+
+    def __init__(
+        self, journal: Journal, size: int, report_write: Callable[[JournalWrite], None]
+    ) -> None:
+        self._journal = journal
+        self._size = size
+        self._report_write = report_write
+        self._intents: deque[tuple[InstanceTask, Change]] = deque()
+        self._grants: deque[Grant] = deque()
+        self.is_writing = False
+
+    def add(self, task: InstanceTask, change: Change) -> None:
+        self._intents.append((task, change))
+
+    def take_grant(self) -> Grant | None:
+        return self._grants.popleft() if self._grants else None
+
+    def start_write(self, take_finished: Callable[[], Sequence[FinishedStep]]) -> None:
+        """Write what has come together, unless a write is under way or there is nothing."""
+        if self.is_writing:
+            return
+        finished = take_finished()
+        count = min(self._size - len(self._grants), len(self._intents))
+        waiting = tuple(self._intents.popleft() for _ in range(count))
+        if not (finished or waiting):
+            return
+        self.is_writing = True
+        intents = [(task.places[0], change) for task, change in waiting]
+
+        def write() -> None:
+            self._report_write(JournalWrite(waiting, _write(self._journal, intents, finished)))
+
+        threading.Thread(target=write, daemon=True).start()
+
+    def finish_write(self, write: JournalWrite) -> None:
+        """Turn the intents of a write into grants, or into refusals where it failed."""
+        self.is_writing = False
+        for task, change in write.waiting:
+            task.refusal = write.error
+            self._grants.append(Grant(task, None if write.error else change))
+
+
+def _write(
+    journal: Journal, intents: Sequence[IntendedChange], finished: Sequence[FinishedStep]
+) -> FlowdeployError | None:
+    """Record in the journal; returns the error if that failed."""
+    try:
+        journal.record(intents, finished)
+    except FlowdeployError as error:
+        return error
+    except Exception as error:  # a change without a recorded intent must not happen
+        return Bug.wrap(error)
+    return None

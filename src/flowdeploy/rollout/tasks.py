@@ -1,0 +1,51 @@
+"""What the worker threads advance: the steps of one instance in one stage."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flowdeploy.errors import FlowdeployError
+from flowdeploy.planning.plan import instance_of
+from flowdeploy.rollout.board import Board
+from flowdeploy.rollout.contract import Done, Request, Running
+
+
+@dataclass(slots=True)
+class InstanceTask:
+    """The steps of one instance in one stage.
+
+    ``places`` are the places of the steps that have not ended, the current one first.
+    ``running`` is the current step's generator, None before it starts; ``started`` is the
+    time of a monotonic clock. ``refusal`` is the error to throw into the generator instead
+    of granting its intent.
+    """
+
+    places: deque[int]
+    running: Running | None = None
+    started: float = 0.0
+    refusal: FlowdeployError | None = None
+
+    def advance(self) -> Request | Done | BaseException:
+        """Run the current step until it asks for something or ends. Called by a worker."""
+        running, refusal = self.running, self.refusal
+        assert running is not None  # noqa: S101  (the pool starts a step before it hands it over)
+        self.refusal = None
+        try:
+            return running.throw(refusal) if refusal else next(running)
+        except StopIteration as end:
+            done: Done = end.value
+            return done
+        except BaseException as error:  # even a SystemExit must not lose the other instances
+            return error
+
+
+def tasks_of(board: Board, places: Iterable[int]) -> deque[InstanceTask]:
+    """The pending steps among ``places``, grouped by instance."""
+    tasks: dict[str, InstanceTask] = {}
+    for place in filter(board.is_pending, places):
+        instance = instance_of(board.step(place))
+        assert instance is not None  # noqa: S101  (`run` gives the pool no other steps)
+        tasks.setdefault(instance.id, InstanceTask(deque())).places.append(place)
+    return deque(tasks.values())
