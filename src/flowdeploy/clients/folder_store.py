@@ -7,7 +7,6 @@ write replaces the whole file by renaming.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock
 
 from flowdeploy.clients.atomic_file import replace_file
 from flowdeploy.errors import ServiceError
@@ -89,8 +90,7 @@ class FolderStore:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(self.root / LOCK).acquire(poll_interval=0.01):
             yield
 
     def _make_folder(self, folder: Path) -> None:
