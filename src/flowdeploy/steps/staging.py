@@ -1,7 +1,7 @@
 """Reads the folder that a build has staged: app.yaml, and the files to deploy.
 
-Nothing is written into it. gcloud adds a ``source-context.json`` to what it
-deploys out of a git checkout; that file is not in the folder and not deployed.
+Nothing is written into it. gcloud adds a ``source-context.json`` to deploys from a git
+checkout; flowdeploy does not.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.errors import Refused
 
 _GENERATED = "WEB-INF/appengine-generated"
-_HASHERS = 4  # hashlib lets go of the interpreter's lock, but a disk has its limits
+_HASHERS = 4  # hashlib releases the interpreter's lock, but a disk has its limits
 _HINT = "build.staging in the configuration names the folder that the build makes."
 
 
 @dataclass(frozen=True, slots=True)
 class StagedApp:
-    """A staged folder as it was when it was read, or what a release record says of one.
+    """An application to deploy: read from a staged folder, or recalled from a release record.
 
-    ``app_yaml`` is the text that ``app`` was read from. ``configs`` are the texts
-    of queue.yaml and the like by their paths; they are no part of a version. ``warnings``
-    are limits that the server may insist on, and keys of app.yaml without effect.
-    ``contents`` are the files on this machine by their SHA-1: all of a folder's,
-    maybe none of a record's, whose files are in the ``sources``.
+    ``app_yaml`` is the text of ``app``. ``configs`` are the texts of queue.yaml and the like
+    by path; they are no part of a version. ``warnings`` are limits that the server may
+    enforce, and keys of app.yaml without effect. ``contents`` are the files on this machine by
+    SHA-1: all files of a folder; of a record maybe none, for they are in the ``sources``.
     """
 
     app: AppYaml
@@ -50,9 +49,9 @@ class StagedApp:
 
 
 def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
-    """Read a staged folder; what is in ``exclude``, and ``.git``, is never deployed.
+    """Read a staged folder, without ``exclude`` and ``.git``.
 
-    Raises Refused, naming the path, for what cannot be read or deployed.
+    Raises Refused, with the path, for what cannot be read or deployed.
     """
     app, text = read_app_yaml(folder)
     walk = _FolderWalk.over(
@@ -64,9 +63,9 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
     findings = check(manifest, app.runtime)
     if findings.errors:
         raise Refused(
-            f"{folder} has files that App Engine does not take with {app.runtime}",
+            f"{folder} has files that App Engine does not accept for {app.runtime}",
             details=findings.errors,
-            hint="Leave them out of the build, or name them in skip_files of app.yaml.",
+            hint="Leave them out of the build, or list them in skip_files of app.yaml.",
         )
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
     configs = config_texts(folder)
@@ -75,12 +74,12 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
 
 
 def parse_configuration(configs: Mapping[str, str]) -> AppConfig:
-    """What the configuration files say. Raises Refused with every problem of all of them."""
+    """Parse the configuration files. Raises Refused with every problem of all of them."""
     return config_files.read(configs, available_timezones() if configs else ())
 
 
 def read_app_yaml(folder: Path) -> tuple[AppYaml, str]:
-    """What app.yaml of a staged folder says, and its text. Raises Refused."""
+    """The app.yaml of a staged folder, and its text. Raises Refused."""
     text = _text(folder, "app.yaml")
     return parse(text, str(folder / "app.yaml")), text
 
@@ -129,7 +128,7 @@ def config_texts(folder: Path) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _FolderWalk:
-    """The files of a folder that are to be deployed; symbolic links are followed."""
+    """Finds the files of a folder to deploy; follows symbolic links."""
 
     root: Path
     ignored: Ignored
@@ -166,12 +165,12 @@ class _FolderWalk:
         if true in around:
             raise Refused(
                 f"the link {self.root / path} leads to a folder that it lies in",
-                hint="Remove the link, or have the build copy what is meant.",
+                hint="Remove the link, or let the build copy its target.",
             )
         return self._below(path, (*around, true))
 
     def _true_path(self, path: str) -> Path:
-        """Where an entry really is, which must be a file or folder inside the staged folder."""
+        """The resolved path of an entry, which must be a file or folder in the staged folder."""
         _check_name(path)
         here = self.root / path
         try:
@@ -182,7 +181,7 @@ class _FolderWalk:
         if not true.is_relative_to(self.root):
             raise Refused(
                 f"the link {here} leads out of the staged folder, to {true}",
-                hint="Have the build copy what is to be deployed into the staged folder.",
+                hint="Let the build copy the files to deploy into the staged folder.",
             )
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise Refused(f"{here} is neither a file nor a folder", hint="Remove it.")

@@ -116,7 +116,8 @@ def test_an_index_that_failed_keeps_the_traffic_where_it_is(configured: Configur
 
 def test_an_index_that_is_gone_keeps_the_traffic_where_it_is(configured: Configured) -> None:
     only = {"index.yaml": NEW["index.yaml"]}
-    configured.release(AFTER, only)
+    release = configured.release(AFTER, only)
+    assert release["exit_code"] == 0, release
     index = configured.cloud.datastore.indexes("akvoflow-2")[0]
     configured.remote.call("DELETE", f"/v1/projects/akvoflow-2/indexes/{index['indexId']}")
     report = configured.project.report("promote", AFTER, "all")
