@@ -102,7 +102,7 @@ class Lease:
             if self._write(found.generation if found else 0) is not None:
                 return
             found = self.store.read(self.name)
-        raise self._held_error(found)
+        raise self._error_in_use(found)
 
     def confirm(self) -> None:
         """Ask the store whether the lease is still this run's, and was refreshed in time.
@@ -114,7 +114,7 @@ class Lease:
         # Not by the generation: the refreshing thread may not know the newest one yet.
         if found is None or found.content != bytes(self.holder):
             self._lost = True
-            raise self._taken_error(found)
+            raise self._error_taken_over(found)
         self._confirmed = max(self._confirmed, asked - found.age)
         self.require()
 
@@ -149,13 +149,13 @@ class Lease:
             self._generation, self._confirmed = written, asked
         return written
 
-    def _held_error(self, found: Stored | None) -> LockHeld:
+    def _error_in_use(self, found: Stored | None) -> LockHeld:
         return LockHeld(
             f"another run has the lock {self.name}: {_describe_holder(found)}",
             hint=self.hint,
         )
 
-    def _taken_error(self, found: Stored | None) -> LockHeld:
+    def _error_taken_over(self, found: Stored | None) -> LockHeld:
         return LockHeld(
             f"the lock {self.name} was taken over: {_describe_holder(found)}",
             hint="This run changes nothing more. `flowdeploy history` shows the other one.",

@@ -88,16 +88,16 @@ def find_later_changes(run: Run, others: Iterable[Run]) -> Mapping[str, str]:
 def _find_last_undo(
     instance: Instance, moving: Sequence[Run], configuring: Sequence[Run]
 ) -> Restoration | str | None:
-    """The undo, or why there is nothing to undo; None where no run has dealt with the instance.
+    """The undo, or why there is nothing to undo; None where no run planned to move it.
 
     Later runs may have completed the configuration that belongs to that traffic; the undo
     covers them, too.
     """
-    dealt = [run for run in moving if _plans_to_move(instance, run)]
-    for run in sorted(dealt, key=lambda run: _time_of(instance, run), reverse=True):
+    planning = [run for run in moving if _plans_to_move(instance, run)]
+    for run in sorted(planning, key=lambda run: _time_of(instance, run), reverse=True):
         if undo := _undo_of(instance, run):
-            return replace(undo, configuration_runs=_configured_since(instance, run, configuring))
-        if not _needed_no_move(instance, run):
+            return replace(undo, configuration_runs=_configuring_runs(instance, run, configuring))
+        if not _was_unchanged(instance, run):
             return _explain_unmoved(instance, run)
     return None
 
@@ -116,10 +116,10 @@ def _undo_of(instance: Instance, run: Run) -> Restoration | None:
     if not splits:
         return None  # never moved, or live by being the service's first version
     left = tuple(Split.of_json(each.change.after) for each in moves)
-    return Restoration(instance, splits[0], left, run.name, _configured_since(instance, run, [run]))
+    return Restoration(instance, splits[0], left, run.name, _configuring_runs(instance, run, [run]))
 
 
-def _configured_since(
+def _configuring_runs(
     instance: Instance, run: Run, runs: Sequence[Run]
 ) -> Mapping[Phase, tuple[str, ...]]:
     """The runs that have changed the instance's configuration since ``run`` moved its traffic.
@@ -165,7 +165,7 @@ def _moves_instance(instance: Instance, step: Mapping[str, Any]) -> bool:
     return moving and step.get("instance") == instance.id
 
 
-def _needed_no_move(instance: Instance, run: Run) -> bool:
+def _was_unchanged(instance: Instance, run: Run) -> bool:
     """Whether the run found the traffic as it was to be."""
     places = (p for p, (_, step) in enumerate(run.steps) if _moves_instance(instance, step))
     endings = ((run.endings or {}).get(place) for place in places)
