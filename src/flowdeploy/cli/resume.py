@@ -34,8 +34,8 @@ Examples:
 def command(run: str, max_failures: Portion | None, wait: float, take_over: bool) -> None:
     """Continue RUN, here or on another machine: do what is missing of its plan.
 
-    App Engine is asked what is so; finished steps are skipped. Refused where a later run
-    has changed one of the instances. A run that has succeeded lacks nothing.
+    The current state is read from App Engine, and finished steps are skipped. Refused where
+    a later run has changed one of the instances. A run that has succeeded is left alone.
     """
     from flowdeploy.cli.execute import execute, new_context
     from flowdeploy.steps.context import LockOptions, Permissions
