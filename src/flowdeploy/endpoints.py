@@ -1,7 +1,7 @@
-"""Where Google, the library's repository and the applications are, and who we are there.
+"""The URLs of Google's services, the library's repository and the applications.
 
-Values only: made once from the options, passed down. That everything speaks to
-the sandbox instead of Google is decided here and nowhere else.
+Plain values, made once from the options and passed down. The choice between Google and
+the sandbox is made here only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from flowdeploy.errors import UsageError
 
 GOOGLE = "google"
-# Known to the sandbox's Clojars; worth nothing anywhere else.
+# The sandbox's Clojars knows this account; no other server does.
 DEMO_USER = "sandbox"
 DEMO_TOKEN = "CLOJARS_" + "5a" * 30
 
@@ -28,13 +28,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Roots of the services, without a slash at the end.
+    """Root URLs of the services, without a trailing slash.
 
-    ``target`` is what people are told: ``google`` or the sandbox's URL.
-    ``library`` replaces the configured repository, and ``library_api`` is where
-    its existing versions are asked for; None: as configured. ``anonymous``: no
-    Google credential is read. ``web`` is where pages of applications are asked for,
-    by their host's name; None: at their own hosts.
+    ``target`` is the name to show: ``google`` or the sandbox's URL. ``library`` replaces the
+    configured repository, and ``library_api`` lists its versions; None: as configured.
+    ``anonymous``: no Google credential is read. ``web`` serves the pages of all applications,
+    by the Host header; None: they are at their own hosts.
     """
 
     target: str
@@ -65,16 +64,16 @@ def google(environ: Mapping[str, str]) -> Endpoints:
 
 
 def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
-    """The stand-in at ``url``. Raises UsageError for what is no http URL, or names a user."""
-    if "@" in url:  # not repeated here: what stands before it may be a password
+    """The sandbox at ``url``. Raises UsageError if that is not an HTTP URL, or names a user."""
+    if "@" in url:  # not repeated in the message: it may hold a password
         raise UsageError(
-            "FLOWDEPLOY_SANDBOX holds an @, before which a user and a password would stand",
-            hint="Leave them out: the stand-in asks nobody who they are, and reports show its URL.",
+            "FLOWDEPLOY_SANDBOX must not hold a user or a password",
+            hint="Leave them out: the sandbox needs no account, and reports show its URL.",
         )
     url = url.rstrip("/")
     if not _is_http(url):
         raise UsageError(
-            f"FLOWDEPLOY_SANDBOX={url!r} is no URL",
+            f"FLOWDEPLOY_SANDBOX={url!r} is not an HTTP URL",
             hint="`flowdeploy sandbox serve` prints the URL to use, like http://127.0.0.1:8080.",
         )
     return Endpoints(
@@ -97,11 +96,11 @@ def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that do not match, a port that is no number up to 65535
+    except ValueError:  # brackets that do not match, or an invalid port
         return False
 
 
 def _account(environ: Mapping[str, str]) -> Account | None:
-    """The account that the environment names; both variables or none."""
+    """The account in the environment; None unless both variables are set."""
     user, token = environ.get("CLOJARS_USERNAME"), environ.get("CLOJARS_PASSWORD")
     return Account(user.strip(), token.strip()) if user and token else None

@@ -1,22 +1,21 @@
-"""What flowdeploy says when something is wrong: one tree, one exit code a branch.
+"""The errors of flowdeploy, with their exit codes.
 
-    FlowdeployError        1  it failed, and no instance was changed
-    ├── UsageError         2  the words of the command line are off
+    FlowdeployError        1  failed, and no instance was changed
+    ├── UsageError         2  the command line is wrong
     │   ├── RefError       2  … the git ref
     │   └── ConfigError    2  … the configuration
-    ├── Refused            4  a check says no; nothing was changed
-    ├── LockHeld           5  another run is at work on these instances
-    ├── ToolError          1  a program that we started failed, or is missing
-    └── ServiceError       1  a remote service said no, in its own words
+    ├── Refused            4  a check refused; nothing was changed
+    ├── LockHeld           5  another run holds the lock
+    ├── ToolError          1  a local program failed, or is not installed
+    └── ServiceError       1  a remote service refused or failed a request
         ├── BadAnswer           … it answered, and not as it should
         ├── ConnectionFailed    … no answer came: whether it was asked is open
         ├── NotFound            … there is no such thing
         ├── PermissionDenied    … this identity may not do that
         └── PreconditionFailed  … the thing is in another state than expected
 
-They are caught in one place, ``flowdeploy.cli.main``, which prints them and
-exits. Whether a *run* ends with 1 or with 3 (something was changed) is decided
-from its report, not from an exception.
+`flowdeploy.cli.main` catches them all, prints them and exits. Whether a *run* ends with 1
+or with 3 (something was changed) follows from its report, not from an exception.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from collections.abc import Sequence
 
 
 class FlowdeployError(Exception):
-    """Something a user can read and act on.
+    """An error for the user to read and act on.
 
-    ``message`` is one sentence that says what happened and where; ``details``
-    are further lines, one finding each; ``hint`` says what to do.
+    ``message`` is a sentence that says what happened and where; ``details`` are further
+    lines, one finding each; ``hint`` says what to do.
     """
 
     exit_code = 1
@@ -47,26 +46,26 @@ class FlowdeployError(Exception):
 
 
 class UsageError(FlowdeployError):
-    """The command line asks for something that cannot be meant."""
+    """The command line asks for something impossible."""
 
     exit_code = 2
     code = "USAGE"
 
 
 class RefError(UsageError):
-    """A text that is no ref of any pipeline."""
+    """A text is not a ref of any pipeline."""
 
     code = "BAD_REF"
 
 
 class ConfigError(UsageError):
-    """The configuration is missing or wrong; ``details`` lists every problem."""
+    """The configuration is missing or wrong; ``details`` are all problems."""
 
     code = "BAD_CONFIG"
 
 
 class Refused(FlowdeployError):
-    """A check found reasons not to begin; ``details`` lists every one."""
+    """A check found reasons not to start; ``details`` are all of them."""
 
     exit_code = 4
     code = "REFUSED"

@@ -1,4 +1,4 @@
-"""What a run did: outcomes as values, the exit code that follows, and the JSON of the contract."""
+"""What a run did: outcomes, the exit code that follows from them, and the report as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 class State(StrEnum):
-    """Where the version stands on an instance after a step."""
+    """The state of the version on an instance after a step."""
 
     DARK = "dark"
     LIVE = "live"
@@ -41,7 +41,7 @@ class RunOutcome(StrEnum):
 
 
 class Aspect(StrEnum):
-    """What of an instance a change is about."""
+    """The part of an instance that a change affects."""
 
     VERSION = "version"
     TRAFFIC = "traffic"
@@ -52,12 +52,12 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a step sets out to do to its instance: ``before`` → ``after``, as JSON.
+    """What a step intends to change on its instance: ``before`` → ``after``, as JSON.
 
-    For traffic these are splits (`Split.as_json`), for a version its id (before: None).
-    For the rest they are resources of the APIs by their kind: indexes and queues that
-    are added with a deploy, queues' settings, cron jobs and dispatch rules. ``after`` is
-    None there until it has been read back, and is then put on record once more.
+    For traffic these are splits (`Split.as_json`); for a version, its id (before: None).
+    For the other aspects they are resources of the APIs, by kind: indexes and queues that a
+    deploy adds, settings of queues, cron jobs and dispatch rules. There, ``after`` is None
+    until it has been read back; the change is then recorded again.
     """
 
     aspect: Aspect
@@ -77,7 +77,7 @@ BUG_EXIT_CODE = 70
 
 
 class Bug(FlowdeployError):
-    """A mistake of flowdeploy's own, met while a plan ran; the cause is its ``__cause__``."""
+    """An unexpected exception while a plan ran, which is its ``__cause__``."""
 
     exit_code = BUG_EXIT_CODE
     code = "BUG"
@@ -91,12 +91,11 @@ class Bug(FlowdeployError):
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step of the plan and what became of it.
+    """A step of the plan, and its outcome.
 
-    ``seconds`` is the time from its start to its end, waiting included;
-    ``previous`` is the traffic split that the step replaced; ``notes`` are what
-    else a person should know; ``left_unchanged`` is that nothing was changed.
-    ``changes`` are those that were put on record, and could be begun from then on.
+    ``seconds`` is its duration, pauses included; ``previous`` is the traffic split that it
+    replaced; ``notes`` are further remarks for the user; ``left_unchanged``: it changed
+    nothing. ``changes`` are its recorded intents: each may have happened.
     """
 
     stage: str
@@ -118,11 +117,11 @@ class StepReport:
 
     @property
     def may_have_changed(self) -> bool:
-        """Whether its instance may be other than before the run."""
+        """Whether the instance may differ from before the run."""
         if self.left_unchanged or not isinstance(self.step, CHANGING):
             return False
         if self.outcome is Outcome.FAILED:
-            # A promotion begins with its version dark; one that ends there has moved nothing.
+            # A promotion that ends with its version dark has moved nothing.
             unmoved = isinstance(self.step, Promote) and self.state is State.DARK
             return self.state is not None and not unmoved
         return self.outcome is Outcome.DONE
@@ -130,7 +129,7 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. ``plan`` is None where it ended before there was one."""
+    """A whole run. ``plan`` is None if the run ended before it had one."""
 
     run: str
     target: str
@@ -167,13 +166,13 @@ class Report:
 
     @property
     def _errors(self) -> tuple[FlowdeployError, ...]:
-        """The run's own error, if there is one, and those of its steps."""
+        """The error of the run, if any, and those of its steps."""
         errors = (self.error, *(step.error for step in self.steps))
         return tuple(error for error in errors if error)
 
 
 def planless_report(command: str, target: str, error: FlowdeployError, started: datetime) -> Report:
-    """The report of a command that ended before there was a plan."""
+    """The report of a command that ended before it had a plan."""
     plan = None if command == "run" else Plan(None, PlanKind(command), None, ())
     return Report("", target, plan, started, 0.0, error=error)
 
@@ -183,12 +182,12 @@ def has_started(step: StepReport) -> bool:
 
 
 def initial_reports(plan: Plan) -> Iterable[StepReport]:
-    """The plan's steps before anything ran, in order."""
+    """The reports of the plan's steps before it runs, in order."""
     return (StepReport(stage.name, step) for stage in plan.stages for step in stage.steps)
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """The report in the form of the command line's contract, ``schema`` 1."""
+    """The report as JSON, ``schema`` 1."""
     plan = report.plan
     return {
         "schema": 1,

@@ -293,7 +293,9 @@ def test_a_sandbox_at_no_url(project: Project, url: str) -> None:
         ["promote", "1", "all"],
         ["versions", "--project", "project"],
     ):
-        _told(project.run(*command, FLOWDEPLOY_SANDBOX=url), 2, "is no URL", "sandbox serve")
+        _told(
+            project.run(*command, FLOWDEPLOY_SANDBOX=url), 2, "is not an HTTP URL", "sandbox serve"
+        )
 
 
 def test_no_google_credentials(project: Project, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_branch_that_is_not_checked_out_is_refused(project: Project) -> None:
 
 def test_a_tag_that_git_does_not_know_is_refused(project: Project) -> None:
     finding = _refused(project, "20200403-073035")
-    assert "git knows no refs/tags/20200403-073035" in finding
+    assert "git does not know refs/tags/20200403-073035" in finding
     report = project.report("run", "20200403-073035", "--commit", "HEAD", "--only", "akvoflow-1")
     assert (report["exit_code"], report["version"]) == (0, "20200403-073035")
 

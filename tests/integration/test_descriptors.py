@@ -97,7 +97,7 @@ def test_the_same_again_is_unchanged_and_a_changed_descriptor_is_another_version
     )
     (detail,) = _details_after_first(fleet)
     assert detail == (
-        f"akvoflow-3: version {RELEASE} is there with other files than these ({DEPLOYED_AS});"
+        f"akvoflow-3: version {RELEASE} exists with different files ({DEPLOYED_AS});"
         " --replace replaces it"
     )
     replaced = fleet.report("run", RELEASE, "--replace", "--allow-dirty")

@@ -62,7 +62,7 @@ def test_a_version_with_other_settings_is_another_version(project: Project) -> N
     refused = project.report("run", RELEASE, *only)
     assert refused["exit_code"] == 4
     assert refused["error"]["details"] == [
-        f"akvoflow-3: version {RELEASE} is there with instance_class: F1 instead of F2;"
+        f"akvoflow-3: version {RELEASE} exists with instance_class: F1 instead of F2;"
         " --replace replaces it"
     ]
     replaced = project.report("run", RELEASE, *only, "--replace")

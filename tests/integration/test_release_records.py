@@ -206,7 +206,7 @@ def test_a_new_build_of_what_no_instance_has_is_refused_by_its_record(unlike: Pr
         unlike.remote.call("DELETE", f"/v1/apps/{name}/services/default/versions/{RELEASE}")
     report = unlike.report("run", RELEASE)
     assert (report["exit_code"], report["outcome"]) == (4, "refused")
-    assert "built before with other files than these (index.html)" in report["error"]["message"]
+    assert "built before with different files (index.html)" in report["error"]["message"]
     assert "--replace" in " ".join(report["error"]["details"])
     assert unlike.remote.versions("akvoflow-1") == ["1"]
     assert unlike.report("run", RELEASE, "--replace")["exit_code"] == 0

@@ -139,7 +139,7 @@ def test_traffic_that_somebody_else_has_moved_is_refused_unless_forced(fleet: Pr
     assert fleet.remote.changes() == []
     dry = fleet.run("rollback", "all", "--dry-run")
     assert dry.code == 4
-    assert "would be refused: akvoflow-2: it serves v9 by now, not v2" in " ".join(dry.err.split())
+    assert "would be refused: akvoflow-2: traffic is v9, expected v2" in " ".join(dry.err.split())
     assert fleet.report("rollback", "all", "--skip-unready")["exit_code"] == 3
     assert fleet.remote.live("akvoflow-2") == {"v9": 1}
     assert fleet.report("rollback", "all", "--run", run, "--force")["exit_code"] == 0

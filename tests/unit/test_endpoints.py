@@ -64,7 +64,7 @@ def test_a_token_is_not_shown() -> None:
     ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="is no URL") as refused:
+    with pytest.raises(UsageError, match="is not an HTTP URL") as refused:
         sandbox(url, {})
     assert "flowdeploy sandbox serve" in str(refused.value.hint)
 

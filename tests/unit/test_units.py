@@ -33,7 +33,7 @@ def test_durations(text: str, seconds: float) -> None:
     ["", "90", "s", "1.5m", ".5s", "1.s", "-1s", "1m1h", "1 m", "1M", "٣s", "1s\n", "9" * 400],
 )
 def test_no_durations(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration: write 30s, 10m or 1h30m"):
+    with pytest.raises(ValueError, match="is not a duration: write 30s, 10m or 1h30m"):
         parse_duration(text)
 
 

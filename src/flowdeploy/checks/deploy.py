@@ -1,7 +1,6 @@
-"""What was observed of an instance → what speaks against changing it.
+"""The checks before a deploy: from what was observed of an instance to objections.
 
-Everything here is looked at before the first change to any instance, so that a
-release is refused as a whole rather than half-way.
+They run before the first change of any instance, so that a release is refused as a whole.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from flowdeploy.checks.drift import Difference
 from flowdeploy.planning.plan import Traffic
 from flowdeploy.planning.traffic import Split
 
-# Seen in the API's own refusal. Small apps have lower limits, which only the server knows.
+# From the API's own error message. Small apps have lower limits, known to the server only.
 VERSIONS_PER_APP = 210
 
 _DATED = re.compile(r"[0-9]{8}-[0-9]{6}(?![0-9])", re.ASCII)
@@ -27,9 +26,9 @@ _DATED = re.compile(r"[0-9]{8}-[0-9]{6}(?![0-9])", re.ASCII)
 class BeforeDeploy:
     """An instance before it is changed.
 
-    ``app`` is None where the project has no application, ``split`` where the
-    service has no version yet, ``deployed`` where the version in question is
-    not there. ``version_count`` is over all services of the app.
+    ``app`` is None if the project has no application, ``split`` if the service has no
+    version, ``deployed`` if the version does not exist yet. ``version_count`` is the number
+    of versions in all services of the app.
     """
 
     app: App | None
@@ -40,11 +39,11 @@ class BeforeDeploy:
 
 @dataclass(frozen=True, slots=True)
 class InstanceStatus:
-    """An instance as its service has it.
+    """The state of an instance.
 
-    ``split`` is None where the service has no version, ``created`` are its versions
-    with the times of their creation (RFC 3339, UTC); ``version_count`` is over all
-    services of the app; ``operations`` say what is being done to the app.
+    ``split`` is None if the service has no version; ``created`` maps its versions to their
+    creation times (RFC 3339, UTC); ``version_count`` is the number of versions in all
+    services of the app; ``operations`` are the app's operations in progress.
     """
 
     split: Split | None
@@ -65,7 +64,7 @@ class InstanceStatus:
 
     @property
     def room(self) -> int:
-        """How many versions App Engine would take beside those that there are."""
+        """How many more versions App Engine would accept."""
         return max(0, VERSIONS_PER_APP - self.version_count)
 
     def state(self, version: str) -> str:
@@ -75,7 +74,7 @@ class InstanceStatus:
         return "dark" if version in self.created else "missing"
 
     def _is_newer(self, version: str, live: str) -> bool:
-        """By the times in their names, for a release may be deployed late; else as created."""
+        """By the times in the names, since a release may be deployed late; else by creation."""
         if _DATED.match(version) and _DATED.match(live):
             return is_older(live, version)
         return self.created[version] > self.created.get(live, "")
@@ -83,9 +82,9 @@ class InstanceStatus:
 
 @dataclass(frozen=True, slots=True)
 class WantedVersion:
-    """A deploy as it is meant, and what the user has said may happen.
+    """A version to deploy, and what the user allows.
 
-    ``archive`` is the name that a zip archive of the files has, in whatever way they go.
+    ``archive`` is the name of a zip archive of the files, even if they are sent as files.
     """
 
     version: str
@@ -100,14 +99,14 @@ class WantedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reason not to begin."""
+    """A reason not to start."""
 
     instance: str
     message: str
 
 
 def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
-    """All that speaks against this deploy, in plain words."""
+    """All objections to this deploy, as sentences."""
     if seen.app is None:
         return ("the project has no App Engine application, or may not be seen",)
     return (
@@ -120,17 +119,17 @@ def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, .
 
 
 def app_objections(app: App) -> tuple[str, ...]:
-    """What speaks against any change of an application that is switched off."""
+    """Objections to any change of a disabled application."""
     if app.serving_status == "SERVING":
         return ()
     return (f"the application is {app.serving_status}: App Engine refuses deployments to it",)
 
 
 def is_deployed(wanted: WantedVersion, seen: BeforeDeploy) -> bool:
-    """Whether the version is there with just this content; nothing is to be created then.
+    """Whether the version exists with this content, and need not be created.
 
-    Where the server does not say, it is taken for what a version with traffic is:
-    creating it again would replace it under its users.
+    If the server does not say which files it has: true for a version with traffic, which
+    creating it again would replace under its users.
     """
     if seen.deployed is None:
         return False
@@ -140,7 +139,7 @@ def is_deployed(wanted: WantedVersion, seen: BeforeDeploy) -> bool:
 
 
 def differences(wanted: WantedVersion, deployed: DeployedVersion) -> tuple[Difference, ...]:
-    """Where the version is not as it is meant, as far as the server says how it is."""
+    """The differences from the wanted version, as far as the server shows its state."""
     return (
         *_content_differences(wanted, deployed),
         *(
@@ -162,7 +161,7 @@ def _content_differences(
 
 
 def group_findings(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """One line for each different finding, with the instances that it was made on."""
+    """A line for each distinct message, with its instances."""
     instances: dict[str, list[str]] = {}
     for finding in findings:
         instances.setdefault(finding.message, []).append(finding.instance)
@@ -174,7 +173,7 @@ def _room_objections(seen: BeforeDeploy) -> tuple[str, ...]:
         return ()
     return (
         f"there are {seen.version_count} versions, and App Engine allows {VERSIONS_PER_APP}:"
-        " delete some that nobody would roll back to",
+        " delete some that no rollback needs",
     )
 
 
@@ -187,12 +186,12 @@ def _content_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str,
         return ()
     if seen.split and seen.split.serves(wanted.version):
         return (
-            f"version {wanted.version} has traffic, with {other}; deploying it again would"
+            f"version {wanted.version} is live, with {other}; deploying it again would"
             " replace it under its users",
         )
     if wanted.replace:
         return ()
-    return (f"version {wanted.version} is there with {other}; --replace replaces it",)
+    return (f"version {wanted.version} exists with {other}; --replace replaces it",)
 
 
 def _first_version_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
@@ -209,12 +208,12 @@ def _age_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...
         return ()
     newer = [live for live in seen.split.live if is_older(wanted.version, live)]
     return tuple(
-        f"version {live} is live and newer than {wanted.version}; --allow-older goes back"
+        f"version {live} is live and newer than {wanted.version}; --allow-older allows that"
         for live in newer
     )
 
 
 def is_older(version: str, other: str) -> bool:
-    """Whether both versions begin with a time and this one's is earlier."""
+    """Whether both versions start with a time, and ``version`` has the earlier one."""
     ours, theirs = _DATED.match(version), _DATED.match(other)
     return bool(ours and theirs) and version[:15] < other[:15]

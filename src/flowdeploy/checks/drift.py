@@ -1,12 +1,13 @@
-"""Where a version is not what was asked for, field by field.
+"""Where a deployed version differs from the wanted one, field by field.
 
-Both sides are the API's Version in protobuf's own JSON form, so that what is equal
-looks equal; what is absent is at its default, as zeros are. Only what was asked
-for is compared, since servers fill in the rest. But the environment is compared
-as a whole, because nobody but its user writes one; and a way to scale or a class
-that is not asked for any more is seen where it is not what App Engine chooses
-itself (source: its reference of app.yaml). Of a limit within automatic scaling,
-or of a service account, nobody can say that.
+Both sides are the API's Version in protobuf's JSON form, in which equal values look
+equal, and an absent field is at its default, like a zero. Servers fill in fields, so only
+wanted fields are compared, with two exceptions:
+
+- Environment variables are compared as a whole: only the user sets them.
+- A kind of scaling or an instance class that is not wanted any more is a difference, if it
+  is not App Engine's own default (source: reference of app.yaml). For limits of automatic
+  scaling and for service accounts, the default cannot be told apart.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ FILES = "files"
 MASK = "***"
 
 _WHOLE = frozenset({"envVariables", "buildEnvVariables"})
-# What an instance runs, and on how much: a version that differs here is another one.
+# A version that differs in what it runs, or on what, is another version.
 _GRAVE = frozenset(
     {
         *(FILES, "automatic_scaling", "basic_scaling", "manual_scaling"),
         *("instance_class", "env_variables", "service_account"),
     }
 )
-# Chosen for automatic scaling, and for the other ways.
+# The defaults for automatic scaling, and for basic and manual scaling.
 _DEFAULT_CLASSES = ("F1", "B1", "B2")
-_NAMED = 3  # paths in a message; further ones are counted
+_NAMED = 3  # paths that a message names
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field under its name in app.yaml: how it is, and how it should be; None for unset.
+    """A field by its name in app.yaml, with its actual and wanted values; None: unset.
 
-    The field ``files`` has mappings of those paths that differ to SHA-1s. The
-    values of environment variables are masked already.
+    The values of ``files`` map the paths that differ to SHA-1s. The values of environment
+    variables are masked.
     """
 
     field: str
@@ -46,13 +47,15 @@ class Difference:
 
     @property
     def is_grave(self) -> bool:
-        """Whether it makes another version of this one. A zero that was asked for does not: in
-        its place a server may put a default, for it looks like nothing to it."""
+        """Whether the version is another one because of it.
+
+        Never for a wanted zero: servers may take it for unset, and put in a default.
+        """
         return self.field.partition(".")[0] in _GRAVE and not _is_zero(self.wanted)
 
     def __str__(self) -> str:
         if self.field == FILES:
-            return f"other files than these ({_first_paths(self.actual)})"
+            return f"different files ({_first_paths(self.actual)})"
         return f"{self.field}: {value_text(self.actual)} instead of {value_text(self.wanted)}"
 
 
@@ -69,18 +72,18 @@ def compare_files(wanted: Mapping[str, str], actual: Mapping[str, str]) -> tuple
 def compare_settings(
     wanted: Mapping[str, Any], actual: Mapping[str, Any]
 ) -> tuple[Difference, ...]:
-    """Compare the fields of two Versions, as far as ``wanted`` says something of them."""
+    """Compare the wanted fields of two Versions."""
     whole: dict[str, Any] = {name: {} for name in sorted(_WHOLE & actual.keys())}
     return (*_compare((), {**whole, **wanted}, actual), *_compare_defaults(wanted, actual))
 
 
 def value_text(value: Any) -> str:
-    """A value in a sentence."""
+    """A value, for a sentence."""
     return "unset" if value is None else str(value)
 
 
 def app_yaml_name(path: Iterable[str]) -> str:
-    """``automaticScaling.standardSchedulerSettings.maxInstances`` → what app.yaml calls it."""
+    """``automaticScaling.standardSchedulerSettings.maxInstances`` → its name in app.yaml."""
     first, *rest = path
     if first in _WHOLE:
         return ".".join([_snake(first), *rest])
@@ -101,7 +104,7 @@ def _compare(path: tuple[str, ...], wanted: Any, actual: Any) -> Iterator[Differ
 
 
 def _is_asked(path: tuple[str, ...], wanted: Any, actual: Any) -> bool:
-    """An empty value is nothing to insist on, as the command of an ``entrypoint`` may be."""
+    """Whether a field is compared. Not if it is wanted empty, as an ``entrypoint`` may be."""
     return bool(wanted) or path[0] in _WHOLE or (_is_zero(wanted) and bool(actual))
 
 
@@ -110,7 +113,7 @@ def _is_zero(value: Any) -> bool:
 
 
 def _compare_defaults(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[Difference]:
-    """What is there and would not be there by default, though nobody asks for it."""
+    """Fields that are set and are neither wanted nor defaults."""
     for name in ("basicScaling", "manualScaling"):
         block = {} if wanted.get(name) else actual.get(name)
         for key, there in block.items() if isinstance(block, Mapping) else ():
@@ -131,7 +134,7 @@ def _are_messages(value: Any) -> bool:
 
 
 def _comparable(value: Any) -> Any:
-    """Lists of plain values are sets to App Engine, as the inbound services are."""
+    """``value``, sorted if it is a list of plain values: App Engine treats those as sets."""
     is_list = isinstance(value, list) and not _are_messages(value)
     return sorted(map(str, value)) if is_list else value
 

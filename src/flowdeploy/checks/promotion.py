@@ -1,4 +1,4 @@
-"""What speaks against giving an instance its traffic, seen before any traffic is moved."""
+"""The checks before any traffic is moved: objections to moving an instance's traffic."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ Files = Mapping[str, str]
 class BeforePromotion:
     """An instance before its traffic is moved.
 
-    ``app`` is None where the project has no application, ``split`` where the
-    service has no version. ``versions`` are those that are to get traffic; None:
-    not deployed.
+    ``app`` is None if the project has no application, ``split`` if the service has no
+    version. ``versions`` are the versions that will get traffic; None: not deployed.
     """
 
     app: App | None
@@ -32,9 +31,9 @@ class BeforePromotion:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What holds of all instances: the files of each version, but for their ``own`` paths.
+    """What all instances should have: ``files``, by version, except those at ``own`` paths.
 
-    ``force`` is that it does not matter what the instances serve by now.
+    ``force``: they may serve anything now.
     """
 
     files: Mapping[str, Files] = field(default_factory=dict)
@@ -43,7 +42,7 @@ class Expectation:
 
 
 class Unready(Refused):
-    """An instance that cannot be given its traffic, by the code and the words of a service."""
+    """A service's error makes it impossible to move an instance's traffic."""
 
     def __init__(self, error: ServiceError) -> None:
         super().__init__(error.message, details=error.details, hint=error.hint)
@@ -53,25 +52,25 @@ class Unready(Refused):
 def find_expectation(
     prospects: Iterable[BeforePromotion], own: Collection[str], *, force: bool
 ) -> Expectation:
-    """What most instances have, by version; where as many have other files, what the first has.
+    """The files that most instances have, by version; in a tie, those of the first instance.
 
-    ``own`` are the paths that each may have its own of.
+    ``own`` are the paths whose files may differ between instances.
     """
-    kept = frozenset(own)
+    own = frozenset(own)
     manifests: dict[str, Counter[frozenset[tuple[str, str]]]] = {}
     for prospect in prospects:
         for version, deployed in prospect.versions.items():
             if deployed and deployed.files is not None:
-                common = frozenset(_shared_files(deployed.files, kept).items())
+                common = frozenset(_shared_files(deployed.files, own).items())
                 manifests.setdefault(version, Counter())[common] += 1
     most = {version: dict(found.most_common(1)[0][0]) for version, found in manifests.items()}
-    return Expectation(most, kept, force)
+    return Expectation(most, own, force)
 
 
 def promotion_objections(
     step: Verify, seen: BeforePromotion, wanted: Expectation
 ) -> tuple[str, ...]:
-    """All that speaks against it, in plain words."""
+    """All objections to moving the traffic, as sentences."""
     if seen.app is None:
         return ("the project has no App Engine application, or may not be seen",)
     return (
@@ -83,16 +82,16 @@ def promotion_objections(
 
 
 def promotion_remarks(step: Verify, seen: BeforePromotion, wanted: Expectation) -> tuple[str, ...]:
-    """What is odd, or cannot be known, without being an objection.
+    """What is unusual or unknown, without being an objection.
 
-    An instance gets back what it served, whatever the others serve.
+    A rollback restores an instance's own files, even if the others have different ones.
     """
-    untold = (
+    unknown = (
         f"App Engine does not say which files version {version} has"
         for version in step.to.live
         if (deployed := seen.versions.get(version)) and deployed.files is None
     )
-    return (*untold, *(_file_objections(step, seen, wanted) if _is_rollback(step) else ()))
+    return (*unknown, *(_file_objections(step, seen, wanted) if _is_rollback(step) else ()))
 
 
 def _is_rollback(step: Verify) -> bool:
@@ -109,7 +108,7 @@ def _serving_objections(version: str, seen: BeforePromotion) -> tuple[str, ...]:
 
 
 def _file_objections(step: Verify, seen: BeforePromotion, wanted: Expectation) -> tuple[str, ...]:
-    """Where versions have other files than on most instances."""
+    """The versions whose files differ from those on most instances."""
     return tuple(
         f"version {version} has {each} than most instances have"
         for version in wanted.files.keys() & set(step.to.live)
@@ -127,13 +126,13 @@ def _shared_files(files: Files, own: frozenset[str]) -> dict[str, str]:
 def _traffic_objections(
     step: Verify, seen: BeforePromotion, wanted: Expectation
 ) -> tuple[str, ...]:
-    """Whether somebody else has moved traffic that is to be given back."""
+    """Whether the traffic was changed outside the run that a rollback undoes."""
     if wanted.force or not step.expected or seen.split is None:
         return ()
     if any(seen.split.same_as(split) for split in (*step.expected, step.to)):
         return ()
-    left = " or ".join(dict.fromkeys(map(str, step.expected)))
+    expected = " or ".join(dict.fromkeys(map(str, step.expected)))
     return (
-        f"it serves {seen.split} by now, not {left}, which the run to be undone has left:"
-        " somebody else has moved its traffic; --force moves it all the same",
+        f"traffic is {seen.split}, expected {expected}: changed outside this run;"
+        " --force overrides",
     )

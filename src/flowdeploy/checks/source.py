@@ -1,4 +1,4 @@
-"""The tree must be the ref's: what is built here is what the ref names, or nothing is built."""
+"""The check before a build: the git checkout must be the commit that the ref names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from flowdeploy.planning.refs import Commit, Ref
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A git checkout as it stands.
+    """The state of a git checkout.
 
-    ``known`` is the commit that git knows the ref by, if it does; ``modified``
-    are the tracked files that differ from HEAD. ``head_is_meant``: the user has
-    said, with ``--commit``, that HEAD is what the ref names.
+    ``known`` is the commit of the ref, if git knows the ref; ``modified`` are the tracked
+    files that differ from HEAD. ``head_is_meant``: ``--commit`` says to build HEAD.
     """
 
     head: Commit
@@ -25,7 +24,7 @@ class Tree:
 
 
 def source_objections(ref: Ref, tree: Tree, *, allow_dirty: bool) -> tuple[str, ...]:
-    """Why this tree must not be built and shipped as ``ref``. A promotion builds nothing."""
+    """Why this tree must not be built as ``ref``. None for a promotion, which builds nothing."""
     if ref.kind is PlanKind.PROMOTE:
         return ()
     return (
@@ -41,8 +40,8 @@ def _commit_objections(ref: Ref, tree: Tree) -> tuple[str, ...]:
         )
     if tree.known is None and ref.kind is PlanKind.RELEASE and not tree.head_is_meant:
         return (
-            f"git knows no {ref.full}: fetch the tag, or say --commit HEAD if HEAD"
-            f" ({tree.head.sha[:8]}) is meant",
+            f"git does not know {ref.full}: fetch the tag, or use --commit HEAD to build"
+            f" HEAD ({tree.head.sha[:8]})",
         )
     return ()
 
@@ -52,6 +51,4 @@ def _modification_objections(tree: Tree, *, allow_dirty: bool) -> tuple[str, ...
         return ()
     names = ", ".join(tree.modified[:5])
     more = f" and {len(tree.modified) - 5} more" if len(tree.modified) > 5 else ""
-    return (
-        f"tracked files differ from HEAD: {names}{more}; --allow-dirty builds them as they are",
-    )
+    return (f"tracked files differ from HEAD: {names}{more}; --allow-dirty builds them anyway",)

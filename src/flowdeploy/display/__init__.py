@@ -1,6 +1,5 @@
-"""What a person sees: progress while a run lasts, plans, reports, tables, errors.
+"""Output for people: progress of a run, plans, reports, tables, errors.
 
-Words from outside (a service's messages, a build's output, branch names) are
-shown as they are: nothing in them is taken for markup, and control characters
-are removed.
+Text from outside (a service's messages, a build's output, branch names) is shown
+literally: none of it is markup, and control characters are removed.
 """

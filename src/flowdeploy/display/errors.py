@@ -1,4 +1,4 @@
-"""How an error is shown: what happened, the findings, and what to do."""
+"""Shows an error: what happened, the findings, and what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def render(error: FlowdeployError, console: Console) -> None:
 
 
 def error_lines(error: FlowdeployError, width: int | None) -> list[Line]:
-    """The error as a whole, as it ends a command."""
+    """The lines of an error that ends a command."""
     first, *rest = clean_lines(error.message) or [error.code]
     headline, *more = wrap(f"Error: {first}", width)
     return [
@@ -29,7 +29,7 @@ def error_lines(error: FlowdeployError, width: int | None) -> list[Line]:
 
 
 def failure_lines(headline: str, error: FlowdeployError, width: int | None) -> list[Line]:
-    """The error of some steps, which ``headline`` names."""
+    """The lines of an error of steps, which ``headline`` names."""
     return [
         *wrap(headline, width),
         *_indent(error.message, width),
@@ -50,6 +50,6 @@ def _hint(error: FlowdeployError, width: int | None, indent: str = "") -> Iterat
 
 
 def _indent(text: str, width: int | None) -> Iterator[str]:
-    """The lines of a text, two columns in."""
+    """The lines of a text, indented by two columns."""
     for line in clean_lines(text):
         yield from wrap(line, width, "  ")

@@ -1,4 +1,4 @@
-"""How the live display is drawn: lines that fit the terminal, in width and in height."""
+"""Draws the live display, in lines that fit the terminal's width and height."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from flowdeploy.display.terminal import literal
 from flowdeploy.display.text import duration
 from flowdeploy.display.view import StageView, View
 
-ROWS = 10  # of instances under way; more are counted
+ROWS = 10  # of instances under way; the others are counted
 _BAR_WIDTH = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What stands before a stage."""
+    """The marks in front of a stage, by its state."""
 
     waiting: str
     under_way: str
@@ -34,7 +34,7 @@ ASCII = Marks(".", ">", "+", "x")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A view as rich draws it at a moment of the clock that the view was made with."""
+    """A view for rich to draw, at the time ``now`` of the view's clock."""
 
     view: View
     now: float
@@ -84,9 +84,9 @@ def _state(stage: StageView, marks: Marks) -> tuple[str, str]:
 
 
 def _activities(view: View, now: float, rows: int) -> Iterator[RenderableType]:
-    """Who is under way for the longest, and how many more are.
+    """The instances that are under way for longest, and the number of the others.
 
-    What concerns no instance has a row only where it says more than its stage's row.
+    A step without an instance has a row only if it has a note: its stage has a row already.
     """
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
     grid.add_column(no_wrap=True)

@@ -1,4 +1,4 @@
-"""Past runs, and one of them in full."""
+"""Rows for past runs, and for the steps of one run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowdeploy.errors import FlowdeployError
 from flowdeploy.records.runs import Run, run_json
 from flowdeploy.report import error_json
 
-UNFINISHED = "unfinished"  # cut off, or still under way
+UNFINISHED = "unfinished"  # killed, or still under way
 
 
 def _error(row: Row) -> str:
@@ -44,7 +44,7 @@ STEP_COLUMNS = (
 
 
 def run_row(run: Run) -> dict[str, Any]:
-    """A run in one row; ``changed`` is how many instances it has changed, or may have."""
+    """The row of a run; ``changed`` is the number of instances that it may have changed."""
     header = run.header
     return {
         "run": run.name,
@@ -72,7 +72,7 @@ def unreadable_row(name: str, error: FlowdeployError) -> dict[str, Any]:
 
 
 def step_rows(run: Run) -> list[dict[str, Any]]:
-    """Every step of the run with what became of it, and what it was to change."""
+    """A row for each step of the run, with its outcome and its recorded changes."""
     endings = run.endings or {}
     return [
         {
@@ -88,7 +88,7 @@ def step_rows(run: Run) -> list[dict[str, Any]]:
 
 
 def _change_text(changes: list[Mapping[str, Any]], side: str) -> str:
-    """A split in few words; of other aspects the value itself."""
+    """One side of a change: a split as ``v1 90%, v2 10%``, of other aspects the value."""
     if not changes:
         return "-"
     value = changes[0]["change"][side]

@@ -1,4 +1,4 @@
-"""Progress on a terminal, redrawn in place, with what must stay (failures, output) above it."""
+"""Progress on a terminal, redrawn in place; failures and output stay above it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from flowdeploy.planning.plan import Plan, Stage
 from flowdeploy.report import StepReport
 
 REFRESH_SECONDS = 0.125
-ALIKE = 3  # failures with the same words that are shown at once; the report has all
+ALIKE = 3  # failures with the same message that are shown; the report has all
 
 
 @contextmanager
 def live_progress(plan: Plan, console: Console) -> Iterator[LiveProgress]:
-    """Draws from a thread of its own, so that events cost next to nothing where they happen."""
+    """Draw from a separate thread, so that events cost next to nothing."""
     progress = LiveProgress(plan)
     with Live(
         console=console,
@@ -47,7 +47,7 @@ def live_progress(plan: Plan, console: Console) -> Iterator[LiveProgress]:
 
 
 class LiveProgress:
-    """Turns events into views, and keeps the lines that are to be printed above the display."""
+    """Turns events into views, and keeps the lines to print above the display."""
 
     def __init__(self, plan: Plan) -> None:
         self._view = View.of(plan)
@@ -88,7 +88,7 @@ class LiveProgress:
         return Frame(self._view, time.monotonic())
 
     def take_lines(self) -> list[Text]:
-        """The lines that came in since they were last taken."""
+        """The lines since the last call."""
         return [self._lines.popleft() for _ in range(len(self._lines))]
 
     def _keep_failure(self, report: StepReport) -> None:
@@ -103,11 +103,11 @@ class LiveProgress:
 
 @contextmanager
 def _call_repeatedly(act: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Call ``act`` every so many seconds from another thread, and a last time at the end."""
-    over = threading.Event()
+    """Call ``act`` periodically from another thread, and once more at the end."""
+    stop = threading.Event()
 
     def repeat() -> None:
-        while not over.wait(seconds):
+        while not stop.wait(seconds):
             act()
 
     thread = threading.Thread(target=repeat, daemon=True)
@@ -115,6 +115,6 @@ def _call_repeatedly(act: Callable[[], None], seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
         act()

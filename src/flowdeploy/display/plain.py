@@ -1,4 +1,4 @@
-"""Progress as plain lines, one per event, for logs and pipes."""
+"""Progress as plain lines, one for each event, for logs and pipes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowdeploy.report import Outcome, StepReport
 
 
 class PlainProgress:
-    """Lines that begin with stage and instance, in columns as wide as the plan needs."""
+    """Lines with columns for stage and instance, as wide as the plan needs."""
 
     def __init__(self, plan: Plan, console: Console, *, verbose: bool = False) -> None:
         self._console = console
@@ -63,14 +63,14 @@ class PlainProgress:
 
 
 def error_line(report: StepReport) -> str:
-    """A failed step's error in one line; empty for others."""
+    """The error of a step in one line; empty if it has none."""
     if not report.error:
         return ""
     return f"{report.error.code}: {' '.join(clean_lines(report.error.message))}"
 
 
 def _is_silent(report: StepReport) -> bool:
-    """A configuration that needs no change is the rule, and one line fewer for each instance."""
+    """Configuration that needs no change is the rule: no line for it."""
     return isinstance(report.step, Configure) and report.outcome is Outcome.UNCHANGED
 
 

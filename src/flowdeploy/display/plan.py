@@ -1,4 +1,4 @@
-"""A plan, for people: a table of its stages, and what it leaves out."""
+"""Shows a plan: a table of its stages, and the instances that it skips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flowdeploy.units import ALL
 
 
 def render(plan: Plan, target: str, console: Console, further: Sequence[Line] = ()) -> None:
-    """Print the plan; steps that differ in their instance alone share a row that names them all.
+    """Print the plan. Steps that differ only in their instance share a row.
 
     ``further`` lines, such as `settings_lines`, come last.
     """
@@ -35,10 +35,10 @@ Settings = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def settings_lines(settings: Settings | None, width: int) -> list[Line]:
-    """What each instance would be set to and whence; what is alike is said once.
+    """The settings of the instances and where they come from; equal ones share a line.
 
-    ``settings`` are by instance and key, each with its ``value`` and ``from``; None before
-    the build.
+    ``settings`` are by instance and key, each with ``value`` and ``from``; None before the
+    build.
     """
     if settings is None:
         return [f"Settings: {UNKNOWN_YET}"]
@@ -56,7 +56,7 @@ def settings_lines(settings: Settings | None, width: int) -> list[Line]:
 
 
 def configuration_lines(foreseen: Mapping[str, Sequence[str]], width: int) -> list[Line]:
-    """What would become of the configuration, by instance; what is alike is said once."""
+    """The changes of configuration, by instance; equal ones share a line."""
     alike = group_values((line, name) for name, lines in foreseen.items() for line in lines)
     lines = [
         line
@@ -71,7 +71,7 @@ def _text(value: Any) -> str:
 
 
 def _origin(source: str) -> str:
-    """Every instance's descriptor is the same source to a reader of all of them."""
+    """The source without the instance's path, so that equal settings share a line."""
     return source.partition(" ")[0]
 
 
@@ -87,7 +87,7 @@ def _headline(plan: Plan) -> str:
 
 
 def _table(plan: Plan, width: int) -> Iterator[str]:
-    """The lines of the table; its last column is wrapped at ``width``."""
+    """The lines of the table; the last column is wrapped at ``width``."""
     rows = [row for stage in plan.stages for row in (*_rows(stage), *_pause(stage, plan))]
     heads = pad([["STAGE", "ACTION"], *(row[:2] for row in rows)])
     for head, last in zip(heads, ["DETAIL", *(row[2] for row in rows)], strict=True):

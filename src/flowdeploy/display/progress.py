@@ -1,4 +1,4 @@
-"""Progress while a plan runs: redrawn in place on a terminal, else one line per event."""
+"""Progress while a plan runs: redrawn in place on a terminal, else a line for each event."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from flowdeploy.rollout import Listener
 
 
 class QuietProgress(PlainProgress):
-    """Says what the run waits for, and nothing else."""
+    """Shows what the run waits for, and nothing else."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         super().__init__(plan, Console(quiet=True))
-        self._heard = console
+        self._shown_on = console
 
     def waiting(self, text: str) -> None:
-        say(self._heard, text)
+        say(self._shown_on, text)
 
 
 @contextmanager
 def show_progress(
     plan: Plan, target: str, *, console: Console, quiet: bool = False, verbose: bool = False
 ) -> Iterator[Listener]:
-    """Show on ``console`` what happens meanwhile, after the target; if ``quiet``, only waits.
+    """Show the target on ``console``, then the events of the listener; if ``quiet``, only waits.
 
-    ``verbose`` adds to plain lines when each step begins and what it is doing,
-    which the live display shows anyway.
+    ``verbose`` adds lines for the start and the notes of each step, which the live display
+    shows anyway.
     """
     say(console, target_line(target))
     if quiet:

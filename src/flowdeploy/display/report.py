@@ -1,4 +1,4 @@
-"""A report, for people: every instance with its URL, every error once, what is so now."""
+"""Shows a report: every instance with its URL, every error once, and how the run ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STYLES = {Outcome.DONE: "green", Outcome.UNCHANGED: "cyan", Outcome.FAILED: "bo
 
 
 def render(report: Report, console: Console) -> None:
-    """Print the closing table and all that is to be said after it; the last line is the target."""
+    """Print the table of steps, remarks, errors and how the run ended; the target comes last."""
     width = wrap_width(console)
     blocks: list[Sequence[Line]] = [
         list(_table([step for step in report.steps if has_row(step)], width)),
@@ -37,12 +37,12 @@ def render(report: Report, console: Console) -> None:
 
 
 def render_end(report: Report, console: Console) -> None:
-    """Print how it ended alone, for where the report itself is read by a program."""
+    """Print only how the run ended, where a program reads the report itself."""
     say_blocks(console, [list(_end(report, wrap_width(console)))])
 
 
 def _table(steps: list[StepReport], width: int | None) -> Iterator[Line]:
-    """One line a step; where that is too wide for the terminal, URLs stand on lines below."""
+    """A line for each step; URLs are on lines of their own if the terminal is too narrow."""
     if not steps:
         return
     header, *rows = pad([["STAGE", "INSTANCE", "RESULT", "SECONDS"], *map(_cells, steps)])

@@ -1,4 +1,4 @@
-"""How each instance stands: rows for ``status`` and for ``status --drift``."""
+"""Rows for ``status`` and for ``status --drift``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import error_json
 
-_NAMED = 3  # dark versions in a cell; further ones are counted
+_NAMED = 3  # names in a cell; the others are counted
 
 
 def _note(row: Row) -> str:
@@ -30,7 +30,7 @@ _LIVE = (
     Column("DARK", lambda row: _first(row["dark"])),
 )
 _PREVIOUS = Column("PREVIOUS", lambda row: _shares((row["previous"] or {}).get("allocations")))
-_STANDING = (
+_STATUS = (
     Column("ROOM", lambda row: _or_dash(row["room"])),
     Column("OPERATION", lambda row: _first(row["operations"])),
     _NOTE,
@@ -47,10 +47,10 @@ DRIFT_COLUMNS = (
 
 
 def columns(*, with_state: bool, with_previous: bool = False) -> tuple[Column, ...]:
-    """The columns of `status_row`; ``with_state`` where a version is asked for."""
+    """The columns for `status_row`; ``with_state`` if it was given a version."""
     state = [_STATE] if with_state else []
     previous = [_PREVIOUS] if with_previous else []
-    return (_INSTANCE, *state, *_LIVE, *previous, *_STANDING)
+    return (_INSTANCE, *state, *_LIVE, *previous, *_STATUS)
 
 
 def status_row(
@@ -59,33 +59,33 @@ def status_row(
     version: str | None,
     previous: Split | None = None,
 ) -> Row:
-    """``seen`` is the error where there is one, and None for an instance that is skipped.
+    """The row of an instance; ``seen`` is an error if it could not be read, None if skipped.
 
-    ``previous`` is what a rollback would give back.
+    ``previous`` is the split that a rollback would restore.
     """
-    standing = seen if isinstance(seen, InstanceStatus) else None
-    live = standing.split.allocations if standing and standing.split else {}
+    status = seen if isinstance(seen, InstanceStatus) else None
+    live = status.split.allocations if status and status.split else {}
     row = {
         "instance": instance.id,
         "project": instance.project,
         "service": instance.service,
         "role": str(instance.role),
         "wave": instance.wave,
-        "live": dict(live) if standing else None,
-        "dark": list(standing.waiting) if standing else None,
+        "live": dict(live) if status else None,
+        "dark": list(status.waiting) if status else None,
         "previous": previous.as_json() if previous else None,
-        "room": standing.room if standing else None,
-        "operations": list(standing.operations) if standing else None,
+        "room": status.room if status else None,
+        "operations": list(status.operations) if status else None,
         "skip": instance.skip,
         "error": error_json(seen) if isinstance(seen, FlowdeployError) else None,
     }
     if version:
-        row |= {"version": version, "state": standing.state(version) if standing else None}
+        row |= {"version": version, "state": status.state(version) if status else None}
     return row
 
 
 def drift_row(instance: Instance, version: str, found: Difference, source: str | None) -> Row:
-    """``source`` is where it is written how it should be."""
+    """The row of a difference; ``source`` is where the wanted value is written."""
     return {
         "instance": instance.id,
         "version": version,
@@ -120,7 +120,7 @@ def _first(names: Iterable[str] | None) -> str:
 
 
 def _value(value: Any) -> str:
-    """A setting's value; of handlers, how many; of files, which, and how their hashes begin."""
+    """A setting's value. Of lists, the length; of files, paths and the first digits of SHA-1s."""
     if isinstance(value, list):
         return f"{len(value)} entries"
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""A report as Markdown, for the summary page of a CI job."""
+"""A report as Markdown, for the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from flowdeploy.display.words import instance_name, result, target_line
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.report import Report, StepReport
 
-# What begins markup in GitHub's Markdown. As character references they begin none,
-# whatever is around them (CommonMark 0.31, section 2.5).
+# Characters that start markup in GitHub's Markdown. As character references they never do
+# (CommonMark 0.31, section 2.5).
 _MARKUP = re.compile(r"[&<>|`*_~\\\[\]#!@$]")
 
 
 def markdown(report: Report) -> str:
-    """A section of its own, ending in a line break."""
+    """The report as a section that ends in a line break."""
     blocks = [
         f"## flowdeploy: {escape(str(report.outcome))}",
         "\n".join(_paragraph(report)),
@@ -34,7 +34,7 @@ def escape(text: str) -> str:
 
 
 def _paragraph(report: Report) -> Iterator[str]:
-    """The lines of the paragraph; a backslash at a line's end breaks the line there."""
+    """The lines of the paragraph; a backslash at the end of a line is a line break."""
     lines = [
         end_sentence(report),
         next_step(report),

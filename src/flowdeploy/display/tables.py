@@ -25,7 +25,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``header`` is in upper case; ``text`` makes the cell of a row."""
+    """``header`` is in upper case; ``text`` returns the cell of a row."""
 
     header: str
     text: Callable[[Row], str]
@@ -34,8 +34,8 @@ class Column:
 def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: TextIO) -> None:
     """Write all rows to ``stream``.
 
-    JSON and YAML hold the rows whole, table and CSV what the columns make of
-    them. A table without rows is empty, without headers, as gcloud's is.
+    JSON and YAML have the whole rows; table and CSV have the cells of the columns. Like
+    gcloud's, a table without rows has no headers either.
     """
     match form:
         case Format.TABLE:
@@ -50,12 +50,12 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
 
 
 def dump(document: Any, form: Format) -> str:
-    """Any document in one of the forms that hold it whole."""
+    """A document as JSON or YAML."""
     return _yaml(document) if form is Format.YAML else json.dumps(document, indent=2) + "\n"
 
 
 def pad(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The cells of each column made equally wide."""
+    """The cells, padded to the width of their columns."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return [
         [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
@@ -77,6 +77,6 @@ def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
 def _yaml(document: Any) -> str:
     import yaml  # only this form needs it
 
-    # By way of JSON, because the safe dumper knows no subclass of str, as enums are.
+    # Through JSON, because the safe dumper rejects subclasses of str, such as enums.
     text: str = yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False)
     return text

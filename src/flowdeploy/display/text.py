@@ -1,4 +1,4 @@
-"""Text made fit to be shown: words from outside, durations, lists of names."""
+"""Prepares text for display: text from outside, durations, lists of names."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?"
 )
 _BLANKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")
-# C0 and C1 controls, and those of the bidirectional algorithm, which reorder what is read.
+# C0 and C1 controls, and bidirectional controls, which reorder the text.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def clean(text: str) -> str:
-    """``text`` on one line, without anything that a terminal would act on."""
+    """``text`` on one line, without control characters and escape sequences."""
     return _CONTROLS.sub("", _BLANKS.sub(" ", _ESCAPES.sub("", text)))
 
 
 def clean_lines(text: str) -> list[str]:
-    """The lines of a text from outside that are not empty, each cleaned."""
+    """The lines of a text that are not empty, each cleaned."""
     return [line for line in map(clean, text.splitlines()) if line.strip()]
 
 
 def output_line(text: str) -> str:
-    """A line of a program's output as a terminal would leave it: what a CR overwrote is gone."""
+    """A line of a program's output as a terminal shows it, without what a CR has overwritten."""
     return clean(text.rstrip("\r\n").rpartition("\r")[2].expandtabs())
 
 
@@ -52,7 +52,7 @@ def join_words(words: Sequence[str]) -> str:
 
 
 def group_values(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
-    """Each key with all its values, in the order of their first appearance."""
+    """Each key with its values, in order of first appearance."""
     groups: dict[Key, list[Value]] = {}
     for key, value in pairs:
         groups.setdefault(key, []).append(value)
@@ -60,14 +60,14 @@ def group_values(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
 
 
 def names_or_count(instances: Sequence[str]) -> str:
-    """Up to three instances by name, more by their number."""
+    """Up to three instances by name, more as a number."""
     return join_words(instances) if len(instances) <= 3 else f"{len(instances)} instances"
 
 
 def wrap(text: str, width: int | None, indent: str = "") -> list[str]:
-    """``text`` in lines of up to ``width``, broken only at spaces; in one where that is None.
+    """``text`` in lines of up to ``width``, broken at spaces; one line if that is None.
 
-    Lines after the first stand two columns further in than ``indent``.
+    Lines after the first are indented by two more columns.
     """
     if width is None:
         return [indent + text]

@@ -12,7 +12,7 @@ from flowdeploy.display.tables import Column, Row
 
 @dataclass(frozen=True, slots=True)
 class ListedVersion:
-    """``share`` of its service's traffic, 0 to 1; ``resource`` is the API's Version as JSON."""
+    """``share`` is its part of the service's traffic, 0 to 1; ``resource`` the API's Version."""
 
     project: str
     service: str
@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 def versions_rows(versions: Iterable[ListedVersion], zone: tzinfo | None = None) -> list[Row]:
-    """Rows with gcloud's keys, in gcloud's order; times in ``zone``, by default the local one.
+    """Rows with gcloud's keys, in gcloud's order; times in ``zone``, the local one by default.
 
     gcloud sorts by the text ``PROJECT/SERVICE/ID``: the service ``a-b`` comes before ``a``.
     """
@@ -49,7 +49,7 @@ def versions_rows(versions: Iterable[ListedVersion], zone: tzinfo | None = None)
 
 
 def _last_deployed(created: str | None, zone: tzinfo | None) -> dict[str, Any] | None:
-    """A time as gcloud's JSON has it: in parts, and without fractions of a second."""
+    """A time as in gcloud's JSON: in parts, without fractions of a second."""
     if created is None:
         return None
     time = datetime.fromisoformat(created).astimezone(zone).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""What the live display shows, as frozen data: events make one view out of another."""
+"""The state of the live display as frozen data: each event makes a new view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowdeploy.report import StepReport
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """How far a stage is; moments are seconds of a monotonic clock."""
+    """The progress of a stage; times are of a monotonic clock."""
 
     total: int
     succeeded: int = 0
@@ -27,7 +27,7 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What is being done, and since when."""
+    """A step under way: its start, and its latest note."""
 
     since: float
     note: str = ""
@@ -37,10 +37,8 @@ class Activity:
 class View:
     """``stages`` by name, in the plan's order; ``under_way`` by stage and instance, oldest first.
 
-    What concerns no instance is under way in its stage's own name.
-
-    Every event copies what it changes, so that another thread may draw a view
-    while the next one is made.
+    A step without an instance has the name of its stage in place of the instance. Views
+    never change, so that another thread can draw one while the next one is made.
     """
 
     stages: Mapping[str, StageView]
@@ -51,19 +49,19 @@ class View:
         return cls({stage.name: StageView(len(stage.steps)) for stage in plan.stages})
 
     def start_stage(self, stage: Stage, now: float) -> View:
-        """The stage as it is known now: its configuration files may have brought steps."""
+        """The stage has started; it may have got steps for configuration files."""
         known = replace(self.stages[stage.name], total=len(stage.steps), since=now)
         return self._with_stage(stage.name, known)
 
     def start_step(self, report: StepReport, now: float) -> View:
-        return self._doing(_key(report), Activity(now))
+        return self._with_activity(_key(report), Activity(now))
 
     def add_note(self, report: StepReport, note: str) -> View:
-        """A note may come in after the end of its step, from another thread; it says no more."""
+        """Ignored after the end of the step: a note may come late, from another thread."""
         key = _key(report)
         if key not in self.under_way:
             return self
-        return self._doing(key, replace(self.under_way[key], note=note))
+        return self._with_activity(key, replace(self.under_way[key], note=note))
 
     def finish_step(self, report: StepReport, now: float) -> View:
         stage = self.stages[report.stage]
@@ -74,22 +72,22 @@ class View:
         )
         if stage.finished_count == stage.total:
             stage = replace(stage, until=now)
-        return self._without(_key(report))._with_stage(report.stage, stage)
+        return self._without_activity(_key(report))._with_stage(report.stage, stage)
 
     def update_checks(self, done: int, total: int, now: float) -> View:
         key = ("checks", "checks")
         if done == total:
-            return self._without(key)
+            return self._without_activity(key)
         since = self.under_way[key].since if key in self.under_way else now
-        return self._doing(key, Activity(since, f"{done} of {total} instances read"))
+        return self._with_activity(key, Activity(since, f"{done} of {total} instances read"))
 
     def _with_stage(self, name: str, stage: StageView) -> View:
         return replace(self, stages={**self.stages, name: stage})
 
-    def _doing(self, key: tuple[str, str], activity: Activity) -> View:
+    def _with_activity(self, key: tuple[str, str], activity: Activity) -> View:
         return replace(self, under_way={**self.under_way, key: activity})
 
-    def _without(self, key: tuple[str, str]) -> View:
+    def _without_activity(self, key: tuple[str, str]) -> View:
         return replace(self, under_way={k: a for k, a in self.under_way.items() if k != key})
 
 

@@ -1,4 +1,4 @@
-"""Steps, and what became of them, in plain words."""
+"""Steps and their outcomes in words."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ _FAILED = {
 
 
 def target_line(target: str) -> str:
-    """``target`` is google, a sandbox's URL, or ``sandbox`` for one that is not running yet."""
+    """``target`` is ``google``, a sandbox's URL, or ``sandbox`` for one that is not running."""
     if target in {"google", "sandbox"}:
         return f"Target: {target}"
     return f"Target: sandbox at {target}"
 
 
 def instance_name(step: Step) -> str:
-    """The id of the step's instance; empty for steps of the whole run."""
+    """The id of the step's instance; empty if it has none."""
     instance = instance_of(step)
     return instance.id if instance else ""
 
 
 def where(report: StepReport) -> str:
-    """The step's instance, or else its stage."""
+    """The step's instance, or its stage if it has none."""
     return instance_name(report.step) or report.stage
 
 
 def detail(step: Step) -> str:
-    """What a plan says of a step beside its action and its instance."""
+    """The details of a step, beside its action and its instance."""
     match step:
         case Build():
             return "the configured commands"
@@ -83,19 +83,19 @@ def _traffic(to: Split, gradual: Gradual | None) -> str:
 
 
 def result(report: StepReport) -> str:
-    """What became of a step, such as ``deployed, dark``."""
+    """The outcome of a step, such as ``deployed, dark``."""
     match report.outcome:
         case Outcome.DONE:
-            said = _done_text(report)
+            text = _done_text(report)
         case Outcome.UNCHANGED:
-            said = _unchanged_text(report)
+            text = _unchanged_text(report)
         case Outcome.FAILED:
-            said = _FAILED[report.state]
+            text = _FAILED[report.state]
         case Outcome.SKIPPED | Outcome.NOT_STARTED:
             return str(report.outcome).replace("-", " ")
         case _:
             assert_never(report.outcome)
-    return f"{said}, {report.attempts} attempts" if report.attempts > 1 else said
+    return f"{text}, {report.attempts} attempts" if report.attempts > 1 else text
 
 
 def _done_text(report: StepReport) -> str:
@@ -125,7 +125,7 @@ def _unchanged_text(report: StepReport) -> str:
         case Deploy(_, _, traffic):
             return f"already {report.state or traffic}"
         case Configure(_, phase):
-            return f"{_DUE[phase]} already as they are to be"
+            return f"{_DUE[phase]} already up to date"
         case Verify():
             return "ready"
         case Promote(undoes=undoes):
@@ -135,6 +135,6 @@ def _unchanged_text(report: StepReport) -> str:
 
 
 def skip_lines(plan: Plan) -> list[str]:
-    """The instances that the plan leaves out, by reason."""
+    """Lines for the skipped instances, one for each reason."""
     reasons = group_values((skipped.reason, skipped.instance) for skipped in plan.skipped)
     return [f"Skipped: {', '.join(ids)}: {reason}" for reason, ids in reasons.items()]

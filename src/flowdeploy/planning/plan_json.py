@@ -29,7 +29,7 @@ from flowdeploy.units import ALL, Portion
 
 
 def plan_json(plan: Plan, target: str) -> dict[str, Any]:
-    """The plan in the form of the command line's contract, ``schema`` 1."""
+    """The plan as JSON, ``schema`` 1."""
     return {
         "schema": 1,
         "target": target,

@@ -73,7 +73,7 @@ def test_a_version_with_traffic_and_other_content_is_never_replaced() -> None:
     )
     for wanted in (DARK, LIVE, replace(DARK, replace=True), replace(LIVE, replace=True)):
         [objection] = deploy_objections(wanted, serving)
-        assert "has traffic" in objection
+        assert "is live" in objection
         assert "--replace" not in objection
 
 

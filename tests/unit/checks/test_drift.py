@@ -141,7 +141,7 @@ def test_manifests_differ_in_paths() -> None:
     assert found == Difference(
         "files", {"b": "9", "c": None, "d": "4"}, {"b": "2", "c": "3", "d": None}
     )
-    assert str(found) == "other files than these (b, c, d)"
+    assert str(found) == "different files (b, c, d)"
     assert found.is_grave
     assert drift.compare_files(ours, dict(ours)) == ()
 

@@ -47,7 +47,7 @@ def test_other_settings_are_another_version(live: str, said: str) -> None:
 def test_other_files_and_settings_are_told_in_one_sentence() -> None:
     seen = _seen("1", files={}, settings={"instanceClass": "F1"})
     (objection,) = deploy_objections(WANTED, seen)
-    assert "other files than these (index.html) and instance_class: F1 instead of F4" in objection
+    assert "different files (index.html) and instance_class: F1 instead of F4" in objection
 
 
 def test_what_is_not_grave_makes_no_other_version() -> None:

@@ -86,7 +86,7 @@ def test_a_rollback_finds_what_the_run_left_or_what_is_back_already(split: Split
 def test_what_somebody_else_has_moved_is_given_back_only_by_force() -> None:
     seen = prospect(split=Split.all_to("other"), versions={OLD: DeployedVersion(files=FILES)})
     [objection] = found(ROLLBACK, seen)
-    assert "serves other by now" in objection
+    assert "traffic is other, expected " in objection
     assert "--force" in objection
     assert found(ROLLBACK, seen, force=True) == ()
 

@@ -54,7 +54,7 @@ INSTANCE = "  - {id: flow-2, role: production, "
         ("library:", "8:9: library has no value; write one or remove it"),
         ("upload: {mode: tar}", "8:16: upload.mode must be 'files' or 'zip', not 'tar'"),
         ("records: s3://bucket", "8:10: records cannot be 's3://bucket'"),
-        ("health: {timeout: 30}", "8:19: health.timeout is wrong: '30' is no duration"),
+        ("health: {timeout: 30}", "8:19: health.timeout is wrong: '30' is not a duration"),
         ("health: {attempts: 0}", "8:20: health.attempts must be at least 1, not 0"),
         ("health: {attempts: 101}", "8:20: health.attempts must be at most 100, not 101"),
         ("health: {timeout: 0s}", "8:19: health.timeout is wrong: an attempt takes from 1s to 10m"),
