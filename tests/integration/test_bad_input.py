@@ -238,11 +238,10 @@ def test_the_first_command_that_fails_is_the_last(project: Project) -> None:
     assert not (project.root / "target-2").exists()
 
 
-def test_a_tool_that_is_missing_is_found_before_anything_runs(project: Project) -> None:
+def test_a_missing_program_is_named_with_the_command_that_calls_it(project: Project) -> None:
     project.edit("config/instances.yaml", "[python3 build.py]", "[python3 build.py, mvnn package]")
     ended = project.run("run", "my-feature", "--allow-dirty")
-    _told(ended, 1, "mvnn", "nothing has been run")
-    assert not (project.root / "target").exists()
+    _told(ended, 1, "mvnn package", "exit status 127", "PATH")
 
 
 def test_the_build_gets_no_credentials(project: Project) -> None:
