@@ -15,9 +15,6 @@ from flowdeploy.errors import ServiceError
 
 T = TypeVar("T")
 
-# Sent once: who asked for a change looks at what is true before sending it again.
-ONCE: Mapping[str, Any] = {"retry": None, "timeout": TIMEOUT}
-
 
 def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
     """A client of the class ``kind``, with the credentials and the rules of our ``session``."""
@@ -30,13 +27,14 @@ def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
     return opened
 
 
-def send_change(send: Callable[[], T]) -> T:
-    """What the library gives back for one change. Raises ServiceError.
+def send_change(method: Callable[..., Any], **request: Any) -> Any:
+    """Send a change once, by a client's method. Raises ServiceError.
 
-    A BadAnswer and a ConnectionFailed leave open whether it took effect.
+    The caller looks at what is true before it sends the change again: a BadAnswer and a
+    ConnectionFailed leave open whether it took effect.
     """
     try:
-        return send()
+        return method(request, retry=None, timeout=TIMEOUT)
     except Exception as failure:
         raise library_error(failure) from failure
 

@@ -16,18 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from google.auth.credentials import Credentials
-
 from flowdeploy.clients import batch
 from flowdeploy.clients.answers import Answer, AnswerForm, Flag, Form, Time
-from flowdeploy.clients.failures import (
-    ATTEMPTS,
-    backoff,
-    require_success,
-    retry,
-)
+from flowdeploy.clients.failures import ATTEMPTS, backoff, require_success, retry
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import exchange, google_session
+from flowdeploy.clients.http import GoogleSession, exchange
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.transfers import OBJECT, Upload, download
 from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
@@ -94,10 +87,10 @@ class Buckets:
     are names of objects that are there and about to expire.
     """
 
-    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
+    def __init__(self, root: str, session: GoogleSession) -> None:
         self._root = root
-        self._session = google_session(credentials, connections)
-        self._api = JsonApi(f"{root}/storage/v1", self._session)
+        self._session = session
+        self._api = JsonApi(f"{root}/storage/v1", session)
         self._batches = True
         self._seen: dict[str, tuple[float, Listing] | None] = {}
 

@@ -28,7 +28,6 @@ from flowdeploy.clients import (
     tasks,
     transfers,
 )
-from flowdeploy.clients import dispatch as dispatch_client
 from flowdeploy.clients.answers import Answer, Form, parse_http_date
 from flowdeploy.clients.failures import error_of_answer
 from flowdeploy.errors import BadAnswer, ServiceError
@@ -87,7 +86,7 @@ SAMPLES: list[tuple[Form[Any], Any]] = [
     (bucket_store.NAMES, {"items": [{"name": "a"}], "prefixes": ["p/"]}),
     (bucket_store.WRITTEN, {"updated": TIME}),
     (datastore.INDEXES, {"indexes": [INDEX]}),
-    (dispatch_client.DISPATCH, {"dispatchRules": [RULE]}),
+    (appengine.DISPATCH, {"dispatchRules": [RULE]}),
     (locations.LOCATIONS, {"locations": [{"locationId": "l"}]}),
     (maven_repository.ARTIFACT, {"recent_versions": [{"version": "1"}]}),
     (scheduler.JOBS, {"jobs": [JOB]}),
@@ -156,7 +155,7 @@ USES: dict[int, list[Callable[[Any], object]]] = {
     id(tasks.QUEUES): [compare_queues],
     id(scheduler.JOBS): [compare_jobs],
     id(datastore.INDEXES): [compare_indexes],
-    id(dispatch_client.DISPATCH): [compare_rules],
+    id(appengine.DISPATCH): [compare_rules],
     id(appengine.OPERATION): [appengine.to_operation],
     id(storage.BUCKET): [lambda bucket: storage.oldest_that_lasts(bucket.lifecycle)],
 }
