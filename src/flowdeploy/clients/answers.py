@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -125,6 +126,18 @@ class AnswerForm(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+
+LISTS = AliasChoices(
+    *("items", "indexes", "jobs", "locations", "operations", "queues", "services", "versions")
+)
+
+
+class Page(AnswerForm, Generic[T]):
+    """One page of a list, which each service calls by another name."""
+
+    items: list[T] | None = Field(None, validation_alias=LISTS)
+    next_page_token: str | None = None
 
 
 class Form(Generic[T]):

@@ -19,6 +19,7 @@ from flowdeploy.clients.answers import (
     Flag,
     Form,
     Number,
+    Page,
     Text,
     Time,
     Whole,
@@ -58,20 +59,10 @@ class ListedServiceForm(AnswerForm):
     split: SplitForm | None = None
 
 
-class ServicesPage(AnswerForm):
-    services: list[ListedServiceForm] | None = None
-    next_page_token: str | None = None
-
-
 class ListedVersionForm(AnswerForm):
     id: Text
     create_time: Time | None = None
     serving_status: str | None = None
-
-
-class VersionsPage(AnswerForm):
-    versions: list[Annotated[dict[str, Any], fits(ListedVersionForm)]] | None = None
-    next_page_token: str | None = None
 
 
 class FileForm(AnswerForm):
@@ -110,11 +101,6 @@ class OperationForm(AnswerForm):
     metadata: OperationMetadataForm | None = None
 
 
-class OperationsPage(AnswerForm):
-    operations: list[OperationForm] | None = None
-    next_page_token: str | None = None
-
-
 class DispatchRuleForm(AnswerForm):
     service: str
     domain: str = ""
@@ -128,11 +114,11 @@ class DispatchForm(AnswerForm):
 APPLICATION = Form(ApplicationForm)
 DISPATCH = Form(DispatchForm)
 SERVICE = Form(ServiceForm)
-SERVICES = Form(ServicesPage)
-VERSIONS = Form(VersionsPage)
+SERVICES = Form(Page[ListedServiceForm])
+VERSIONS = Form(Page[Annotated[dict[str, Any], fits(ListedVersionForm)]])
 VERSION = Form(VersionForm)
 OPERATION = Form(OperationForm)
-OPERATIONS = Form(OperationsPage)
+OPERATIONS = Form(Page[OperationForm])
 
 
 class AppEngine:
@@ -173,16 +159,14 @@ class AppEngine:
         path = _path(project, "services")
         return {
             service.id: _to_split(service.split)
-            for page in self._api.pages(path, SERVICES, pageSize="100")
-            for service in page.services or ()
+            for service in self._api.items(path, SERVICES, pageSize="100")
         }
 
     def versions(self, project: str, service: str) -> Iterator[Version]:
         """Every version of a service. Raises ServiceError."""
         path = _path(project, "services", service, "versions")
-        for page in self._api.pages(path, VERSIONS, pageSize="100"):
-            for body in page.versions or ():
-                yield Version(body["id"], body.get("createTime") or "", body)
+        for body in self._api.items(path, VERSIONS, pageSize="100"):
+            yield Version(body["id"], body.get("createTime") or "", body)
 
     def find_version(
         self, project: str, service: str, version: str, *, settings: bool = True
@@ -210,8 +194,7 @@ class AppEngine:
     def operations_under_way(self, project: str) -> tuple[Operation, ...]:
         """The application's operations that have not ended. Raises ServiceError."""
         path = _path(project, "operations")
-        pages = self._api.pages(path, OPERATIONS, filter="done:false")
-        return tuple(to_operation(body) for page in pages for body in page.operations or ())
+        return tuple(map(to_operation, self._api.items(path, OPERATIONS, filter="done:false")))
 
     def create_version(self, project: str, service: str, body: Mapping[str, Any]) -> Operation:
         """Begin to create a version from the API's JSON. Raises ServiceError."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from google.cloud import datastore_admin_v1 as datastore
 
-from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, fits
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, Page, fits
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.google_library import open_client, parse_message, send_change
 from flowdeploy.clients.http import GoogleSession
@@ -27,12 +27,7 @@ class IndexForm(AnswerForm):
     state: str = ""
 
 
-class IndexesPage(AnswerForm):
-    indexes: list[Annotated[dict[str, Any], fits(IndexForm), CLEAN]] | None = None
-    next_page_token: str | None = None
-
-
-INDEXES = Form(IndexesPage)
+INDEXES = Form(Page[Annotated[dict[str, Any], fits(IndexForm), CLEAN]])
 
 
 class Datastore:
@@ -53,8 +48,7 @@ class Datastore:
 
         Raises ServiceError.
         """
-        pages = self._api.pages(f"projects/{project}/indexes", INDEXES, pageSize="100")
-        return tuple(index for page in pages for index in page.indexes or ())
+        return tuple(self._api.items(f"projects/{project}/indexes", INDEXES, pageSize="100"))
 
     def create(self, project: str, body: Mapping[str, Any]) -> None:
         """Begin to build an index: ``body`` has its kind, ancestor and properties.

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 from google.cloud import scheduler_v1beta1 as scheduler
 from pydantic import Field
 
-from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Whole, bad_answer, fits
+from flowdeploy.clients.answers import (
+    CLEAN,
+    AnswerForm,
+    Duration,
+    Form,
+    Page,
+    Whole,
+    bad_answer,
+    fits,
+)
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.google_library import open_client, parse_message, send_change
 from flowdeploy.clients.http import GoogleSession
@@ -54,12 +63,7 @@ class JobForm(AnswerForm):
     http_target: HttpTargetForm | None = None
 
 
-class JobsPage(AnswerForm):
-    jobs: list[Annotated[dict[str, Any], fits(JobForm), CLEAN]] | None = None
-    next_page_token: str | None = None
-
-
-JOBS = Form(JobsPage)
+JOBS = Form(Page[Annotated[dict[str, Any], fits(JobForm), CLEAN]])
 
 
 class Scheduler:
@@ -85,8 +89,7 @@ class Scheduler:
         Raises ServiceError.
         """
         path = f"{self._locations.parent(project)}/jobs"
-        pages = self._api.pages(path, JOBS, pageSize="100", legacyAppEngineCron="true")
-        return tuple(job for page in pages for job in page.jobs or ())
+        return tuple(self._api.items(path, JOBS, pageSize="100", legacyAppEngineCron="true"))
 
     def create(self, project: str, body: Mapping[str, Any]) -> str:
         """Create a job from the API's JSON without a name, and return the name that it gets.

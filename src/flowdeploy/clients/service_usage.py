@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-from flowdeploy.clients.answers import AnswerForm, Form
+from flowdeploy.clients.answers import AnswerForm, Form, Page
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession
 
@@ -22,11 +22,7 @@ class ApiForm(AnswerForm):
     state: str | None = None
 
 
-class ApisForm(AnswerForm):
-    services: list[ApiForm] | None = None
-
-
-APIS = Form(ApisForm)
+APIS = Form(Page[ApiForm])
 
 
 class ServiceUsage:
@@ -45,6 +41,6 @@ class ServiceUsage:
             return ()
         names = [("names", f"projects/{project}/services/{api}") for api in asked]
         path = f"projects/{project}/services:batchGet?{urlencode(names)}"
-        found = self._api.get(path, APIS).services or ()
+        found = self._api.get(path, APIS).items or ()
         enabled = {api.name.rpartition("/")[2] for api in found if api.state == "ENABLED"}
         return tuple(api for api in asked if api not in enabled)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from google.cloud import tasks_v2beta3 as tasks
 from pydantic import Field
 
-from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Number, Whole, fits
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Number, Page, Whole, fits
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.google_library import open_client, parse_message, send_change, update_mask
 from flowdeploy.clients.http import GoogleSession
@@ -58,12 +58,7 @@ class QueueForm(AnswerForm):
     tombstone_ttl: Duration = "0s"
 
 
-class QueuesPage(AnswerForm):
-    queues: list[Annotated[dict[str, Any], fits(QueueForm), CLEAN]] | None = None
-    next_page_token: str | None = None
-
-
-QUEUES = Form(QueuesPage)
+QUEUES = Form(Page[Annotated[dict[str, Any], fits(QueueForm), CLEAN]])
 
 
 class Tasks:
@@ -86,8 +81,7 @@ class Tasks:
         Raises ServiceError.
         """
         path = f"{self._locations.parent(project)}/queues"
-        pages = self._api.pages(path, QUEUES, pageSize="100")
-        return tuple(queue for page in pages for queue in page.queues or ())
+        return tuple(self._api.items(path, QUEUES, pageSize="100"))
 
     def put(self, project: str, queue: str, body: Mapping[str, Any], paths: Iterable[str]) -> None:
         """Set the fields at ``paths`` (``rateLimits.maxBurstSize``) as the API's JSON has them.

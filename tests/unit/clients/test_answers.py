@@ -127,22 +127,22 @@ def read(form: Form[Any], value: Any) -> Any:
 
 
 def compare_queues(page: Any) -> None:
-    here = page.queues or []
+    here = page.items or []
     for before, now in ((here, []), ([], here), (here, [QUEUE]), ([QUEUE], here)):
         changes = queue_changes.restoration(before, now)
         assert all(str(change) for change in changes)
 
 
 def compare_jobs(page: Any) -> None:
-    here = page.jobs or []
+    here = page.items or []
     for before, now in ((here, []), ([], here), (here, [JOB]), ([JOB], here)):
         assert all(str(change) for change in cron_changes.restoration(before, now))
         assert all(str(change) for change in cron_changes.for_file(before, now))
 
 
 def compare_indexes(page: Any) -> None:
-    index_yaml.for_file([index_yaml.Index.of(INDEX)], page.indexes or [])
-    index_yaml.unready([index_yaml.Index.of(INDEX)], page.indexes or [])
+    index_yaml.for_file([index_yaml.Index.of(INDEX)], page.items or [])
+    index_yaml.unready([index_yaml.Index.of(INDEX)], page.items or [])
 
 
 def compare_rules(application: Any) -> None:
@@ -211,7 +211,7 @@ def test_what_is_no_json_is_told_with_the_request_and_its_first_words(content: b
 
 def test_a_resource_is_kept_as_it_was_read_but_for_nulls() -> None:
     queue = {**QUEUE, "unheardOf": {"number": 1, "none": None}, "taskTtl": None}
-    kept = tasks.QUEUES.read(answer(json.dumps({"queues": [queue]}).encode())).queues
+    kept = tasks.QUEUES.read(answer(json.dumps({"queues": [queue]}).encode())).items
     assert kept == [
         {**{k: v for k, v in QUEUE.items() if k != "taskTtl"}, "unheardOf": {"number": 1}}
     ]
