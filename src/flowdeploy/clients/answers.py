@@ -68,6 +68,13 @@ class Answer:
         except ValueError as error:
             raise self.misfit(f"it is no JSON: {error}") from error
 
+    def parse_json_or_none(self) -> Any:
+        """The JSON of an answer that need not have any, as of errors."""
+        try:
+            return from_json(self.content)
+        except ValueError:
+            return None
+
     def misfit(self, reason: str) -> BadAnswer:
         """The error for an answer that is not what it should be."""
         words = " ".join(self.text[: 4 * _FIRST_WORDS].split())[:_FIRST_WORDS]

@@ -58,40 +58,40 @@ class GoogleClients:
     def engine(self) -> AppEngine:
         from flowdeploy.clients.appengine import AppEngine
 
-        return AppEngine(self.endpoints.appengine, self.session)
+        return AppEngine(self.endpoints.api("appengine"), self.session)
 
     def records(self, place: BucketRecords) -> BucketStore:
         """The store of runs, releases and locks in a bucket."""
         from flowdeploy.clients.bucket_store import BucketStore
 
-        return BucketStore(self.session, self.endpoints.storage, place.bucket, place.prefix)
+        return BucketStore(self.session, self.endpoints.api("storage"), place.bucket, place.prefix)
 
     @cached_property
     def buckets(self) -> Buckets:
         from flowdeploy.clients.storage import Buckets
 
-        return Buckets(self.endpoints.storage, self.session)
+        return Buckets(self.endpoints.api("storage"), self.session)
 
     @cached_property
     def tasks(self) -> Tasks:
         from flowdeploy.clients.tasks import Tasks
 
-        return Tasks(self.endpoints.tasks, self.session)
+        return Tasks(self.endpoints.api("cloudtasks"), self.session)
 
     @cached_property
     def scheduler(self) -> Scheduler:
         from flowdeploy.clients.scheduler import Scheduler
 
-        return Scheduler(self.endpoints.scheduler, self.session)
+        return Scheduler(self.endpoints.api("cloudscheduler"), self.session)
 
     @cached_property
     def datastore(self) -> Datastore:
         from flowdeploy.clients.datastore import Datastore
 
-        return Datastore(self.endpoints.datastore, self.session)
+        return Datastore(self.endpoints.api("datastore"), self.session)
 
     @cached_property
     def service_usage(self) -> ServiceUsage:
         from flowdeploy.clients.service_usage import ServiceUsage
 
-        return ServiceUsage(self.endpoints.service_usage, self.session)
+        return ServiceUsage(self.endpoints.api("serviceusage"), self.session)

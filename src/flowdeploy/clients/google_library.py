@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseError
 
-from flowdeploy.clients.failures import library_error
+from flowdeploy.clients.failures import send_once
 from flowdeploy.clients.http import TIMEOUT, GoogleSession, prepare
 from flowdeploy.errors import ServiceError
 
@@ -28,15 +28,8 @@ def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
 
 
 def send_change(method: Callable[..., Any], **request: Any) -> Any:
-    """Send a change once, by a client's method. Raises ServiceError.
-
-    The caller looks at what is true before it sends the change again: a BadAnswer and a
-    ConnectionFailed leave open whether it took effect.
-    """
-    try:
-        return method(request, retry=None, timeout=TIMEOUT)
-    except Exception as failure:
-        raise library_error(failure) from failure
+    """Send a change by a client's method, as `send_once` does. Raises ServiceError."""
+    return send_once(lambda: method(request, retry=None, timeout=TIMEOUT))
 
 
 def parse_message(kind: Any, body: Mapping[str, Any]) -> Any:
