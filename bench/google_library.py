@@ -48,7 +48,7 @@ def main() -> None:
     rows = [("CALL", "LIBRARY_MS", "JSON_MS"), ("load", load_ms(), "-")]
     (project,) = projects(1)
     with stand_in(Setting(1, 0.0, 0.0)) as there:
-        engine = AppEngine(there.url, AnonymousCredentials(), 2)
+        engine = AppEngine(there.url, google_session(AnonymousCredentials(), 2))
         api = JsonApi(f"{there.url}/v1", google_session(AnonymousCredentials(), 2))
         service = f"apps/{project}/services/default"
         for files in (0, 400):

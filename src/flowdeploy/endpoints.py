@@ -37,30 +37,19 @@ class Endpoints:
     """
 
     target: str
-    appengine: str
-    storage: str
-    tasks: str
-    scheduler: str
-    datastore: str
-    service_usage: str
     anonymous: bool = False
     library: str | None = None
     library_api: str | None = None
     account: Account | None = None
     web: str | None = None
 
+    def api(self, name: str) -> str:
+        """The root of one of Google's APIs, such as ``appengine``."""
+        return f"https://{name}.googleapis.com" if self.target == GOOGLE else self.target
+
 
 def google(environ: Mapping[str, str]) -> Endpoints:
-    return Endpoints(
-        GOOGLE,
-        appengine="https://appengine.googleapis.com",
-        storage="https://storage.googleapis.com",
-        tasks="https://cloudtasks.googleapis.com",
-        scheduler="https://cloudscheduler.googleapis.com",
-        datastore="https://datastore.googleapis.com",
-        service_usage="https://serviceusage.googleapis.com",
-        account=_account(environ),
-    )
+    return Endpoints(GOOGLE, account=_account(environ))
 
 
 def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
@@ -78,12 +67,6 @@ def sandbox(url: str, environ: Mapping[str, str]) -> Endpoints:
         )
     return Endpoints(
         url,
-        appengine=url,
-        storage=url,
-        tasks=url,
-        scheduler=url,
-        datastore=url,
-        service_usage=url,
         anonymous=True,
         library=f"{url}/repo",
         library_api=f"{url}/api/artifacts",

@@ -32,8 +32,9 @@ from flowdeploy.appengine.config_files.changes import (
     SetDispatch,
     UpdateQueue,
 )
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.datastore import Datastore
-from flowdeploy.clients.dispatch import Dispatch
+from flowdeploy.clients.http import google_session
 from flowdeploy.clients.scheduler import Scheduler
 from flowdeploy.clients.tasks import Tasks
 from flowdeploy.sandbox.exports import gcloud_environment
@@ -99,14 +100,14 @@ class Cloud:
     tasks: Tasks
     scheduler: Scheduler
     datastore: Datastore
-    dispatch: Dispatch
+    engine: AppEngine
 
     def snapshot(self, project: str) -> Snapshot:
         return Snapshot(
             self.datastore.indexes(project),
             self.tasks.queues(project),
             self.scheduler.jobs(project),
-            self.dispatch.rules(project),
+            self.engine.dispatch_rules(project),
         )
 
     def deploy(self, project: str, config: AppConfig) -> None:
@@ -119,7 +120,7 @@ class Cloud:
                 case CreateIndex(body):
                     self.datastore.create(project, body)
                 case SetDispatch(rules):
-                    self.dispatch.set_rules(project, rules)
+                    self.engine.set_dispatch_rules(project, rules)
                 case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
                     self._apply_to_job(project, change)
                 case _:
@@ -155,9 +156,9 @@ class Cloud:
 
 @pytest.fixture
 def cloud(remote: Remote) -> Cloud:
-    kinds: Any = (Tasks, Scheduler, Datastore, Dispatch)
-    credentials = AnonymousCredentials()
-    return Cloud(*(kind(remote.url, credentials, 2) for kind in kinds))
+    kinds: Any = (Tasks, Scheduler, Datastore, AppEngine)
+    session = google_session(AnonymousCredentials(), 2)
+    return Cloud(*(kind(remote.url, session) for kind in kinds))
 
 
 def told(snapshot: Snapshot, project: str) -> dict[str, Any]:

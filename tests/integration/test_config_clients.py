@@ -222,23 +222,26 @@ def test_dispatch_rules_are_replaced_by_an_operation(cloud: GoogleClients, remot
         {"domain": "*", "path": "/api/*", "service": "api"},
         {"domain": "flow.example.org", "path": "/", "service": "default"},
     )
-    assert cloud.dispatch.rules(APP) == ()
-    operation = cloud.dispatch.set_rules(APP, rules)
+    assert cloud.engine.dispatch_rules(APP) == ()
+    operation = cloud.engine.set_dispatch_rules(APP, rules)
     assert not operation.done
-    assert (cloud.dispatch.rules(APP), cloud.engine.operation(operation.name).done) == ((), False)
+    assert (cloud.engine.dispatch_rules(APP), cloud.engine.operation(operation.name).done) == (
+        (),
+        False,
+    )
     remote.call("POST", "/_sandbox/clock", {"advance": 60})
     ended = cloud.engine.operation(operation.name)
     assert (ended.done, ended.error, ended.what) == (True, None, f"UpdateApplication of apps/{APP}")
-    assert cloud.dispatch.rules(APP) == rules
-    cloud.dispatch.set_rules(APP, [])
+    assert cloud.engine.dispatch_rules(APP) == rules
+    cloud.engine.set_dispatch_rules(APP, [])
     remote.call("POST", "/_sandbox/clock", {"advance": 60})
-    assert cloud.dispatch.rules(APP) == ()
+    assert cloud.engine.dispatch_rules(APP) == ()
     assert cloud.engine.app(APP) is not None
 
 
 def test_a_rule_to_a_service_that_does_not_exist_is_refused(cloud: GoogleClients) -> None:
     with pytest.raises(ServiceError, match="none"):
-        cloud.dispatch.set_rules(APP, [{"domain": "*", "path": "/*", "service": "none"}])
+        cloud.engine.set_dispatch_rules(APP, [{"domain": "*", "path": "/*", "service": "none"}])
 
 
 def test_apis_that_are_switched_off_are_told_in_one_call(
@@ -278,13 +281,13 @@ CHANGES: dict[str, Callable[[GoogleClients], object]] = {
     "pause a job": lambda cloud: cloud.scheduler.pause(f"{PARENT}/jobs/a"),
     "resume a job": lambda cloud: cloud.scheduler.resume(f"{PARENT}/jobs/a"),
     "create an index": lambda cloud: cloud.datastore.create(APP, INDEX),
-    "set rules": lambda cloud: cloud.dispatch.set_rules(APP, []),
+    "set rules": lambda cloud: cloud.engine.set_dispatch_rules(APP, []),
 }
 READS: dict[str, Callable[[GoogleClients], object]] = {
     "queues": lambda cloud: cloud.tasks.queues(APP),
     "jobs": lambda cloud: cloud.scheduler.jobs(APP),
     "indexes": lambda cloud: cloud.datastore.indexes(APP),
-    "rules": lambda cloud: cloud.dispatch.rules(APP),
+    "rules": lambda cloud: cloud.engine.dispatch_rules(APP),
     "services": lambda cloud: cloud.service_usage.disabled_apis(APP, [TASKS]),
 }
 
@@ -317,7 +320,7 @@ def test_a_read_is_repeated(cloud: GoogleClients, remote: Remote, read: str) -> 
         (lambda cloud: cloud.tasks.put(APP, "mail", {"colour": "red"}, ["colour"]), "colour"),
         (lambda cloud: cloud.scheduler.create(APP, {"schedule": 1}), "schedule"),
         (lambda cloud: cloud.datastore.create(APP, {"kind": "A", "ancestor": "NOBODY"}), "NOBODY"),
-        (lambda cloud: cloud.dispatch.set_rules(APP, [{"module": "api"}]), "module"),
+        (lambda cloud: cloud.engine.set_dispatch_rules(APP, [{"module": "api"}]), "module"),
     ],
 )
 def test_what_the_library_does_not_know_is_not_sent(

@@ -84,7 +84,7 @@ class _Deaf(AppEngine):
     """An App Engine that creates versions with some settings of its own."""
 
     def __init__(self, cloud: GoogleClients, **settings: object) -> None:
-        super().__init__(cloud.endpoints.appengine, cloud.credentials, cloud.connections)
+        super().__init__(cloud.endpoints.api("appengine"), cloud.session)
         self._settings = settings
 
     def create_version(self, project: str, service: str, body: Mapping[str, Any]) -> Operation:

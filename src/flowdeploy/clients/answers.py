@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -66,6 +67,13 @@ class Answer:
             return from_json(self.content, allow_inf_nan=False)
         except ValueError as error:
             raise self.misfit(f"it is no JSON: {error}") from error
+
+    def parse_json_or_none(self) -> Any:
+        """The JSON of an answer that need not have any, as of errors."""
+        try:
+            return from_json(self.content)
+        except ValueError:
+            return None
 
     def misfit(self, reason: str) -> BadAnswer:
         """The error for an answer that is not what it should be."""
@@ -125,6 +133,18 @@ class AnswerForm(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+
+LISTS = AliasChoices(
+    *("items", "indexes", "jobs", "locations", "operations", "queues", "services", "versions")
+)
+
+
+class Page(AnswerForm, Generic[T]):
+    """One page of a list, which each service calls by another name."""
+
+    items: list[T] | None = Field(None, validation_alias=LISTS)
+    next_page_token: str | None = None
 
 
 class Form(Generic[T]):

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from sys import intern
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from google.auth.credentials import Credentials
 from google.rpc.code_pb2 import Code
 from pydantic import Field
 
 from flowdeploy.appengine.resources import App, DeployedVersion, Operation, Version
 from flowdeploy.clients.answers import (
+    CLEAN,
     AnswerForm,
     Flag,
     Form,
     Number,
+    Page,
     Text,
     Time,
     Whole,
@@ -27,14 +28,8 @@ from flowdeploy.clients.answers import (
 )
 from flowdeploy.clients.failures import error_of
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import (
-    ONCE,
-    open_client,
-    parse_message,
-    send_change,
-    update_mask,
-)
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.google_library import open_client, parse_message, send_change, update_mask
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.clients.version_settings import to_message, version_settings
 from flowdeploy.errors import NotFound, ServiceError
 from flowdeploy.planning.traffic import Split
@@ -64,20 +59,10 @@ class ListedServiceForm(AnswerForm):
     split: SplitForm | None = None
 
 
-class ServicesPage(AnswerForm):
-    services: list[ListedServiceForm] | None = None
-    next_page_token: str | None = None
-
-
 class ListedVersionForm(AnswerForm):
     id: Text
     create_time: Time | None = None
     serving_status: str | None = None
-
-
-class VersionsPage(AnswerForm):
-    versions: list[Annotated[dict[str, Any], fits(ListedVersionForm)]] | None = None
-    next_page_token: str | None = None
 
 
 class FileForm(AnswerForm):
@@ -116,18 +101,24 @@ class OperationForm(AnswerForm):
     metadata: OperationMetadataForm | None = None
 
 
-class OperationsPage(AnswerForm):
-    operations: list[OperationForm] | None = None
-    next_page_token: str | None = None
+class DispatchRuleForm(AnswerForm):
+    service: str
+    domain: str = ""
+    path: str = ""
+
+
+class DispatchForm(AnswerForm):
+    dispatch_rules: list[Annotated[dict[str, Any], fits(DispatchRuleForm), CLEAN]] | None = None
 
 
 APPLICATION = Form(ApplicationForm)
+DISPATCH = Form(DispatchForm)
 SERVICE = Form(ServiceForm)
-SERVICES = Form(ServicesPage)
-VERSIONS = Form(VersionsPage)
+SERVICES = Form(Page[ListedServiceForm])
+VERSIONS = Form(Page[Annotated[dict[str, Any], fits(ListedVersionForm)]])
 VERSION = Form(VersionForm)
 OPERATION = Form(OperationForm)
-OPERATIONS = Form(OperationsPage)
+OPERATIONS = Form(Page[OperationForm])
 
 
 class AppEngine:
@@ -139,10 +130,10 @@ class AppEngine:
     fails on answers that carry a type that it does not know.
     """
 
-    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
+    def __init__(self, root: str, session: GoogleSession) -> None:
         self._root = root
-        self._session = google_session(credentials, connections)
-        self._api = JsonApi(f"{root}/v1", self._session)
+        self._session = session
+        self._api = JsonApi(f"{root}/v1", session)
 
     def app(self, project: str) -> App | None:
         """The project's application; None where it has none. Raises ServiceError."""
@@ -168,16 +159,14 @@ class AppEngine:
         path = _path(project, "services")
         return {
             service.id: _to_split(service.split)
-            for page in self._api.pages(path, SERVICES, pageSize="100")
-            for service in page.services or ()
+            for service in self._api.items(path, SERVICES, pageSize="100")
         }
 
     def versions(self, project: str, service: str) -> Iterator[Version]:
         """Every version of a service. Raises ServiceError."""
         path = _path(project, "services", service, "versions")
-        for page in self._api.pages(path, VERSIONS, pageSize="100"):
-            for body in page.versions or ():
-                yield Version(body["id"], body.get("createTime") or "", body)
+        for body in self._api.items(path, VERSIONS, pageSize="100"):
+            yield Version(body["id"], body.get("createTime") or "", body)
 
     def find_version(
         self, project: str, service: str, version: str, *, settings: bool = True
@@ -205,8 +194,7 @@ class AppEngine:
     def operations_under_way(self, project: str) -> tuple[Operation, ...]:
         """The application's operations that have not ended. Raises ServiceError."""
         path = _path(project, "operations")
-        pages = self._api.pages(path, OPERATIONS, filter="done:false")
-        return tuple(to_operation(body) for page in pages for body in page.operations or ())
+        return tuple(map(to_operation, self._api.items(path, OPERATIONS, filter="done:false")))
 
     def create_version(self, project: str, service: str, body: Mapping[str, Any]) -> Operation:
         """Begin to create a version from the API's JSON. Raises ServiceError."""
@@ -216,24 +204,43 @@ class AppEngine:
             # it does not know, such as vpcAccess.
             path = _path(project, "services", service, "versions")
             return to_operation(self._api.change("POST", path, body, OPERATION))
-        from google.cloud import appengine_admin_v1 as admin
-
-        request = admin.CreateVersionRequest(
-            parent=_path(project, "services", service), version=version
-        )
-        return begin_operation(lambda: self._versions.create_version(request, **ONCE))
+        parent = _path(project, "services", service)
+        return _begin(self._versions.create_version, parent=parent, version=version)
 
     def set_split(self, project: str, service: str, split: Split) -> Operation:
         """Begin to move traffic, at once and not gradually. Raises ServiceError."""
         from google.cloud import appengine_admin_v1 as admin
 
         body = {"split": {"allocations": dict(split.allocations), "shardBy": split.shard_by}}
-        request = admin.UpdateServiceRequest(
+        return _begin(
+            self._services.update_service,
             name=_path(project, "services", service),
             service=parse_message(admin.Service, body),
             update_mask=update_mask(["split"]),
         )
-        return begin_operation(lambda: self._services.update_service(request, **ONCE))
+
+    def dispatch_rules(self, project: str) -> tuple[dict[str, Any], ...]:
+        """``{"domain": …, "path": …, "service": …}`` in the order in which they are tried.
+
+        Raises ServiceError.
+        """
+        body = self._api.get(_path(project), DISPATCH, fields="dispatchRules")
+        return tuple(body.dispatch_rules or ())
+
+    def set_dispatch_rules(self, project: str, rules: Iterable[Mapping[str, str]]) -> Operation:
+        """Begin to replace all rules at once; the services that they name exist already.
+
+        Raises ServiceError.
+        """
+        from google.cloud import appengine_admin_v1 as admin
+
+        body = {"dispatchRules": list(map(dict, rules))}
+        return _begin(
+            self._applications.update_application,
+            name=_path(project),
+            application=parse_message(admin.Application, body),
+            update_mask=update_mask(["dispatchRules"]),
+        )
 
     # Loading the library takes a quarter of a second of CPU, which only changes need.
 
@@ -249,12 +256,18 @@ class AppEngine:
 
         return open_client(admin.ServicesClient, self._root, self._session)
 
+    @cached_property
+    def _applications(self) -> Any:
+        from google.cloud import appengine_admin_v1 as admin
 
-def begin_operation(send: Callable[[], Any]) -> Operation:
-    """The operation that a change of the library begins. Raises ServiceError."""
+        return open_client(admin.ApplicationsClient, self._root, self._session)
+
+
+def _begin(method: Callable[..., Any], **request: Any) -> Operation:
+    """Send a change by the library; the operation that it begins. Raises ServiceError."""
     # .operation is the message itself; .metadata of the wrapper raises, since the
     # library declares another type than the API sends.
-    operation = send_change(send).operation
+    operation = send_change(method, **request).operation
     if not re.match(_OPERATION, operation.name):
         raise bad_answer("Google's client library", "it names no operation")
     failed = operation.error.code

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from flowdeploy.clients.answers import Answer, AnswerForm, Form, Text, Time, parse_http_date
+from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, Text, Time, parse_http_date
 from flowdeploy.clients.failures import require_success, retry
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession, exchange
@@ -36,10 +36,8 @@ class NameForm(AnswerForm):
     name: Text
 
 
-class NamesPage(AnswerForm):
-    items: list[NameForm] | None = None
+class NamesPage(Page[NameForm]):
     prefixes: list[Text] | None = None
-    next_page_token: str | None = None
 
 
 class WrittenForm(AnswerForm):

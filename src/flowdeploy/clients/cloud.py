@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowdeploy.clients.appengine import AppEngine
     from flowdeploy.clients.bucket_store import BucketStore
     from flowdeploy.clients.datastore import Datastore
-    from flowdeploy.clients.dispatch import Dispatch
+    from flowdeploy.clients.http import GoogleSession
     from flowdeploy.clients.scheduler import Scheduler
     from flowdeploy.clients.service_usage import ServiceUsage
     from flowdeploy.clients.storage import Buckets
@@ -41,10 +41,12 @@ class GoogleClients:
         """
         return self._login[1]
 
-    @property
-    def credentials(self) -> Credentials:
-        """Raises ServiceError where there are no usable credentials."""
-        return self._login[0]
+    @cached_property
+    def session(self) -> GoogleSession:
+        """The session of all clients. Raises ServiceError where there are no usable credentials."""
+        from flowdeploy.clients.http import google_session
+
+        return google_session(self._login[0], self.connections)
 
     @cached_property
     def _login(self) -> tuple[Credentials, str]:
@@ -56,48 +58,40 @@ class GoogleClients:
     def engine(self) -> AppEngine:
         from flowdeploy.clients.appengine import AppEngine
 
-        return AppEngine(self.endpoints.appengine, self.credentials, self.connections)
+        return AppEngine(self.endpoints.api("appengine"), self.session)
 
     def records(self, place: BucketRecords) -> BucketStore:
         """The store of runs, releases and locks in a bucket."""
         from flowdeploy.clients.bucket_store import BucketStore
-        from flowdeploy.clients.http import google_session
 
-        session = google_session(self.credentials, self.connections)
-        return BucketStore(session, self.endpoints.storage, place.bucket, place.prefix)
+        return BucketStore(self.session, self.endpoints.api("storage"), place.bucket, place.prefix)
 
     @cached_property
     def buckets(self) -> Buckets:
         from flowdeploy.clients.storage import Buckets
 
-        return Buckets(self.endpoints.storage, self.credentials, self.connections)
+        return Buckets(self.endpoints.api("storage"), self.session)
 
     @cached_property
     def tasks(self) -> Tasks:
         from flowdeploy.clients.tasks import Tasks
 
-        return Tasks(self.endpoints.tasks, self.credentials, self.connections)
+        return Tasks(self.endpoints.api("cloudtasks"), self.session)
 
     @cached_property
     def scheduler(self) -> Scheduler:
         from flowdeploy.clients.scheduler import Scheduler
 
-        return Scheduler(self.endpoints.scheduler, self.credentials, self.connections)
+        return Scheduler(self.endpoints.api("cloudscheduler"), self.session)
 
     @cached_property
     def datastore(self) -> Datastore:
         from flowdeploy.clients.datastore import Datastore
 
-        return Datastore(self.endpoints.datastore, self.credentials, self.connections)
-
-    @cached_property
-    def dispatch(self) -> Dispatch:
-        from flowdeploy.clients.dispatch import Dispatch
-
-        return Dispatch(self.endpoints.appengine, self.credentials, self.connections)
+        return Datastore(self.endpoints.api("datastore"), self.session)
 
     @cached_property
     def service_usage(self) -> ServiceUsage:
         from flowdeploy.clients.service_usage import ServiceUsage
 
-        return ServiceUsage(self.endpoints.service_usage, self.credentials, self.connections)
+        return ServiceUsage(self.endpoints.api("serviceusage"), self.session)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from google.auth.credentials import Credentials
 from google.cloud import datastore_admin_v1 as datastore
 
-from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, fits
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, Page, fits
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import ONCE, open_client, parse_message, send_change
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.google_library import open_client, parse_message, send_change
+from flowdeploy.clients.http import GoogleSession
 
 
 class PropertyForm(AnswerForm):
@@ -28,12 +27,7 @@ class IndexForm(AnswerForm):
     state: str = ""
 
 
-class IndexesPage(AnswerForm):
-    indexes: list[Annotated[dict[str, Any], fits(IndexForm), CLEAN]] | None = None
-    next_page_token: str | None = None
-
-
-INDEXES = Form(IndexesPage)
+INDEXES = Form(Page[Annotated[dict[str, Any], fits(IndexForm), CLEAN]])
 
 
 class Datastore:
@@ -45,8 +39,7 @@ class Datastore:
     where that may help; changes are sent once.
     """
 
-    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        session = google_session(credentials, connections)
+    def __init__(self, root: str, session: GoogleSession) -> None:
         self._api = JsonApi(f"{root}/v1", session)
         self._indexes = open_client(datastore.DatastoreAdminClient, root, session)
 
@@ -55,15 +48,12 @@ class Datastore:
 
         Raises ServiceError.
         """
-        pages = self._api.pages(f"projects/{project}/indexes", INDEXES, pageSize="100")
-        return tuple(index for page in pages for index in page.indexes or ())
+        return tuple(self._api.items(f"projects/{project}/indexes", INDEXES, pageSize="100"))
 
     def create(self, project: str, body: Mapping[str, Any]) -> None:
         """Begin to build an index: ``body`` has its kind, ancestor and properties.
 
         Raises ServiceError, of the code ALREADY_EXISTS for one that is there or is being built.
         """
-        request = datastore.CreateIndexRequest(
-            project_id=project, index=parse_message(datastore.Index, body)
-        )
-        send_change(lambda: self._indexes.create_index(request, **ONCE))
+        index = parse_message(datastore.Index, body)
+        send_change(self._indexes.create_index, project_id=project, index=index)

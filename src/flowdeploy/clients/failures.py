@@ -8,12 +8,11 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import requests
 from google.auth.exceptions import GoogleAuthError
 from google.protobuf.json_format import ParseError
-from pydantic_core import from_json
 
 from flowdeploy.clients.answers import Answer, bad_answer, request_words
 from flowdeploy.errors import (
@@ -103,12 +102,18 @@ def error_of(http_status: int, code: str | None, message: str) -> ServiceError:
 def send_once(send: Callable[[], T]) -> T:
     """``send()``, which makes one change. Raises ServiceError.
 
-    A BadAnswer and a ConnectionFailed leave open whether the change took effect.
+    The caller looks at what is true before it sends the change again: a BadAnswer and a
+    ConnectionFailed leave open whether it took effect. Google's libraries fail in any way at
+    all where an answer is not what they expect: a list in the place of an error, for one, is
+    an AttributeError.
     """
     try:
         return send()
     except Exception as failure:
-        error = to_service_error(failure)
+        try:
+            error = to_service_error(failure)
+        except Exception:
+            error = _bad_library_answer(failure)
         raise error from _cause(failure, error)
 
 
@@ -139,18 +144,6 @@ def to_service_error(failure: Exception) -> ServiceError:
             raise failure
 
 
-def library_error(failure: Exception) -> ServiceError:
-    """As `to_service_error`, for calls of Google's libraries.
-
-    Those fail in any way at all where an answer is not what they expect: a list in the
-    place of an error, for one, is an AttributeError.
-    """
-    try:
-        return to_service_error(failure)
-    except Exception:
-        return _bad_library_answer(failure)
-
-
 def _bad_library_answer(failure: Exception) -> BadAnswer:
     return bad_answer("Google's client library", f"{type(failure).__name__}: {failure}"[:300])
 
@@ -173,7 +166,7 @@ def _response(failure: Exception) -> requests.Response | None:
 
 def _status_and_message(answer: Answer) -> tuple[str | None, str]:
     """Status and message of an error; the whole answer where it is none of Google's."""
-    match _json_or_none(answer.content):
+    match answer.parse_json_or_none():
         case {"error": {"message": str(message), "status": str(status)}} if message:
             return status or None, message
         case {"error": {"message": str(message)}} if message:
@@ -182,13 +175,6 @@ def _status_and_message(answer: Answer) -> tuple[str | None, str]:
         to = answer.headers.get("Location", "").partition("?")[0]
         return None, f"{answer.request}: a redirect to {to or 'nowhere'}, which is not followed"
     return None, f"{answer.request}: {answer.text.strip() or 'no reason is given'}"
-
-
-def _json_or_none(content: bytes) -> Any:
-    try:
-        return from_json(content)
-    except ValueError:
-        return None
 
 
 def _where(failure: requests.RequestException) -> str:

@@ -7,14 +7,14 @@ google-auth and requests take a noticeable part of a second to load.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 
-from flowdeploy.clients.answers import Answer, Form, bad_answer
+from flowdeploy.clients.answers import Answer, Form, Page, bad_answer
 from flowdeploy.clients.failures import require_success, retry, send_once
 from flowdeploy.clients.http import GoogleSession, exchange
 from flowdeploy.endpoints import Endpoints
@@ -22,19 +22,10 @@ from flowdeploy.errors import NotFound, ServiceError
 from flowdeploy.known_errors import hint_for
 
 T = TypeVar("T")
+P = TypeVar("P", bound=Page[Any])
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 MOST_PAGES = 2000  # of one list; a thousand objects are on a page
-
-
-class Page(Protocol):
-    """A form of one page of a list."""
-
-    @property
-    def next_page_token(self) -> str | None: ...
-
-
-P = TypeVar("P", bound=Page)
 
 
 def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
@@ -85,6 +76,11 @@ class JsonApi:
             return self.get(path, form, **params)
         except NotFound:
             return None
+
+    def items(self, path: str, form: Form[Page[T]], **params: str) -> Iterator[T]:
+        """Every item of a list. Raises ServiceError."""
+        for page in self.pages(path, form, **params):
+            yield from page.items or ()
 
     def pages(self, path: str, form: Form[P], **params: str) -> Iterator[P]:
         """Every page of a list. Raises ServiceError."""

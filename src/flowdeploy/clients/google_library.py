@@ -9,14 +9,11 @@ from typing import Any, TypeVar
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseError
 
-from flowdeploy.clients.failures import library_error
+from flowdeploy.clients.failures import send_once
 from flowdeploy.clients.http import TIMEOUT, GoogleSession, prepare
 from flowdeploy.errors import ServiceError
 
 T = TypeVar("T")
-
-# Sent once: who asked for a change looks at what is true before sending it again.
-ONCE: Mapping[str, Any] = {"retry": None, "timeout": TIMEOUT}
 
 
 def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
@@ -30,15 +27,9 @@ def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
     return opened
 
 
-def send_change(send: Callable[[], T]) -> T:
-    """What the library gives back for one change. Raises ServiceError.
-
-    A BadAnswer and a ConnectionFailed leave open whether it took effect.
-    """
-    try:
-        return send()
-    except Exception as failure:
-        raise library_error(failure) from failure
+def send_change(method: Callable[..., Any], **request: Any) -> Any:
+    """Send a change by a client's method, as `send_once` does. Raises ServiceError."""
+    return send_once(lambda: method(request, retry=None, timeout=TIMEOUT))
 
 
 def parse_message(kind: Any, body: Mapping[str, Any]) -> Any:

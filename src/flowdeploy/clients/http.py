@@ -71,7 +71,7 @@ def prepare(session: requests.Session, connections: int) -> None:
     """Give a session its rules, and a connection for each thread; requests keeps ten."""
     session.auth = _add_nothing
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _Adapter(pool_connections=4, pool_maxsize=connections))
+        session.mount(scheme, _Adapter(pool_connections=8, pool_maxsize=connections))
 
 
 def exchange(session: requests.Session, method: str, url: str, **content: Any) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowdeploy.clients.answers import AnswerForm, Form, Text
+from flowdeploy.clients.answers import AnswerForm, Form, Page, Text
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.errors import NotFound
 
@@ -11,11 +11,7 @@ class LocationForm(AnswerForm):
     location_id: Text
 
 
-class LocationsPage(AnswerForm):
-    locations: list[LocationForm] | None = None
-
-
-LOCATIONS = Form(LocationsPage)
+LOCATIONS = Form(Page[LocationForm])
 
 
 class Locations:
@@ -36,7 +32,7 @@ class Locations:
 
     def _first(self, project: str) -> str:
         path = f"projects/{project}/locations"
-        locations = self._api.get(path, LOCATIONS).locations
+        locations = self._api.get(path, LOCATIONS).items
         if not locations:
             raise NotFound(
                 "NOT_FOUND",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import TracebackType
-from typing import BinaryIO, Self, TypeVar
+from typing import BinaryIO, TypeVar
 
 import requests
-from pydantic_core import from_json
-from requests.auth import AuthBase
+from requests.auth import HTTPBasicAuth
 
 from flowdeploy.clients.answers import Answer, Form, read_answer
 from flowdeploy.clients.failures import retry_after
@@ -84,7 +81,7 @@ class RepositoryProblem:
     def parse(cls, answer: Answer, reason: str) -> RepositoryProblem:
         """The problem in an answer; ``reason`` is the one of its status line."""
         if "json" in answer.headers.get("Content-Type", ""):
-            match _json_or_none(answer.content):
+            match answer.parse_json_or_none():
                 case {"title": str(title), "detail": str(detail)} if title:
                     return cls(title, detail)
                 case {"title": str(title)} if title:
@@ -127,15 +124,7 @@ class RepositoryClient:
         self._session = _RepositorySession()
         prepare(self._session, _CONNECTIONS)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._session.close()
 
     def put(self, file: RepositoryFile) -> None:
@@ -208,7 +197,7 @@ class RepositoryClient:
                 method,
                 url,
                 data=body,
-                auth=_Identity(self.repository) if method == "PUT" else None,
+                auth=self._identity() if method == "PUT" else None,
                 # A redirected PUT would take the token and the body to an unknown place.
                 allow_redirects=method == "GET",
                 stream=True,
@@ -218,6 +207,11 @@ class RepositoryClient:
                 with response:
                     raise self._refusal(response, f"{method} {url}")
             return response
+
+    def _identity(self) -> HTTPBasicAuth | None:
+        """Basic authentication in UTF-8 (RFC 7617); None where the repository wants none."""
+        user, token = self.repository.credentials
+        return HTTPBasicAuth(user.encode(), token.encode()) if user or token else None
 
     def _refusal(self, response: requests.Response, request: str) -> ServiceError:
         status = response.status_code
@@ -247,19 +241,6 @@ class _RepositorySession(requests.Session):
         prepared_request.headers.pop("Authorization", None)
 
 
-class _Identity(AuthBase):
-    """Basic authentication in UTF-8 (RFC 7617); none where the repository wants none."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._credentials = repository.credentials
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if any(self._credentials):
-            text = base64.b64encode(":".join(self._credentials).encode()).decode()
-            request.headers["Authorization"] = f"Basic {text}"
-        return request
-
-
 @contextmanager
 def _name_failures(request: str) -> Iterator[None]:
     """Converts the failures of a connection to Unanswered."""
@@ -271,10 +252,3 @@ def _name_failures(request: str) -> Iterator[None]:
             cause = cause.__context__
         reason = str(cause) or type(cause).__name__
         raise Unanswered("NO_ANSWER", f"no answer: {reason}", request) from error
-
-
-def _json_or_none(content: bytes) -> object:
-    try:
-        return from_json(content)
-    except ValueError:
-        return None

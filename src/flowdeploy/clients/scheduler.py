@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from google.auth.credentials import Credentials
 from google.cloud import scheduler_v1beta1 as scheduler
 from pydantic import Field
 
@@ -14,13 +13,14 @@ from flowdeploy.clients.answers import (
     AnswerForm,
     Duration,
     Form,
+    Page,
     Whole,
     bad_answer,
     fits,
 )
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import ONCE, open_client, parse_message, send_change
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.google_library import open_client, parse_message, send_change
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.clients.locations import Locations
 
 
@@ -63,12 +63,7 @@ class JobForm(AnswerForm):
     http_target: HttpTargetForm | None = None
 
 
-class JobsPage(AnswerForm):
-    jobs: list[Annotated[dict[str, Any], fits(JobForm), CLEAN]] | None = None
-    next_page_token: str | None = None
-
-
-JOBS = Form(JobsPage)
+JOBS = Form(Page[Annotated[dict[str, Any], fits(JobForm), CLEAN]])
 
 
 class Scheduler:
@@ -83,8 +78,7 @@ class Scheduler:
     where that may help; changes are sent once.
     """
 
-    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        session = google_session(credentials, connections)
+    def __init__(self, root: str, session: GoogleSession) -> None:
         self._api = JsonApi(f"{root}/v1beta1", session)
         self._locations = Locations(self._api)
         self._jobs = open_client(scheduler.CloudSchedulerClient, root, session)
@@ -95,32 +89,28 @@ class Scheduler:
         Raises ServiceError.
         """
         path = f"{self._locations.parent(project)}/jobs"
-        pages = self._api.pages(path, JOBS, pageSize="100", legacyAppEngineCron="true")
-        return tuple(job for page in pages for job in page.jobs or ())
+        return tuple(self._api.items(path, JOBS, pageSize="100", legacyAppEngineCron="true"))
 
     def create(self, project: str, body: Mapping[str, Any]) -> str:
         """Create a job from the API's JSON without a name, and return the name that it gets.
 
         Raises ServiceError.
         """
-        request = scheduler.CreateJobRequest(
-            parent=self._locations.parent(project),
-            job=parse_message(scheduler.Job, {**body, "legacyAppEngineCron": True}),
-        )
-        name: str = send_change(lambda: self._jobs.create_job(request, **ONCE)).name
+        job = parse_message(scheduler.Job, {**body, "legacyAppEngineCron": True})
+        parent = self._locations.parent(project)
+        name: str = send_change(self._jobs.create_job, parent=parent, job=job).name
         if not name:
             raise bad_answer("Google's client library", "it does not name the new job")
         return name
 
     def delete(self, job: str) -> None:
         """Raises NotFound where there is no such job of cron.yaml (any more), ServiceError."""
-        request = scheduler.DeleteJobRequest(name=job, legacy_app_engine_cron=True)
-        send_change(lambda: self._jobs.delete_job(request, **ONCE))
+        send_change(self._jobs.delete_job, name=job, legacy_app_engine_cron=True)
 
     def pause(self, job: str) -> None:
         """Raises ServiceError."""
-        send_change(lambda: self._jobs.pause_job(scheduler.PauseJobRequest(name=job), **ONCE))
+        send_change(self._jobs.pause_job, name=job)
 
     def resume(self, job: str) -> None:
         """Raises ServiceError."""
-        send_change(lambda: self._jobs.resume_job(scheduler.ResumeJobRequest(name=job), **ONCE))
+        send_change(self._jobs.resume_job, name=job)

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-from google.auth.credentials import Credentials
-
-from flowdeploy.clients.answers import AnswerForm, Form
+from flowdeploy.clients.answers import AnswerForm, Form, Page
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 
 TASKS = "cloudtasks.googleapis.com"
 SCHEDULER = "cloudscheduler.googleapis.com"
@@ -24,18 +22,14 @@ class ApiForm(AnswerForm):
     state: str | None = None
 
 
-class ApisForm(AnswerForm):
-    services: list[ApiForm] | None = None
-
-
-APIS = Form(ApisForm)
+APIS = Form(Page[ApiForm])
 
 
 class ServiceUsage:
     """Which APIs are on. A question is repeated where that may help."""
 
-    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        self._api = JsonApi(f"{root}/v1", google_session(credentials, connections))
+    def __init__(self, root: str, session: GoogleSession) -> None:
+        self._api = JsonApi(f"{root}/v1", session)
 
     def disabled_apis(self, project: str, apis: Iterable[str]) -> tuple[str, ...]:
         """Those of up to 30 APIs (``cloudtasks.googleapis.com``) that are not switched on.
@@ -47,6 +41,6 @@ class ServiceUsage:
             return ()
         names = [("names", f"projects/{project}/services/{api}") for api in asked]
         path = f"projects/{project}/services:batchGet?{urlencode(names)}"
-        found = self._api.get(path, APIS).services or ()
+        found = self._api.get(path, APIS).items or ()
         enabled = {api.name.rpartition("/")[2] for api in found if api.state == "ENABLED"}
         return tuple(api for api in asked if api not in enabled)

@@ -16,18 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from google.auth.credentials import Credentials
-
 from flowdeploy.clients import batch
-from flowdeploy.clients.answers import Answer, AnswerForm, Flag, Form, Time
-from flowdeploy.clients.failures import (
-    ATTEMPTS,
-    backoff,
-    require_success,
-    retry,
-)
+from flowdeploy.clients.answers import Answer, AnswerForm, Flag, Form, Page, Time
+from flowdeploy.clients.failures import ATTEMPTS, backoff, require_success, retry
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import exchange, google_session
+from flowdeploy.clients.http import GoogleSession, exchange
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.transfers import OBJECT, Upload, download
 from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
@@ -63,18 +56,13 @@ class ListedObjectForm(AnswerForm):
     time_created: Time
 
 
-class ObjectsPage(AnswerForm):
-    items: list[ListedObjectForm] | None = None
-    next_page_token: str | None = None
-
-
 class RewriteForm(AnswerForm):
     done: Flag
     rewrite_token: str | None = None
 
 
 BUCKET = Form(BucketForm)
-OBJECTS = Form(ObjectsPage)
+OBJECTS = Form(Page[ListedObjectForm])
 REWRITE = Form(RewriteForm)
 
 
@@ -94,10 +82,10 @@ class Buckets:
     are names of objects that are there and about to expire.
     """
 
-    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
+    def __init__(self, root: str, session: GoogleSession) -> None:
         self._root = root
-        self._session = google_session(credentials, connections)
-        self._api = JsonApi(f"{root}/storage/v1", self._session)
+        self._session = session
+        self._api = JsonApi(f"{root}/storage/v1", session)
         self._batches = True
         self._seen: dict[str, tuple[float, Listing] | None] = {}
 
@@ -122,17 +110,9 @@ class Buckets:
     def _list_objects(self, bucket: str) -> Listing:
         lifecycle = self._api.get(f"b/{bucket}", BUCKET, fields="lifecycle").lifecycle
         oldest = oldest_that_lasts(lifecycle)
-        pages = self._api.pages(
-            f"b/{bucket}/o",
-            OBJECTS,
-            fields="items(name,timeCreated),nextPageToken",
-            maxResults="1000",
-        )
-        lasts = {
-            item.name: oldest is None or item.time_created > oldest
-            for page in pages
-            for item in page.items or ()
-        }
+        fields = "items(name,timeCreated),nextPageToken"
+        items = self._api.items(f"b/{bucket}/o", OBJECTS, fields=fields, maxResults="1000")
+        lasts = {item.name: oldest is None or item.time_created > oldest for item in items}
         expiring = frozenset(name for name, lasting in lasts.items() if not lasting)
         return Listing(frozenset(lasts.keys() - expiring), expiring)
 

@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from google.auth.credentials import Credentials
 from google.cloud import tasks_v2beta3 as tasks
 from pydantic import Field
 
-from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Number, Whole, fits
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Number, Page, Whole, fits
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import (
-    ONCE,
-    open_client,
-    parse_message,
-    send_change,
-    update_mask,
-)
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.google_library import open_client, parse_message, send_change, update_mask
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.clients.locations import Locations
 
 
@@ -65,12 +58,7 @@ class QueueForm(AnswerForm):
     tombstone_ttl: Duration = "0s"
 
 
-class QueuesPage(AnswerForm):
-    queues: list[Annotated[dict[str, Any], fits(QueueForm), CLEAN]] | None = None
-    next_page_token: str | None = None
-
-
-QUEUES = Form(QueuesPage)
+QUEUES = Form(Page[Annotated[dict[str, Any], fits(QueueForm), CLEAN]])
 
 
 class Tasks:
@@ -81,8 +69,7 @@ class Tasks:
     called from any thread. Reads are repeated where that may help; changes are sent once.
     """
 
-    def __init__(self, root: str, credentials: Credentials, connections: int) -> None:
-        session = google_session(credentials, connections)
+    def __init__(self, root: str, session: GoogleSession) -> None:
         self._api = JsonApi(f"{root}/v2beta3", session)
         # gcloud asks v2 for the locations.
         self._locations = Locations(JsonApi(f"{root}/v2", session))
@@ -94,8 +81,7 @@ class Tasks:
         Raises ServiceError.
         """
         path = f"{self._locations.parent(project)}/queues"
-        pages = self._api.pages(path, QUEUES, pageSize="100")
-        return tuple(queue for page in pages for queue in page.queues or ())
+        return tuple(self._api.items(path, QUEUES, pageSize="100"))
 
     def put(self, project: str, queue: str, body: Mapping[str, Any], paths: Iterable[str]) -> None:
         """Set the fields at ``paths`` (``rateLimits.maxBurstSize``) as the API's JSON has them.
@@ -103,27 +89,22 @@ class Tasks:
         A queue that does not exist is created. A field at a path that ``body`` lacks goes
         back to its default. Raises ServiceError.
         """
-        named = {**body, "name": self._name(project, queue)}
-        request = tasks.UpdateQueueRequest(
-            queue=parse_message(tasks.Queue, named), update_mask=update_mask(paths)
-        )
-        send_change(lambda: self._queues.update_queue(request, **ONCE))
+        named = parse_message(tasks.Queue, {**body, "name": self._name(project, queue)})
+        send_change(self._queues.update_queue, queue=named, update_mask=update_mask(paths))
 
     def pause(self, project: str, queue: str) -> None:
         """Let the queue take tasks and hand out none. It may be paused already.
 
         Raises ServiceError.
         """
-        request = tasks.PauseQueueRequest(name=self._name(project, queue))
-        send_change(lambda: self._queues.pause_queue(request, **ONCE))
+        send_change(self._queues.pause_queue, name=self._name(project, queue))
 
     def resume(self, project: str, queue: str) -> None:
         """Let the queue run, also one that App Engine has disabled. It may run already.
 
         Raises ServiceError.
         """
-        request = tasks.ResumeQueueRequest(name=self._name(project, queue))
-        send_change(lambda: self._queues.resume_queue(request, **ONCE))
+        send_change(self._queues.resume_queue, name=self._name(project, queue))
 
     def _name(self, project: str, queue: str) -> str:
         return f"{self._locations.parent(project)}/queues/{queue}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
+from http.client import responses
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -68,14 +68,8 @@ class Web:
 
 
 def _answer(response: requests.Response) -> PageAnswer:
-    words = f"{response.status_code} {response.reason or _phrase(response.status_code)}".strip()
+    # HTTP/2 and some servers send no reason.
+    reason = response.reason or responses.get(response.status_code, "")
+    words = f"{response.status_code} {reason}".strip()
     location = response.headers.get("Location", "").partition("?")[0] or None
     return PageAnswer(response.status_code, words, location if response.is_redirect else None)
-
-
-def _phrase(status: int) -> str:
-    """HTTP/2 and some servers send no reason."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

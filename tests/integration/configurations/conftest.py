@@ -17,8 +17,9 @@ from tests.integration.conftest import BUILD, Project
 from tests.integration.test_appconfig_applied import NEW, OLD, Cloud, told
 
 from flowdeploy.appengine import config_files
+from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.datastore import Datastore
-from flowdeploy.clients.dispatch import Dispatch
+from flowdeploy.clients.http import google_session
 from flowdeploy.clients.scheduler import Scheduler
 from flowdeploy.clients.tasks import Tasks
 
@@ -55,8 +56,9 @@ class Configuration:
 
     @classmethod
     def at(cls, url: str) -> Configuration:
-        kinds: Any = (Tasks, Scheduler, Datastore, Dispatch)
-        return cls(Cloud(*(kind(url, AnonymousCredentials(), 2) for kind in kinds)))
+        kinds: Any = (Tasks, Scheduler, Datastore, AppEngine)
+        session = google_session(AnonymousCredentials(), 2)
+        return cls(Cloud(*(kind(url, session) for kind in kinds)))
 
     def queues(self, project: str) -> tuple[dict[str, Any], ...]:
         return self.cloud.tasks.queues(project)

@@ -28,7 +28,6 @@ from flowdeploy.clients import (
     tasks,
     transfers,
 )
-from flowdeploy.clients import dispatch as dispatch_client
 from flowdeploy.clients.answers import Answer, Form, parse_http_date
 from flowdeploy.clients.failures import error_of_answer
 from flowdeploy.errors import BadAnswer, ServiceError
@@ -87,7 +86,7 @@ SAMPLES: list[tuple[Form[Any], Any]] = [
     (bucket_store.NAMES, {"items": [{"name": "a"}], "prefixes": ["p/"]}),
     (bucket_store.WRITTEN, {"updated": TIME}),
     (datastore.INDEXES, {"indexes": [INDEX]}),
-    (dispatch_client.DISPATCH, {"dispatchRules": [RULE]}),
+    (appengine.DISPATCH, {"dispatchRules": [RULE]}),
     (locations.LOCATIONS, {"locations": [{"locationId": "l"}]}),
     (maven_repository.ARTIFACT, {"recent_versions": [{"version": "1"}]}),
     (scheduler.JOBS, {"jobs": [JOB]}),
@@ -128,22 +127,22 @@ def read(form: Form[Any], value: Any) -> Any:
 
 
 def compare_queues(page: Any) -> None:
-    here = page.queues or []
+    here = page.items or []
     for before, now in ((here, []), ([], here), (here, [QUEUE]), ([QUEUE], here)):
         changes = queue_changes.restoration(before, now)
         assert all(str(change) for change in changes)
 
 
 def compare_jobs(page: Any) -> None:
-    here = page.jobs or []
+    here = page.items or []
     for before, now in ((here, []), ([], here), (here, [JOB]), ([JOB], here)):
         assert all(str(change) for change in cron_changes.restoration(before, now))
         assert all(str(change) for change in cron_changes.for_file(before, now))
 
 
 def compare_indexes(page: Any) -> None:
-    index_yaml.for_file([index_yaml.Index.of(INDEX)], page.indexes or [])
-    index_yaml.unready([index_yaml.Index.of(INDEX)], page.indexes or [])
+    index_yaml.for_file([index_yaml.Index.of(INDEX)], page.items or [])
+    index_yaml.unready([index_yaml.Index.of(INDEX)], page.items or [])
 
 
 def compare_rules(application: Any) -> None:
@@ -156,7 +155,7 @@ USES: dict[int, list[Callable[[Any], object]]] = {
     id(tasks.QUEUES): [compare_queues],
     id(scheduler.JOBS): [compare_jobs],
     id(datastore.INDEXES): [compare_indexes],
-    id(dispatch_client.DISPATCH): [compare_rules],
+    id(appengine.DISPATCH): [compare_rules],
     id(appengine.OPERATION): [appengine.to_operation],
     id(storage.BUCKET): [lambda bucket: storage.oldest_that_lasts(bucket.lifecycle)],
 }
@@ -212,7 +211,7 @@ def test_what_is_no_json_is_told_with_the_request_and_its_first_words(content: b
 
 def test_a_resource_is_kept_as_it_was_read_but_for_nulls() -> None:
     queue = {**QUEUE, "unheardOf": {"number": 1, "none": None}, "taskTtl": None}
-    kept = tasks.QUEUES.read(answer(json.dumps({"queues": [queue]}).encode())).queues
+    kept = tasks.QUEUES.read(answer(json.dumps({"queues": [queue]}).encode())).items
     assert kept == [
         {**{k: v for k, v in QUEUE.items() if k != "taskTtl"}, "unheardOf": {"number": 1}}
     ]

@@ -151,7 +151,7 @@ def test_a_change_is_sent_once_whatever_comes_back(change: str, mutation: str) -
     content = {**BAD, **LOST, **REFUSED}[mutation]
     with server(lambda *_: content) as (url, requests):
         try:
-            outcome = CHANGES[change](AppEngine(url, AnonymousCredentials(), 2))
+            outcome = CHANGES[change](AppEngine(url, google_session(AnonymousCredentials(), 2)))
         except ServiceError as error:
             outcome = error
     # The library makes nothing of an error that is text; how the operation stands is read later.
@@ -162,7 +162,7 @@ def test_a_change_is_sent_once_whatever_comes_back(change: str, mutation: str) -
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_answered_by_an_operation(change: str) -> None:
     with server(lambda *_: reply(GOOD)) as (url, _):
-        CHANGES[change](AppEngine(url, AnonymousCredentials(), 2))
+        CHANGES[change](AppEngine(url, google_session(AnonymousCredentials(), 2)))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])

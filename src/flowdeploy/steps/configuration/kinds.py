@@ -47,7 +47,7 @@ KINDS = (
         TASKS,
     ),
     Kind("jobs", "cron", (Phase.AFTER_TRAFFIC,), lambda c, p: c.scheduler.jobs(p), SCHEDULER),
-    Kind("dispatch", "dispatch", (Phase.AFTER_TRAFFIC,), lambda c, p: c.dispatch.rules(p)),
+    Kind("dispatch", "dispatch", (Phase.AFTER_TRAFFIC,), lambda c, p: c.engine.dispatch_rules(p)),
 )
 
 

@@ -39,7 +39,7 @@ def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator
         case CreateIndex(body):
             cloud.datastore.create(project, body)
         case SetDispatch(rules):
-            operation = cloud.dispatch.set_rules(project, rules)
+            operation = cloud.engine.set_dispatch_rules(project, rules)
             with outcome_unknown():
                 operation = yield from wait_for_operation(cloud.engine, operation)
             if operation.error:

@@ -7,7 +7,7 @@ holds a lock: a lease among the records.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from flowdeploy.clients.maven_repository import Patience, RepositoryClient
@@ -90,7 +90,7 @@ def publish_library(
     ServiceError where the repository fails.
     """
     publish = clojars.publish if repository.api else maven.publish
-    with RepositoryClient(repository, patience, progress) as client:
+    with closing(RepositoryClient(repository, patience, progress)) as client:
         return publish(client, release, commit_in_version=commit_in_version)
 
 
