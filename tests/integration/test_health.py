@@ -15,7 +15,7 @@ from flowdeploy.clients.web import PageAnswer, Web
 from flowdeploy.config import HealthConfig
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.urls import dark_url, live_url
-from flowdeploy.rollout import Pause
+from flowdeploy.rollout.contract import Pause
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
 from flowdeploy.steps.traffic.health import wait_until_healthy

@@ -15,7 +15,7 @@ from flowdeploy.endpoints import sandbox
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Deploy, Traffic
 from flowdeploy.report import State
-from flowdeploy.rollout import Done, Running, StepFailed
+from flowdeploy.rollout.contract import Done, Running, StepFailed
 from flowdeploy.steps import staging
 from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.checks import DeployChecks

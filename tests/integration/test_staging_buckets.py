@@ -17,7 +17,7 @@ from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.storage import Buckets
 from flowdeploy.clients.transfers import LARGE, PIECE
 from flowdeploy.errors import FlowdeployError, ServiceError
-from flowdeploy.rollout import Pause
+from flowdeploy.rollout.contract import Pause
 from flowdeploy.sandbox.server import Sandbox
 from flowdeploy.sandbox.state import App
 from flowdeploy.steps.deploy.upload.staging_buckets import StagingBuckets

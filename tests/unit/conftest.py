@@ -9,16 +9,16 @@ import pytest
 
 from flowdeploy.planning.plan import Plan, Stage, Step, action, instance_of
 from flowdeploy.report import StepReport
-from flowdeploy.rollout import (
+from flowdeploy.rollout.contract import (
     FinishedStep,
     IntendedChange,
     Limits,
+    Listener,
     Notify,
     Result,
     Running,
-    SilentListener,
-    run,
 )
+from flowdeploy.rollout.run import run
 
 Perform = Callable[[Step, Notify], Running]
 
@@ -41,7 +41,7 @@ class _Journal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Log(SilentListener):
+class _Log(Listener):
     """Events in words; ``hear`` is called with each, in the listener's thread."""
 
     hear: Callable[[str], None]

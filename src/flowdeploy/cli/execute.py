@@ -25,8 +25,9 @@ from flowdeploy.errors import FlowdeployError, LockHeld
 from flowdeploy.planning.plan import Plan
 from flowdeploy.records.runs import Run
 from flowdeploy.report import Report, has_started, initial_reports, report_json
-from flowdeploy.rollout import Limits, Listener, Result, run
+from flowdeploy.rollout.contract import Limits, Listener, Result
 from flowdeploy.rollout.interrupts import call_on_signal
+from flowdeploy.rollout.run import run
 from flowdeploy.steps.context import Context, LockOptions, Permissions, Source
 from flowdeploy.steps.executor import PlanExecutor, Replan
 from flowdeploy.units import Portion

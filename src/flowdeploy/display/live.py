@@ -20,6 +20,7 @@ from flowdeploy.display.view import View
 from flowdeploy.display.words import result, where
 from flowdeploy.planning.plan import Plan, Stage
 from flowdeploy.report import StepReport
+from flowdeploy.rollout.contract import Listener
 
 REFRESH_SECONDS = 0.125
 ALIKE = 3  # failures with the same message that are shown; the report has all
@@ -46,7 +47,7 @@ def live_progress(plan: Plan, console: Console) -> Iterator[LiveProgress]:
             yield progress
 
 
-class LiveProgress:
+class LiveProgress(Listener):
     """Turns events into views, and keeps the lines to print above the display."""
 
     def __init__(self, plan: Plan) -> None:
@@ -79,9 +80,6 @@ class LiveProgress:
 
     def message(self, text: str) -> None:
         self._lines.append(literal(text))
-
-    def waiting(self, text: str) -> None:
-        self.message(text)
 
     def frame(self) -> Frame:
         """The display as it is now."""

@@ -9,9 +9,10 @@ from flowdeploy.display.text import clean_lines, duration, output_line
 from flowdeploy.display.words import instance_name, result
 from flowdeploy.planning.plan import Configure, Plan, Stage, action
 from flowdeploy.report import Outcome, StepReport
+from flowdeploy.rollout.contract import Listener
 
 
-class PlainProgress:
+class PlainProgress(Listener):
     """Lines with columns for stage and instance, as wide as the plan needs."""
 
     def __init__(self, plan: Plan, console: Console, *, verbose: bool = False) -> None:
@@ -49,9 +50,6 @@ class PlainProgress:
 
     def message(self, text: str) -> None:
         say(self._console, text)
-
-    def waiting(self, text: str) -> None:
-        self.message(text)
 
     def _say_of(self, report: StepReport, text: str) -> None:
         self._say(report.stage, instance_name(report.step), text)

@@ -12,18 +12,17 @@ from flowdeploy.display.plain import PlainProgress
 from flowdeploy.display.terminal import say, takes_live_display
 from flowdeploy.display.words import target_line
 from flowdeploy.planning.plan import Plan
-from flowdeploy.rollout import Listener
+from flowdeploy.rollout.contract import Listener
 
 
-class QuietProgress(PlainProgress):
+class QuietProgress(Listener):
     """Shows what the run waits for, and nothing else."""
 
-    def __init__(self, plan: Plan, console: Console) -> None:
-        super().__init__(plan, Console(quiet=True))
-        self._shown_on = console
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def waiting(self, text: str) -> None:
-        say(self._shown_on, text)
+        say(self._console, text)
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def show_progress(
     """
     say(console, target_line(target))
     if quiet:
-        yield QuietProgress(plan, console)
+        yield QuietProgress(console)
     elif takes_live_display(console):
         with live_progress(plan, console) as progress:
             yield progress

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from flowdeploy.errors import FlowdeployError, LockHeld, ServiceError
 from flowdeploy.records.process import Process
 from flowdeploy.records.store import ObjectStore, Stored
-from flowdeploy.rollout import Notify
+from flowdeploy.rollout.contract import Notify
 
 TTL = 60.0
 REFRESH = 15.0

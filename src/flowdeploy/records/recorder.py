@@ -23,7 +23,7 @@ from flowdeploy.records.runs import (
     run_json,
 )
 from flowdeploy.records.store import ObjectStore
-from flowdeploy.rollout import FinishedStep, IntendedChange
+from flowdeploy.rollout.contract import FinishedStep, IntendedChange
 
 
 @dataclass(slots=True)

@@ -17,8 +17,7 @@ from flowdeploy.planning.plan import (
     instance_of,
 )
 from flowdeploy.report import Bug, Change, Outcome, State, StepReport, initial_reports
-from flowdeploy.rollout.contract import Done, FinishedStep, Limits, StepFailed
-from flowdeploy.rollout.listener import Listener
+from flowdeploy.rollout.contract import Done, FinishedStep, Limits, Listener, StepFailed
 
 
 class StepInterrupted(FlowdeployError):

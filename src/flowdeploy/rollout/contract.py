@@ -1,4 +1,4 @@
-"""What the rollout requires of an executor and a journal, and the values they exchange."""
+"""What the rollout requires of its executor, journal and listener, and what they exchange."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.plan import Plan, Step
+from flowdeploy.planning.plan import Plan, Stage, Step
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Change, Outcome, State, StepReport
 from flowdeploy.units import NONE, Portion
@@ -98,6 +98,32 @@ class Journal(Protocol):
         Called by one thread at a time. The record is durable when it returns. Raises
         FlowdeployError where the changes must not happen.
         """
+
+
+class Listener:
+    """Receives the events of a run. This one ignores them; others show some. It never raises.
+
+    All events but `build_line` come from the thread that called `run`.
+    """
+
+    def stage_started(self, stage: Stage) -> None: ...
+    def stage_paused(self, stage: Stage) -> None: ...
+    def step_started(self, report: StepReport) -> None: ...
+    def step_noted(self, report: StepReport, note: str) -> None: ...
+    def step_finished(self, report: StepReport) -> None: ...
+
+    def checking(self, done: int, total: int) -> None:
+        """The checks before the first change have read ``done`` of ``total`` instances."""
+
+    def build_line(self, text: str) -> None:
+        """The build has written a line; called from any thread."""
+
+    def message(self, text: str) -> None:
+        """A sentence about the run as a whole."""
+
+    def waiting(self, text: str) -> None:
+        """The run waits for something outside it, such as another run's lock."""
+        self.message(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from flowdeploy.rollout.contract import (
     Executor,
     Journal,
     Limits,
+    Listener,
     Notify,
     Pause,
     Result,
     Running,
 )
-from flowdeploy.rollout.listener import Listener
 from flowdeploy.rollout.pool import Pool
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowdeploy.planning.plan import Plan, PlanKind
 from flowdeploy.records.releases import Releases
 from flowdeploy.report import Outcome
-from flowdeploy.rollout import Done, Listener, Running
+from flowdeploy.rollout.contract import Done, Listener, Running
 from flowdeploy.steps import build, staging
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.publish.library import Library, LibraryRelease

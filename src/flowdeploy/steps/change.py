@@ -20,7 +20,7 @@ from flowdeploy.clients.failures import backoff
 from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.known_errors import is_transient
 from flowdeploy.report import Change
-from flowdeploy.rollout import Intent, Pause, Request
+from flowdeploy.rollout.contract import Intent, Pause, Request
 
 ATTEMPTS = 6
 SHORTEST_WAIT = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few

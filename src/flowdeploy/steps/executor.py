@@ -27,7 +27,7 @@ from flowdeploy.planning.plan import (
 )
 from flowdeploy.records.runs import Run
 from flowdeploy.report import Outcome, StepReport
-from flowdeploy.rollout import Done, Listener, Notify, Pause, Running, SilentListener
+from flowdeploy.rollout.contract import Done, Listener, Notify, Pause, Running
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context
@@ -335,7 +335,7 @@ class PlanExecutor:
 
 def preview_plan(plan: Plan, context: Context) -> Preview:
     """What a run of ``plan`` would do and would be refused for; see `PlanExecutor.preview`."""
-    return PlanExecutor(plan, context, SilentListener()).preview()
+    return PlanExecutor(plan, context, Listener()).preview()
 
 
 def _ignore_progress(done: int, total: int) -> None: ...

@@ -13,7 +13,7 @@ from flowdeploy.records.recorder import Recorder
 from flowdeploy.records.runs import Ending, Header, Run
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Report, report_json
-from flowdeploy.rollout import FinishedStep, IntendedChange
+from flowdeploy.rollout.contract import FinishedStep, IntendedChange
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.stores import open_records
 

@@ -19,7 +19,7 @@ from flowdeploy.errors import ServiceError
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Build, Deploy, Plan, PlanKind, Stage, StageKind, Traffic
 from flowdeploy.report import Outcome, State, StepReport, initial_reports
-from flowdeploy.rollout import Listener
+from flowdeploy.rollout.contract import Listener
 
 URL = "https://20200403-073034-dot-default-dot-akvoflow-1.ew.r.appspot.com"
 DENIED = ServiceError("PERMISSION_DENIED", "The caller\n[may] not")

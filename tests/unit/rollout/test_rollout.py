@@ -27,7 +27,7 @@ from flowdeploy.planning.plan import (
 )
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Bug, Change, Outcome, Report, State, StepReport
-from flowdeploy.rollout import (
+from flowdeploy.rollout.contract import (
     Done,
     FinishedStep,
     IntendedChange,

@@ -26,7 +26,7 @@ from flowdeploy.planning.plan import (
 )
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, State
-from flowdeploy.rollout import (
+from flowdeploy.rollout.contract import (
     Done,
     FinishedStep,
     IntendedChange,
@@ -297,7 +297,8 @@ PROGRAM = """
 import os, signal, sys
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind
-from flowdeploy.rollout import Limits, Pause, run
+from flowdeploy.rollout.contract import Limits, Pause
+from flowdeploy.rollout.run import run
 from flowdeploy.planning.traffic import Split
 
 class Crew:

@@ -27,19 +27,19 @@ from flowdeploy.planning.plan import (
 )
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, Report, State, StepReport
-from flowdeploy.rollout import (
+from flowdeploy.rollout.contract import (
     Done,
     FinishedStep,
     IntendedChange,
     Limits,
+    Listener,
     Notify,
     Pause,
     Result,
     Running,
-    SilentListener,
     StepFailed,
-    run,
 )
+from flowdeploy.rollout.run import run
 from flowdeploy.units import Portion
 
 V2 = Split.all_to("v2")
@@ -110,7 +110,7 @@ class Scripted:
 
 
 @dataclass(frozen=True, slots=True)
-class Log(SilentListener):
+class Log(Listener):
     """What was heard of each step, in order: (begun or ended, stage, step, outcome)."""
 
     heard: list[tuple[str, str, Step, Outcome]] = field(default_factory=list)

@@ -13,7 +13,7 @@ from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind, Step
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Aspect, Change, Outcome
-from flowdeploy.rollout import (
+from flowdeploy.rollout.contract import (
     Done,
     FinishedStep,
     IntendedChange,

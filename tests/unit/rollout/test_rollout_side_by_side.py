@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind, Step, instance_of
 from flowdeploy.planning.traffic import Split
-from flowdeploy.rollout import Done, Limits, Notify, Pause, Result, Running
+from flowdeploy.rollout.contract import Done, Limits, Notify, Pause, Result, Running
 
 V2 = Split.all_to("v2")
 CarryOut = Callable[..., tuple[Result, list[str]]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowdeploy.appengine.config_files import unready
 from flowdeploy.appengine.config_files.index_yaml import Index
 from flowdeploy.errors import Refused
-from flowdeploy.rollout import Notify, Pause
+from flowdeploy.rollout.contract import Notify, Pause
 
 if TYPE_CHECKING:
     from flowdeploy.clients.datastore import Datastore

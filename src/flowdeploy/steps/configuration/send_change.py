@@ -25,7 +25,7 @@ from flowdeploy.appengine.config_files.changes import (
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.report import State
-from flowdeploy.rollout import Done, Pause, StepFailed
+from flowdeploy.rollout.contract import Done, Pause, StepFailed
 from flowdeploy.steps.change import wait_for_operation
 
 

@@ -31,7 +31,7 @@ from flowdeploy.planning.configure_steps import configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
-from flowdeploy.rollout import Done, Intent, Notify, Pause, Request, Running, StepFailed
+from flowdeploy.rollout.contract import Done, Intent, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
 from flowdeploy.steps.configuration.kinds import (

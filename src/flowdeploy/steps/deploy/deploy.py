@@ -20,7 +20,7 @@ from flowdeploy.planning.plan import Deploy, Promote, Traffic
 from flowdeploy.planning.traffic import Split
 from flowdeploy.planning.urls import dark_url
 from flowdeploy.report import Aspect, Change, Outcome, State
-from flowdeploy.rollout import Done, Notify, Running, StepFailed
+from flowdeploy.rollout.contract import Done, Notify, Running, StepFailed
 from flowdeploy.steps.change import ChangeRequest, OutcomeUnknown, send_request
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.uploader import Uploader

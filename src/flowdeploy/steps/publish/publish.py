@@ -19,7 +19,7 @@ from flowdeploy.planning.plan import Publish
 from flowdeploy.records.lease import Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Outcome
-from flowdeploy.rollout import Done, Notify, Running
+from flowdeploy.rollout.contract import Done, Notify, Running
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.publish import clojars, maven
 from flowdeploy.steps.publish.library import Library, LibraryRelease, check_library

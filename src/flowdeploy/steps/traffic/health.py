@@ -7,7 +7,7 @@ from collections.abc import Generator
 from flowdeploy.clients.web import PageAnswer, Web
 from flowdeploy.config import HealthConfig
 from flowdeploy.errors import ServiceError
-from flowdeploy.rollout import Notify, Pause
+from flowdeploy.rollout.contract import Notify, Pause
 
 UNHEALTHY = "UNHEALTHY"
 LONGEST_WAIT = 5  # seconds; the first wait is one second, each later one a second longer

@@ -15,7 +15,7 @@ from flowdeploy.planning.plan import Promote
 from flowdeploy.planning.traffic import SAME, Split
 from flowdeploy.planning.urls import live_url
 from flowdeploy.report import Aspect, Change, Outcome, State
-from flowdeploy.rollout import Done, Notify, Pause, Request, Running, StepFailed
+from flowdeploy.rollout.contract import Done, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.steps.change import ChangeRequest, OutcomeUnknown, send_and_verify
 
 AwaitHealth = Callable[[], Generator[Pause, None, object]]

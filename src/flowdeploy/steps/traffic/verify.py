@@ -26,7 +26,7 @@ from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote, Verify
 from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.report import State
-from flowdeploy.rollout import Done, Notify, Pause, Running, StepFailed
+from flowdeploy.rollout.contract import Done, Notify, Pause, Running, StepFailed
 from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.observe import before_promotion
 from flowdeploy.steps.traffic.health import UNHEALTHY, wait_until_healthy

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowdeploy.rollout import Notify, Pause
+from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.upload.transfer import LOOK_AGAIN, BucketTransfer
 from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects, ObjectRegistry
 

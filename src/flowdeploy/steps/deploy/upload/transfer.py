@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowdeploy.clients.batch import MOST_CALLS
 from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.errors import ServiceError
-from flowdeploy.rollout import Notify, Pause
+from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects, ObjectRegistry
 
 if TYPE_CHECKING:

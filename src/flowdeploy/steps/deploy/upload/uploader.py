@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flowdeploy.rollout import Notify, Pause
+from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.staging_buckets import StagingBuckets
 from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects

@@ -17,7 +17,7 @@ from flowdeploy.appengine import archive
 from flowdeploy.appengine.archive import Entry, Extent
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.clients.objects import file_changed
-from flowdeploy.rollout import Notify, Pause
+from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.staging_buckets import StagingBuckets
 from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects
