@@ -142,11 +142,11 @@ def test_an_expired_release_is_refused_and_how_to_keep_one_is_said(released: Pro
     ("arguments", "why"),
     [
         ((RELEASE,), "INSTANCE"),
-        ((RELEASE, "akvoflow-37"), "skipped"),
+        ((RELEASE, "akvoflow-37"), "skips instances"),
         ((RELEASE, "akvoflow-6"), "no such instance: akvoflow-6"),
         ((RELEASE, "all"), "no such instance: all"),
         ((RELEASE, ","), "names no instance"),
-        (("Not_A_Version", "akvoflow-1"), "no version of App Engine"),
+        (("Not_A_Version", "akvoflow-1"), "not a version id of App Engine"),
     ],
 )
 def test_what_cannot_be_meant(released: Project, arguments: tuple[str, ...], why: str) -> None:

@@ -200,7 +200,7 @@ def test_a_rollback_names_queues_that_came_without_their_traffic(ready: Configur
         for each in ready.project.report("rollback", "all")["skipped"]
         if each["instance"] == "akvoflow-1"
     )
-    assert "has changed its queues: promote the version that it serves" in skipped["reason"]
+    assert "has changed its queues: promote its live version" in skipped["reason"]
     ready.project.report("promote", BEFORE, "akvoflow-1")
     first, second = ({q["name"]: q for q in ready.states()[n]["queues"]} for n in PRODUCTION[:2])
     (default,) = (name for name in first if name.endswith("/default"))
