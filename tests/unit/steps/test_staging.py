@@ -157,7 +157,7 @@ def test_files_that_gcloud_refuses_are_refused_before_anything_is_sent(folder: P
         stream.truncate(32 * 1024 * 1024 + 1)
     assert staging.read(folder).warnings[0].startswith("big has 33554433 bytes")
     (folder / "app.yaml").write_text("runtime: java8\n")
-    assert "has files that App Engine does not take with java8" in refusal(folder)
+    assert "has files that App Engine does not accept for java8" in refusal(folder)
 
 
 def test_configurations_beside_the_application_are_found(folder: Path) -> None:
