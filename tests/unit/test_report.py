@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,7 @@ from flowdeploy.report import (
     initial_reports,
     planless_report,
     report_json,
+    step_report_json,
 )
 
 ONE = Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1")
@@ -138,16 +140,45 @@ def test_before_it_runs_every_step_is_not_started() -> None:
     ]
 
 
-def test_a_report_as_json() -> None:
-    plan = Plan(
-        "refs/tags/20200403-073034",
-        PlanKind.RELEASE,
-        "20200403-073034",
-        (Stage(StageKind.BUILD, (BUILD,)), Stage(StageKind.PRODUCTION, (DEPLOY,))),
-        "20200403-073034.1a2b3c4d",
-        (Skipped("akvoflow-37", "closed in 2019"),),
-        ("cron.yaml",),
-    )
+def report_json_of(*steps: StepReport, plan: Plan) -> dict[str, Any]:
+    in_chennai = STARTED.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    return report_json(Report("20200403-073034-ab12", "google", plan, in_chennai, 12.34567, steps))
+
+
+RELEASE = Plan(
+    "refs/tags/20200403-073034",
+    PlanKind.RELEASE,
+    "20200403-073034",
+    (Stage(StageKind.BUILD, (BUILD,)), Stage(StageKind.PRODUCTION, (DEPLOY,))),
+    "20200403-073034.1a2b3c4d",
+    (Skipped("akvoflow-37", "closed in 2019"),),
+    ("cron.yaml",),
+)
+
+
+def test_a_report_says_as_json_what_was_planned() -> None:
+    document = report_json_of(plan=RELEASE)
+
+    assert (document["run"], document["target"]) == ("20200403-073034-ab12", "google")
+    assert (document["ref"], document["kind"]) == ("refs/tags/20200403-073034", "release")
+    assert document["version"] == "20200403-073034"
+    assert document["library_version"] == "20200403-073034.1a2b3c4d"
+    assert document["skipped"] == [{"instance": "akvoflow-37", "reason": "closed in 2019"}]
+    assert document["configs"] == ["cron.yaml"]
+
+
+def test_a_report_says_as_json_how_the_run_went() -> None:
+    document = report_json_of(StepReport("build", BUILD, Outcome.DONE, attempts=1), plan=RELEASE)
+
+    assert document["schema"] == 1
+    assert (document["outcome"], document["exit_code"]) == ("succeeded", 0)
+    assert document["error"] is None
+    assert document["started"] == "2020-04-03T07:30:34.005+00:00"
+    assert document["seconds"] == 12.346
+    assert [step["action"] for step in document["steps"]] == ["build"]
+
+
+def test_a_failed_step_as_json() -> None:
     failed = StepReport(
         "production",
         DEPLOY,
@@ -160,65 +191,32 @@ def test_a_report_as_json() -> None:
         error=ServiceError("INTERNAL", "An error.", details=["first", "second"], hint="Again."),
         notes=("no warm-up",),
     )
-    in_chennai = STARTED.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    whole = Report(
-        "20200403-073034-ab12",
-        "google",
-        plan,
-        in_chennai,
-        12.34567,
-        (StepReport("build", BUILD, Outcome.DONE, attempts=1, seconds=4), failed),
-    )
-
-    assert report_json(whole) == {
-        "schema": 1,
-        "run": "20200403-073034-ab12",
-        "target": "google",
-        "ref": "refs/tags/20200403-073034",
-        "kind": "release",
-        "version": "20200403-073034",
-        "library_version": "20200403-073034.1a2b3c4d",
-        "outcome": "partial",
-        "exit_code": 3,
-        "started": "2020-04-03T07:30:34.005+00:00",
-        "seconds": 12.346,
-        "steps": [
-            {
-                "stage": "build",
-                "action": "build",
-                "instance": None,
-                "outcome": "done",
-                "state": None,
-                "attempts": 1,
-                "seconds": 4,
-                "url": None,
-                "previous": None,
-                "error": None,
-                "notes": [],
-            },
-            {
-                "stage": "production",
-                "action": "deploy",
-                "instance": "akvoflow-1",
-                "outcome": "failed",
-                "state": "unknown",
-                "attempts": 2,
-                "seconds": 2.2,
-                "url": "https://v2-dot-default-dot-akvoflow-1.appspot.com",
-                "previous": {"allocations": {"v0": 1.0}, "shard_by": "IP"},
-                "error": {
-                    "code": "INTERNAL",
-                    "message": "An error.",
-                    "details": ["first", "second"],
-                    "hint": "Again.",
-                },
-                "notes": ["no warm-up"],
-            },
-        ],
-        "skipped": [{"instance": "akvoflow-37", "reason": "closed in 2019"}],
-        "configs": ["cron.yaml"],
-        "error": None,
+    assert step_report_json(failed) == {
+        "stage": "production",
+        "action": "deploy",
+        "instance": "akvoflow-1",
+        "outcome": "failed",
+        "state": "unknown",
+        "attempts": 2,
+        "seconds": 2.2,
+        "url": "https://v2-dot-default-dot-akvoflow-1.appspot.com",
+        "previous": {"allocations": {"v0": 1.0}, "shard_by": "IP"},
+        "error": {
+            "code": "INTERNAL",
+            "message": "An error.",
+            "details": ["first", "second"],
+            "hint": "Again.",
+        },
+        "notes": ["no warm-up"],
     }
+
+
+def test_a_step_as_json_has_null_for_what_it_does_not_have() -> None:
+    document = step_report_json(StepReport("build", BUILD, Outcome.DONE, attempts=1, seconds=4))
+
+    absent = ("instance", "state", "url", "previous", "error")
+    assert {key: document[key] for key in absent} == dict.fromkeys(absent)
+    assert document["notes"] == []
 
 
 @pytest.mark.parametrize(("command", "kind"), [("run", None), ("promote", "promote")])

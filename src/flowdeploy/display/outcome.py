@@ -16,8 +16,8 @@ _STATE_TEXTS = {
     State.UNKNOWN: "in an unknown state",
 }
 _NEXT = {
-    RunOutcome.PARTIAL: "fix the cause, then continue (finished steps are skipped):",
-    RunOutcome.INTERRUPTED: "continue it (finished steps are skipped):",
+    RunOutcome.PARTIAL: "fix the cause; finished steps are skipped:",
+    RunOutcome.INTERRUPTED: "continue it; finished steps are skipped:",
 }
 
 

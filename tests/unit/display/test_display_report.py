@@ -147,8 +147,7 @@ PERMISSION_DENIED on akvoflow-2, akvoflow-3
 
 Partial after 12.0s: 20200403-073034 is live on akvoflow-uat1 and dark on akvoflow-1; \
 failed on akvoflow-2 and akvoflow-3; not started on akvoflow-4
-Next: fix the cause, then continue (finished steps are skipped): \
-flowdeploy resume 20200403-080000-1f2e
+Next: fix the cause; finished steps are skipped: flowdeploy resume 20200403-080000-1f2e
 Run: 20200403-080000-1f2e
 Target: google
 """.format(URL.format("akvoflow-1"))
@@ -217,7 +216,7 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
     report = report_of(plan, [done(first), done(second), done(moves[0]), moves[1]])
     assert shown(replace(report, interrupted=True)).endswith(f"""
 Interrupted after 12.0s: {VERSION} is live on a; not started on b
-Next: continue it (finished steps are skipped): flowdeploy resume 20200403-080000-1f2e
+Next: continue it; finished steps are skipped: flowdeploy resume 20200403-080000-1f2e
 Run: 20200403-080000-1f2e
 Target: google
 """)

@@ -62,8 +62,7 @@ def test_a_partial_promotion() -> None:
 ## flowdeploy: partial
 
 Partial after 12.0s: in an unknown state on akvoflow-1\\
-Next: fix the cause, then continue (finished steps are skipped): \
-flowdeploy resume 20200403-080000-1f2e\\
+Next: fix the cause; finished steps are skipped: flowdeploy resume 20200403-080000-1f2e\\
 Target: google\\
 Run: 20200403-080000-1f2e
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -329,28 +328,6 @@ def test_what_cannot_be_recorded_does_not_happen_and_nothing_more_begins(
     assert outcomes(result) == ["failed", "not-started"]
     assert isinstance(result.error, LockHeld)
     assert exit_code(result) == LockHeld.exit_code
-
-
-def test_intents_that_come_together_are_recorded_together(carry_out: CarryOut) -> None:
-    batches: list[int] = []
-    first = threading.Event()
-
-    def perform(step: Step, notify: Notify) -> Running:
-        if instance_of(step) != A:
-            assert first.wait(PATIENCE)
-        yield Intent(CHANGE)
-        return Done()
-
-    def record(intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
-        if intents:
-            batches.append(len(intents))
-            first.set()
-            time.sleep(0.1)
-
-    carry_out(plan(production(A, B, C, D)), perform, Limits(jobs=4), record=record)
-
-    assert sum(batches) == 4
-    assert len(batches) < 4
 
 
 def test_a_wave_has_no_more_instances_under_way_than_it_may(carry_out: CarryOut) -> None:

@@ -1,0 +1,88 @@
+"""Intents that wait for the journal, and the grants that come of them."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flowdeploy.errors import LockHeld
+from flowdeploy.report import Aspect, Change
+from flowdeploy.rollout import FinishedStep, IntendedChange
+from flowdeploy.rollout.intents import Grant, IntentQueue, JournalWrite
+from flowdeploy.rollout.tasks import InstanceTask
+
+CHANGE = Change(Aspect.TRAFFIC, None, None)
+PATIENCE = 20  # seconds until a test that would hang fails instead
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """A journal that keeps the places of each write's intents."""
+
+    error: LockHeld | None = None
+    places: list[list[int]] = field(default_factory=list)
+
+    def record(self, intents: Sequence[IntendedChange], finished: Sequence[FinishedStep]) -> None:
+        self.places.append([place for place, _ in intents])
+        if self.error:
+            raise self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    journal: Batches
+    writes: queue.SimpleQueue[JournalWrite] = field(default_factory=queue.SimpleQueue)
+
+    def intents_of(self, tasks: Sequence[InstanceTask], workers: int) -> IntentQueue:
+        intents = IntentQueue(self.journal, workers, self.writes.put)
+        for task in tasks:
+            intents.add(task, CHANGE)
+        return intents
+
+    def write(self, intents: IntentQueue) -> None:
+        intents.start_write(lambda: ())
+        intents.finish_write(self.writes.get(timeout=PATIENCE))
+
+
+def tasks(count: int) -> list[InstanceTask]:
+    return [InstanceTask(deque([place])) for place in range(count)]
+
+
+def grants(intents: IntentQueue) -> list[Grant]:
+    return list(iter(intents.take_grant, None))
+
+
+def test_intents_that_come_together_are_recorded_together() -> None:
+    bench, waiting = Bench(Batches()), tasks(4)
+    intents = bench.intents_of(waiting, workers=4)
+
+    bench.write(intents)
+
+    assert bench.journal.places == [[0, 1, 2, 3]]
+    assert grants(intents) == [Grant(task, CHANGE) for task in waiting]
+
+
+def test_no_more_grants_are_given_than_there_are_workers() -> None:
+    bench, waiting = Bench(Batches()), tasks(3)
+    intents = bench.intents_of(waiting, workers=2)
+
+    bench.write(intents)
+    intents.start_write(lambda: ())
+    assert not intents.is_writing
+    assert grants(intents) == [Grant(task, CHANGE) for task in waiting[:2]]
+    bench.write(intents)
+
+    assert bench.journal.places == [[0, 1], [2]]
+
+
+def test_an_intent_that_is_not_recorded_is_refused() -> None:
+    lost = LockHeld("taken over")
+    bench, (task,) = Bench(Batches(lost)), tasks(1)
+    intents = bench.intents_of([task], workers=1)
+
+    bench.write(intents)
+
+    assert grants(intents) == [Grant(task, None)]
+    assert task.refusal is lost
