@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from flowdeploy.display.terminal import Line, literal, say_blocks, wrap_width
-from flowdeploy.display.text import clean, clean_lines, wrap
+from flowdeploy.display.text import clean_lines, wrap, wrap_each
 from flowdeploy.errors import FlowdeployError
 
 
@@ -22,34 +22,23 @@ def error_lines(error: FlowdeployError, width: int | None) -> list[Line]:
     return [
         literal(("Error:", "bold red"), headline.removeprefix("Error:")),
         *more,
-        *_indent("\n".join(rest), width),
-        *_findings(error, width),
-        *_hint(error, width),
+        *_body(error, rest, width),
     ]
 
 
 def failure_lines(headline: str, error: FlowdeployError, width: int | None) -> list[Line]:
     """The lines of an error of steps, which ``headline`` names."""
+    lines = clean_lines(error.message)
+    return [*wrap(headline, width), *_body(error, lines, width, hint_indent="  ")]
+
+
+def _body(
+    error: FlowdeployError, lines: Sequence[str], width: int | None, hint_indent: str = ""
+) -> list[Line]:
+    """Lines of the message, the findings and the hint."""
+    findings = [line for finding in error.details for line in clean_lines(finding)]
+    hint = [f"Hint: {error.hint}"] if error.hint else []
     return [
-        *wrap(headline, width),
-        *_indent(error.message, width),
-        *_findings(error, width),
-        *_hint(error, width, indent="  "),
+        *wrap_each([*lines, *findings], width, "  "),
+        *(literal((line, "bold")) for line in wrap_each(hint, width, hint_indent)),
     ]
-
-
-def _findings(error: FlowdeployError, width: int | None) -> Iterator[str]:
-    for finding in error.details:
-        yield from _indent(finding, width)
-
-
-def _hint(error: FlowdeployError, width: int | None, indent: str = "") -> Iterator[Line]:
-    if error.hint:
-        for line in wrap(clean(f"Hint: {error.hint}"), width, indent):
-            yield literal((line, "bold"))
-
-
-def _indent(text: str, width: int | None) -> Iterator[str]:
-    """The lines of a text, indented by two columns."""
-    for line in clean_lines(text):
-        yield from wrap(line, width, "  ")

@@ -18,18 +18,11 @@ ROWS = 10  # of instances under way; the others are counted
 _BAR_WIDTH = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The marks in front of a stage, by its state."""
-
-    waiting: str
-    under_way: str
-    succeeded: str
-    failed: str
-
-
-UNICODE = Marks("·", "▸", "✓", "✗")
-ASCII = Marks(".", ">", "+", "x")
+# The states of a stage: its mark, the same in ASCII, and its style.
+_WAITING = ("·", ".", "dim")
+_UNDER_WAY = ("▸", ">", "bold")
+_SUCCEEDED = ("✓", "+", "green")
+_FAILED = ("✗", "x", "red")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +33,12 @@ class Frame:
     now: float
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        marks = ASCII if options.ascii_only else UNICODE
-        yield _stages(self.view, self.now, marks)
+        yield _stages(self.view, self.now, options.ascii_only)
         room = console.height - len(self.view.stages) - 2
         yield from _activities(self.view, self.now, max(1, min(ROWS, room)))
 
 
-def _stages(view: View, now: float, marks: Marks) -> Table:
+def _stages(view: View, now: float, ascii_only: bool) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     for justify in ("left", "left", "right"):
         grid.add_column(justify=justify, no_wrap=True)
@@ -54,33 +46,31 @@ def _stages(view: View, now: float, marks: Marks) -> Table:
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(no_wrap=True)
     for name, stage in view.stages.items():
-        grid.add_row(*_stage_row(name, stage, now, marks))
+        grid.add_row(*_stage_row(name, stage, now, ascii_only))
     return grid
 
 
-def _stage_row(name: str, stage: StageView, now: float, marks: Marks) -> Iterator[RenderableType]:
-    mark, style = _state(stage, marks)
-    yield Text(mark, style)
+def _stage_row(
+    name: str, stage: StageView, now: float, ascii_only: bool
+) -> Iterator[RenderableType]:
+    mark, ascii_mark, style = _state(stage)
+    yield Text(ascii_mark if ascii_only else mark, style)
     yield literal((name, style))
     yield Text(f"{stage.finished_count}/{stage.total}", style)
-    yield (
-        ProgressBar(stage.total, stage.finished_count, width=_BAR_WIDTH)
-        if stage.total > 1
-        else Text()
-    )
+    bar = ProgressBar(stage.total, stage.finished_count, width=_BAR_WIDTH)
+    yield bar if stage.total > 1 else Text()
     yield Text(duration((stage.until or now) - stage.since) if stage.since is not None else "")
     yield Text(f"{stage.failed} failed" if stage.failed else "", "bold red")
 
 
-def _state(stage: StageView, marks: Marks) -> tuple[str, str]:
-    """The mark and the style of a stage."""
+def _state(stage: StageView) -> tuple[str, str, str]:
     if stage.since is None:
-        return marks.waiting, "dim"
+        return _WAITING
     if stage.failed:
-        return marks.failed, "red"
+        return _FAILED
     if stage.until is None:
-        return marks.under_way, "bold"
-    return marks.succeeded, "green"
+        return _UNDER_WAY
+    return _SUCCEEDED
 
 
 def _activities(view: View, now: float, rows: int) -> Iterator[RenderableType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowdeploy.display.tables import Column, Row
+from flowdeploy.display.tables import Column, Row, field_column, or_dash
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.records.runs import Run, run_json
 from flowdeploy.report import error_json
@@ -22,22 +22,13 @@ def _who(row: Row) -> str:
 
 
 RUN_COLUMNS = (
-    Column("RUN", lambda row: row["run"]),
-    Column("STARTED", lambda row: _or_dash(row["started"])),
+    *map(field_column, ("RUN", "STARTED")),
     Column("WHO", _who),
-    Column("KIND", lambda row: _or_dash(row["kind"])),
-    Column("REF", lambda row: _or_dash(row["ref"])),
-    Column("VERSION", lambda row: _or_dash(row["version"])),
-    Column("OUTCOME", lambda row: _or_dash(row["outcome"])),
-    Column("CHANGED", lambda row: _or_dash(row["changed"])),
+    *map(field_column, ("KIND", "REF", "VERSION", "OUTCOME", "CHANGED")),
     Column("NOTE", _error),
 )
 STEP_COLUMNS = (
-    Column("STAGE", lambda row: row["stage"]),
-    Column("ACTION", lambda row: row["action"]),
-    Column("INSTANCE", lambda row: _or_dash(row["instance"])),
-    Column("OUTCOME", lambda row: row["outcome"]),
-    Column("STATE", lambda row: _or_dash(row["state"])),
+    *map(field_column, ("STAGE", "ACTION", "INSTANCE", "OUTCOME", "STATE")),
     Column("BEFORE", lambda row: _change_text(row["changes"][:1], "before")),
     Column("AFTER", lambda row: _change_text(row["changes"][-1:], "after")),
 )
@@ -94,9 +85,5 @@ def _change_text(changes: list[Mapping[str, Any]], side: str) -> str:
     value = changes[0]["change"][side]
     shares = value.get("allocations") if isinstance(value, Mapping) else None
     if shares is None:
-        return _or_dash(value)
+        return or_dash(value)
     return ", ".join(f"{v} {100 * share:.3g}%" for v, share in shares.items())
-
-
-def _or_dash(value: Any) -> str:
-    return "-" if value is None else str(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowdeploy.display.text import duration, group_values, join_words, names_or_count
 from flowdeploy.display.words import instance_name, result, skip_lines, where
 from flowdeploy.errors import FlowdeployError
@@ -19,14 +17,6 @@ _NEXT = {
     RunOutcome.PARTIAL: "fix the cause; finished steps are skipped:",
     RunOutcome.INTERRUPTED: "continue it; finished steps are skipped:",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An error, and the instances (or stages) that have it."""
-
-    error: FlowdeployError
-    where: tuple[str, ...]
 
 
 def has_row(step: StepReport) -> bool:
@@ -56,15 +46,17 @@ def _colons(*parts: str) -> str:
     return ": ".join(part for part in parts if part)
 
 
-def failures(report: Report) -> list[Failure]:
-    """The errors of all steps; identical errors once."""
-    failed = [(step.error, where(step)) for step in report.steps if step.error]
-    alike = group_values((_content(error), (error, name)) for error, name in failed)
-    return [Failure(same[0][0], tuple(name for _, name in same)) for same in alike.values()]
-
-
-def _content(error: FlowdeployError) -> tuple[object, ...]:
-    return error.code, error.message, error.details, error.hint
+def failures(report: Report) -> list[tuple[str, FlowdeployError]]:
+    """The errors of all steps, each with a heading; identical errors once."""
+    alike = group_values(
+        ((error.code, error.message, error.details, error.hint), (error, where(step)))
+        for step in report.steps
+        if (error := step.error)
+    )
+    return [
+        (f"{same[0][0].code} on {', '.join(name for _, name in same)}", same[0][0])
+        for same in alike.values()
+    ]
 
 
 def end_sentence(report: Report) -> str:
@@ -88,18 +80,13 @@ def _state_sentence(report: Report) -> str:
     changed = any(step.may_have_changed for step in report.steps)
     if not changed and report.outcome is not RunOutcome.SUCCEEDED:
         return "no instance was changed"
-    instances = _instances_by_state(report)
+    changing = (step for step in report.steps if isinstance(step.step, Deploy | Promote))
+    instances = group_values((_state_text(step), where(step)) for step in changing)
     clauses = {how: f"{how} on {names_or_count(names)}" for how, names in instances.items()}
     serving = [clauses.pop(state) for state in _SERVING if state in clauses]
     version = report.plan.version if report.plan else None
     first = [f"{version} is {join_words(serving)}"] if serving else []
     return "; ".join([*first, *clauses.values()]) or ", ".join(map(result, report.steps))
-
-
-def _instances_by_state(report: Report) -> dict[str, list[str]]:
-    """The instances with a deploy or a promotion, by their state now."""
-    changing = (step for step in report.steps if isinstance(step.step, Deploy | Promote))
-    return group_values((_state_text(step), where(step)) for step in changing)
 
 
 def _state_text(step: StepReport) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from flowdeploy.display.tables import pad
 from flowdeploy.display.terminal import Line, literal, say_blocks
-from flowdeploy.display.text import clean, duration, group_values, names_or_count, wrap
+from flowdeploy.display.text import duration, group_values, names_or_count, wrap, wrap_each
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, skip_lines, target_line
 from flowdeploy.planning.plan import Plan, PlanKind, Stage, action
 from flowdeploy.units import ALL
@@ -25,7 +25,7 @@ def render(plan: Plan, target: str, console: Console, further: Sequence[Line] = 
     blocks: list[Sequence[Line]] = [
         [target_line(target), _headline(plan)],
         [literal((header, "bold")), *lines],
-        [line for remark in skip_lines(plan) for line in wrap(clean(remark), console.width)],
+        wrap_each(skip_lines(plan), console.width),
         further,
     ]
     say_blocks(console, blocks)
@@ -47,23 +47,23 @@ def settings_lines(settings: Settings | None, width: int) -> list[Line]:
         for instance, keys in settings.items()
         for key, setting in keys.items()
     )
-    lines = [
-        line
-        for said, names in sorted(alike.items())
-        for line in wrap(clean(said + _unless_all(names, settings)), width, "  ")
+    texts = [
+        text if len(names) == len(settings) else f"{text},{_on(names)}"
+        for text, names in sorted(alike.items())
     ]
-    return [literal(("Settings", "bold")), *lines] if lines else []
+    return _section("Settings", texts, width)
 
 
 def configuration_lines(foreseen: Mapping[str, Sequence[str]], width: int) -> list[Line]:
     """The changes of configuration, by instance; equal ones share a line."""
     alike = group_values((line, name) for name, lines in foreseen.items() for line in lines)
-    lines = [
-        line
-        for said, names in alike.items()
-        for line in wrap(clean(f"{said} on {names_or_count(names)}"), width, "  ")
-    ]
-    return [literal(("Configuration", "bold")), *lines] if lines else []
+    texts = [f"{text} on {names_or_count(names)}" for text, names in alike.items()]
+    return _section("Configuration", texts, width)
+
+
+def _section(title: str, texts: Sequence[str], width: int) -> list[Line]:
+    """A title and the texts, indented; empty without texts."""
+    return [literal((title, "bold")), *wrap_each(texts, width, "  ")] if texts else []
 
 
 def _text(value: Any) -> str:
@@ -73,10 +73,6 @@ def _text(value: Any) -> str:
 def _origin(source: str) -> str:
     """The source without the instance's path, so that equal settings share a line."""
     return source.partition(" ")[0]
-
-
-def _unless_all(names: list[str], settings: Settings) -> str:
-    return "" if len(names) == len(settings) else f",{_on(names)}"
 
 
 def _headline(plan: Plan) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.text import Text
 
 from flowdeploy.display.errors import error_lines, failure_lines
 from flowdeploy.display.outcome import end_sentence, failures, has_row, next_step, remarks
 from flowdeploy.display.tables import pad
 from flowdeploy.display.terminal import Line, literal, say_blocks, wrap_width
-from flowdeploy.display.text import clean, wrap
+from flowdeploy.display.text import wrap, wrap_each
 from flowdeploy.display.words import instance_name, result, target_line
 from flowdeploy.report import Outcome, Report, RunOutcome, StepReport
 
@@ -23,13 +22,8 @@ def render(report: Report, console: Console) -> None:
     width = wrap_width(console)
     blocks: list[Sequence[Line]] = [
         list(_table([step for step in report.steps if has_row(step)], width)),
-        [line for remark in remarks(report) for line in wrap(clean(remark), width)],
-        *(
-            failure_lines(
-                f"{failure.error.code} on {', '.join(failure.where)}", failure.error, width
-            )
-            for failure in failures(report)
-        ),
+        wrap_each(remarks(report), width),
+        *(failure_lines(heading, error, width) for heading, error in failures(report)),
         error_lines(report.error, width) if report.error else [],
         list(_end(report, width)),
     ]
@@ -49,19 +43,16 @@ def _table(steps: list[StepReport], width: int | None) -> Iterator[Line]:
     full = len("  ".join([*header, max((step.url or "" for step in steps), key=len)]))
     beside = width is None or full <= width
     yield literal(("  ".join([*header, *(["URL"] if beside else [])]), "bold"))
-    for step, cells in zip(steps, rows, strict=True):
-        yield _row(cells, _STYLES.get(step.outcome, ""), step.url if beside else None)
+    for step, (stage, instance, outcome, seconds) in zip(steps, rows, strict=True):
+        style = _STYLES.get(step.outcome, "")
+        url = step.url if step.url and beside else ""
+        yield literal(f"{stage}  {instance}  ", (outcome, style), f"  {seconds}  {url}")
         if step.url and not beside:
             yield f"    {step.url}"
 
 
 def _cells(step: StepReport) -> list[str]:
     return [step.stage, instance_name(step.step), result(step), f"{step.seconds:7.1f}"]
-
-
-def _row(cells: list[str], style: str, url: str | None) -> Text:
-    stage, instance, said, seconds = cells
-    return literal(f"{stage}  {instance}  ", (said, style), f"  {seconds}  {url or ''}")
 
 
 def _end(report: Report, width: int | None) -> Iterator[Line]:

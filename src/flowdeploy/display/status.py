@@ -7,7 +7,7 @@ from typing import Any
 
 from flowdeploy.checks.deploy import InstanceStatus
 from flowdeploy.checks.drift import Difference
-from flowdeploy.display.tables import Column, Row
+from flowdeploy.display.tables import Column, Row, field_column, or_dash
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.traffic import Split
@@ -22,26 +22,26 @@ def _note(row: Row) -> str:
     return f"skipped: {row['skip']}" if row.get("skip") else "-"
 
 
-_INSTANCE = Column("INSTANCE", lambda row: row["instance"])
+_INSTANCE = field_column("INSTANCE")
 _NOTE = Column("NOTE", _note)
-_STATE = Column("STATE", lambda row: _or_dash(row["state"]))
+_STATE = field_column("STATE")
 _LIVE = (
     Column("LIVE", lambda row: _shares(row["live"])),
     Column("DARK", lambda row: _first(row["dark"])),
 )
 _PREVIOUS = Column("PREVIOUS", lambda row: _shares((row["previous"] or {}).get("allocations")))
 _STATUS = (
-    Column("ROOM", lambda row: _or_dash(row["room"])),
+    field_column("ROOM"),
     Column("OPERATION", lambda row: _first(row["operations"])),
     _NOTE,
 )
 DRIFT_COLUMNS = (
     _INSTANCE,
-    Column("VERSION", lambda row: _or_dash(row["version"])),
-    Column("FIELD", lambda row: _or_dash(row["field"])),
+    field_column("VERSION"),
+    field_column("FIELD"),
     Column("IS", lambda row: _value(row["is"])),
     Column("SHOULD_BE", lambda row: _value(row["should_be"])),
-    Column("FROM", lambda row: _or_dash(row["from"])),
+    field_column("FROM"),
     _NOTE,
 )
 
@@ -125,8 +125,4 @@ def _value(value: Any) -> str:
         return f"{len(value)} entries"
     if isinstance(value, Mapping):
         return _first(f"{path} {(sha1 or 'missing')[:8]}" for path, sha1 in value.items())
-    return _or_dash(value)
-
-
-def _or_dash(value: Any) -> str:
-    return "-" if value is None else str(value)
+    return or_dash(value)

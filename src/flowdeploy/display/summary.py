@@ -20,7 +20,7 @@ def markdown(report: Report) -> str:
     """The report as a section that ends in a line break."""
     blocks = [
         f"## flowdeploy: {escape(str(report.outcome))}",
-        "\n".join(_paragraph(report)),
+        _paragraph(report),
         _table(step for step in report.steps if has_row(step)),
         "\n".join(f"- {escape(remark)}" for remark in remarks(report)),
         "\n".join(_errors(report)),
@@ -33,17 +33,15 @@ def escape(text: str) -> str:
     return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", clean(text)).strip()
 
 
-def _paragraph(report: Report) -> Iterator[str]:
-    """The lines of the paragraph; a backslash at the end of a line is a line break."""
+def _paragraph(report: Report) -> str:
+    """How the run ended; a backslash at the end of a line is a line break."""
     lines = [
         end_sentence(report),
         next_step(report),
         target_line(report.target),
         f"Run: {report.run}",
     ]
-    *head, last = [escape(line) for line in lines if line]
-    yield from (f"{line}\\" for line in head)
-    yield last
+    return "\\\n".join(escape(line) for line in lines if line)
 
 
 def _table(steps: Iterable[StepReport]) -> str:
@@ -60,8 +58,8 @@ def _cells(step: StepReport) -> list[str]:
 def _errors(report: Report) -> Iterator[str]:
     if report.error:
         yield _error("Error", report.error)
-    for failure in failures(report):
-        yield _error(f"{failure.error.code} on {', '.join(failure.where)}", failure.error)
+    for heading, error in failures(report):
+        yield _error(heading, error)
 
 
 def _error(heading: str, error: FlowdeployError) -> str:

@@ -31,6 +31,16 @@ class Column:
     text: Callable[[Row], str]
 
 
+def field_column(header: str) -> Column:
+    """The column of the field that has the header's name in lower case."""
+    return Column(header, lambda row: or_dash(row[header.lower()]))
+
+
+def or_dash(value: Any) -> str:
+    """``-`` for None, as gcloud's tables have it."""
+    return "-" if value is None else str(value)
+
+
 def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: TextIO) -> None:
     """Write all rows to ``stream``.
 
@@ -39,7 +49,9 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
     """
     match form:
         case Format.TABLE:
-            stream.writelines(f"{line}\n" for line in _table(rows, columns))
+            headers = [column.header for column in columns]
+            lines = pad([headers, *_cells(rows, columns)]) if rows else []
+            stream.writelines("  ".join(cells).rstrip() + "\n" for cells in lines)
         case Format.CSV:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(column.header.lower() for column in columns)
@@ -51,7 +63,13 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
 
 def dump(document: Any, form: Format) -> str:
     """A document as JSON or YAML."""
-    return _yaml(document) if form is Format.YAML else json.dumps(document, indent=2) + "\n"
+    text = json.dumps(document, indent=2) + "\n"
+    if form is not Format.YAML:
+        return text
+    import yaml  # only this form needs it
+
+    # Through JSON, because the safe dumper rejects subclasses of str, such as enums.
+    return str(yaml.safe_dump(json.loads(text), sort_keys=False))
 
 
 def pad(rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -63,20 +81,5 @@ def pad(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     ]
 
 
-def _table(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
-    if not rows:
-        return []
-    headers = [column.header for column in columns]
-    return ["  ".join(cells).rstrip() for cells in pad([headers, *_cells(rows, columns)])]
-
-
 def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
     return [[clean(column.text(row)) for column in columns] for row in rows]
-
-
-def _yaml(document: Any) -> str:
-    import yaml  # only this form needs it
-
-    # Through JSON, because the safe dumper rejects subclasses of str, such as enums.
-    text: str = yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False)
-    return text

@@ -79,3 +79,8 @@ def wrap(text: str, width: int | None, indent: str = "") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def wrap_each(texts: Iterable[str], width: int | None, indent: str = "") -> list[str]:
+    """Each text cleaned and wrapped."""
+    return [line for text in texts for line in wrap(clean(text), width, indent)]

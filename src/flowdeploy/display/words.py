@@ -85,10 +85,8 @@ def _traffic(to: Split, gradual: Gradual | None) -> str:
 def result(report: StepReport) -> str:
     """The outcome of a step, such as ``deployed, dark``."""
     match report.outcome:
-        case Outcome.DONE:
-            text = _done_text(report)
-        case Outcome.UNCHANGED:
-            text = _unchanged_text(report)
+        case Outcome.DONE | Outcome.UNCHANGED:
+            text = _success_text(report)
         case Outcome.FAILED:
             text = _FAILED[report.state]
         case Outcome.SKIPPED | Outcome.NOT_STARTED:
@@ -98,38 +96,25 @@ def result(report: StepReport) -> str:
     return f"{text}, {report.attempts} attempts" if report.attempts > 1 else text
 
 
-def _done_text(report: StepReport) -> str:
+def _success_text(report: StepReport) -> str:
+    unchanged = report.outcome is Outcome.UNCHANGED
+    already = "already " if unchanged else ""
     match report.step:
         case Build():
-            return "built"
+            return f"{already}built"
         case Publish():
-            return "published"
+            return f"{already}published"
         case Deploy(_, _, traffic):
-            return f"deployed, {report.state or traffic}"
+            return f"{already or 'deployed, '}{report.state or traffic}"
         case Configure(_, phase, _, undoes):
-            return f"{_DUE[phase]} {'as before' if undoes else 'configured'}"
+            done = "as before" if undoes else "configured"
+            return f"{_DUE[phase]} {'already up to date' if unchanged else done}"
         case Verify():
             return "ready"
-        case Promote(undoes=undoes):
-            return "rolled back" if undoes else "promoted"
-        case _:
-            assert_never(report.step)
-
-
-def _unchanged_text(report: StepReport) -> str:
-    match report.step:
-        case Build():
-            return "already built"
-        case Publish():
-            return "already published"
-        case Deploy(_, _, traffic):
-            return f"already {report.state or traffic}"
-        case Configure(_, phase):
-            return f"{_DUE[phase]} already up to date"
-        case Verify():
-            return "ready"
-        case Promote(undoes=undoes):
-            return "already rolled back" if undoes else "already live"
+        case Promote(undoes=str()):
+            return f"{already}rolled back"
+        case Promote():
+            return "already live" if unchanged else "promoted"
         case _:
             assert_never(report.step)
 
