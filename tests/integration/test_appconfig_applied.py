@@ -18,16 +18,16 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
 from flowdeploy.appengine.config_files.changes import (
     Change,
+    CreateCronJob,
     CreateIndex,
-    CreateJob,
     CreateQueue,
-    DeleteJob,
-    JobChange,
-    PauseJob,
+    CronJobChange,
+    DeleteCronJob,
+    PauseCronJob,
     PauseQueue,
     QueueChange,
-    ReplaceJob,
-    ResumeJob,
+    ReplaceCronJob,
+    ResumeCronJob,
     ResumeQueue,
     SetDispatch,
     UpdateQueue,
@@ -121,7 +121,13 @@ class Cloud:
                     self.datastore.create(project, body)
                 case SetDispatch(rules):
                     self.engine.set_dispatch_rules(project, rules)
-                case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
+                case (
+                    CreateCronJob()
+                    | ReplaceCronJob()
+                    | DeleteCronJob()
+                    | PauseCronJob()
+                    | ResumeCronJob()
+                ):
                     self._apply_to_job(project, change)
                 case _:
                     self._apply_to_queue(project, change)
@@ -137,20 +143,20 @@ class Cloud:
             case ResumeQueue(name):
                 self.tasks.resume(project, name)
 
-    def _apply_to_job(self, project: str, change: JobChange) -> None:
+    def _apply_to_job(self, project: str, change: CronJobChange) -> None:
         match change:
-            case CreateJob(body, paused):
+            case CreateCronJob(body, paused):
                 name = self.scheduler.create(project, body)
                 if paused:
                     self.scheduler.pause(name)
-            case ReplaceJob(name, body):
+            case ReplaceCronJob(name, body):
                 self.scheduler.create(project, body)
                 self.scheduler.delete(name)
-            case DeleteJob(name):
+            case DeleteCronJob(name):
                 self.scheduler.delete(name)
-            case PauseJob(name):
+            case PauseCronJob(name):
                 self.scheduler.pause(name)
-            case ResumeJob(name):
+            case ResumeCronJob(name):
                 self.scheduler.resume(name)
 
 

@@ -41,17 +41,17 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import Snapshot
 from flowdeploy.appengine.config_files.changes import (
     Change,
+    CreateCronJob,
     CreateIndex,
-    CreateJob,
     CreateQueue,
-    DeleteJob,
-    JobChange,
+    CronJobChange,
+    DeleteCronJob,
     LeaveQueue,
-    PauseJob,
+    PauseCronJob,
     PauseQueue,
     QueueChange,
-    ReplaceJob,
-    ResumeJob,
+    ReplaceCronJob,
+    ResumeCronJob,
     ResumeQueue,
     SetDispatch,
     UpdateQueue,
@@ -118,7 +118,9 @@ def requests_of(change: Change) -> Iterator[Request]:
         case SetDispatch(rules):
             body = {"dispatchRules": list(rules)}
             yield {"PATCH": "p", "mask": ["dispatchRules"], "body": plain(Application, body)}
-        case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
+        case (
+            CreateCronJob() | ReplaceCronJob() | DeleteCronJob() | PauseCronJob() | ResumeCronJob()
+        ):
             yield from requests_of_job(change)
         case _:
             yield from requests_of_queue(change)
@@ -138,16 +140,16 @@ def requests_of_queue(change: QueueChange) -> Iterator[Request]:
             pytest.fail(f"gcloud leaves no queue alone: {change}")
 
 
-def requests_of_job(change: JobChange) -> Iterator[Request]:
+def requests_of_job(change: CronJobChange) -> Iterator[Request]:
     match change:
-        case CreateJob(body):
+        case CreateCronJob(body):
             yield {"POST": "jobs", "body": plain(Job, body)}
-        case ReplaceJob(name, body):
+        case ReplaceCronJob(name, body):
             yield {"POST": "jobs", "body": plain(Job, body)}
             yield {"DELETE": name.rpartition("/")[2]}
-        case DeleteJob(name):
+        case DeleteCronJob(name):
             yield {"DELETE": name.rpartition("/")[2]}
-        case PauseJob() | ResumeJob():
+        case PauseCronJob() | ResumeCronJob():
             pytest.fail(f"gcloud lets jobs rest or run as they do: {change}")
 
 

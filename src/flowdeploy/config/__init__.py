@@ -5,8 +5,8 @@ editors. The pydantic models are internal; the values below are the interface.
 """
 
 from flowdeploy.appengine.forms.problems import Problem
-from flowdeploy.config.json_schema import schema
 from flowdeploy.config.loading import describe, find, load, problems
+from flowdeploy.config.models import schema
 from flowdeploy.config.values import (
     BucketRecords,
     BuildConfig,

@@ -10,12 +10,11 @@ import re
 import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from flowdeploy.appengine.app_yaml import check_settings
 from flowdeploy.appengine.forms.problems import Path, Place, Problem, path_text
-from flowdeploy.config.models import NAME, PROJECT
-from flowdeploy.config.setting_keys import SettingKey
+from flowdeploy.config.models import NAME, PROJECT, SETTING_KEYS
 from flowdeploy.errors import RefError
 from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import parse_ref
@@ -163,7 +162,7 @@ def _settings(instance: _Item) -> Iterator[Problem]:
     """Values that app.yaml does not allow either. The models check the keys themselves."""
     settings = instance.data.get("settings")
     if isinstance(settings, dict):
-        known = {name: settings[name] for name in get_args(SettingKey) if name in settings}
+        known = {name: settings[name] for name in SETTING_KEYS if name in settings}
         place = Place((*instance.path, "settings"))
         check_settings(known, place)
         yield from place.problems

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
-from flowdeploy.config.setting_keys import SettingKey
+from flowdeploy.appengine.app_yaml.keys import SENT
 from flowdeploy.units import ALL, Portion, parse_duration
 
 _LINE = r"^[^\x00-\x1f\x7f]+$"
@@ -23,6 +25,16 @@ _BRANCH = r"^[^-\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*$"
 _BUCKET = r"^(local|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\x00-\x1f\x7f]*)?)$"
 
 Line = Annotated[str, Field(pattern=_LINE)]
+
+# The keys of app.yaml that can be settings of an instance: without those of the flexible
+# environment, and the Endpoints API, which is part of the application.
+SETTING_KEYS = tuple(sorted(SENT.keys() - {"api_config", "vm", "vm_settings"}))
+
+
+def _setting_key(value: str) -> str:
+    if value not in SETTING_KEYS:
+        raise ValueError("it is no setting")
+    return value
 
 
 def _duration(value: object) -> float:
@@ -53,6 +65,9 @@ Timeout = Annotated[float, PlainValidator(_timeout), _AS_DURATION]
 _SHARE = {"type": ["integer", "string"], "pattern": r"^\d+%?$"}
 Share = Annotated[Portion, PlainValidator(_portion), WithJsonSchema(_SHARE | {"minimum": 0})]
 SomeShare = Annotated[Portion, PlainValidator(_some), WithJsonSchema(_SHARE | {"minimum": 1})]
+
+_KEY_SCHEMA = WithJsonSchema({"enum": list(SETTING_KEYS), "type": "string"})
+SettingKey = Annotated[str, AfterValidator(_setting_key), _KEY_SCHEMA]
 
 
 class Section(BaseModel):
@@ -254,3 +269,27 @@ class ConfigFile(Section):
         description="The fleet: one uat1, one uat2, any number in production.",
         examples=[[{"id": "akvoflow-1", "role": "production"}]],
     )
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema, draft 2020-12, of the whole file."""
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **ConfigFile.model_json_schema(schema_generator=_AsWritten),
+        "title": "flowdeploy: config/instances.yaml",
+    }
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Describes the file as it is written: shares are text, and null is not allowed."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default") is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def encode_default(self, dft: Any) -> Any:
+        return str(dft) if isinstance(dft, Portion) else super().encode_default(dft)

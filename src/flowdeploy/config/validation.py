@@ -15,8 +15,7 @@ from pydantic_core import ErrorDetails
 from flowdeploy.appengine.forms.problems import Path, Problem, path_text
 from flowdeploy.appengine.forms.yaml_reader import YamlDocument
 from flowdeploy.config.fleet_rules import find_problems
-from flowdeploy.config.models import ConfigFile, InstanceSection
-from flowdeploy.config.setting_keys import SettingKey
+from flowdeploy.config.models import SETTING_KEYS, ConfigFile, InstanceSection
 
 _EXPECTED = {
     "string_type": "text",
@@ -92,11 +91,10 @@ def _is_key(details: ErrorDetails) -> bool:
 def _suggestion(path: Path) -> str:
     """The advice for an unknown key."""
     key = str(path[-1])
-    settings = get_args(SettingKey)
-    known = settings if path[-2:-1] == ("settings",) else _section(path).model_fields
-    if known is settings and key in InstanceSection.model_fields:
+    known = SETTING_KEYS if path[-2:-1] == ("settings",) else _section(path).model_fields
+    if known is SETTING_KEYS and key in InstanceSection.model_fields:
         return f"write {key}: beside settings:"
-    if key in settings and _section(path) is InstanceSection:
+    if key in SETTING_KEYS and _section(path) is InstanceSection:
         return f"write {key}: under settings:"
     near = get_close_matches(key, known, n=1, cutoff=0.7)
     return f"write {near[0]}:" if near else f"write one of {', '.join(sorted(known))}"

@@ -8,7 +8,7 @@ import pytest
 
 from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import ConfigChanges, Snapshot
-from flowdeploy.appengine.config_files.changes import CreateJob, SettingChange, UpdateQueue
+from flowdeploy.appengine.config_files.changes import CreateCronJob, SettingChange, UpdateQueue
 
 PARENT = "projects/p/locations/europe-west1"
 
@@ -178,8 +178,8 @@ def test_a_dark_deploy_creates_and_touches_nothing() -> None:
         "queue new: create, 1/s",
     ]
     assert [type(change).__name__ for change in found.after_traffic] == [
-        "CreateJob",
-        "DeleteJob",
+        "CreateCronJob",
+        "DeleteCronJob",
         "SetDispatch",
     ]
     assert found.all == found.before_traffic + found.after_traffic
@@ -229,7 +229,7 @@ def test_a_rollback_brings_back_jobs_with_all_that_they_said() -> None:
         "cron job /a: create, every 24 hours",
         "cron job /d: delete (every 24 hours)",
     ]
-    assert found.cron[2] == CreateJob(
+    assert found.cron[2] == CreateCronJob(
         {
             "schedule": "every 24 hours",
             "timeZone": "UTC",

@@ -15,15 +15,15 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
 from flowdeploy.appengine.config_files.changes import (
     Change,
+    CreateCronJob,
     CreateIndex,
-    CreateJob,
     CreateQueue,
-    DeleteJob,
-    JobChange,
-    PauseJob,
+    CronJobChange,
+    DeleteCronJob,
+    PauseCronJob,
     PauseQueue,
-    ReplaceJob,
-    ResumeJob,
+    ReplaceCronJob,
+    ResumeCronJob,
     ResumeQueue,
     SetDispatch,
     UpdateQueue,
@@ -70,21 +70,27 @@ class Apis:
                     self.dispatch = [dict(rule) for rule in rules]
                 case CreateQueue() | UpdateQueue() | PauseQueue() | ResumeQueue():
                     self._apply_to_queue(change)
-                case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
+                case (
+                    CreateCronJob()
+                    | ReplaceCronJob()
+                    | DeleteCronJob()
+                    | PauseCronJob()
+                    | ResumeCronJob()
+                ):
                     self._apply_to_job(change)
 
-    def _apply_to_job(self, change: JobChange) -> None:
+    def _apply_to_job(self, change: CronJobChange) -> None:
         match change:
-            case CreateJob(body, paused):
+            case CreateCronJob(body, paused):
                 self._create(body, paused=paused)
-            case ReplaceJob(name, body, paused=paused):
+            case ReplaceCronJob(name, body, paused=paused):
                 self._create(body, paused=paused)
                 del self.jobs[name]
-            case DeleteJob(name):
+            case DeleteCronJob(name):
                 del self.jobs[name]
-            case PauseJob(name):
+            case PauseCronJob(name):
                 self.jobs[name]["state"] = "PAUSED"
-            case ResumeJob(name):
+            case ResumeCronJob(name):
                 self.jobs[name]["state"] = "ENABLED"
 
     def _apply_to_queue(self, change: CreateQueue | UpdateQueue | PauseQueue | ResumeQueue) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from flowdeploy.appengine.app_yaml.keys import SENT
 from flowdeploy.config import schema
-from flowdeploy.config.setting_keys import SettingKey
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -64,10 +62,6 @@ def test_every_key_has_an_example_that_fits_and_a_description() -> None:
         assert _description(whole, described), key
         for example in described["examples"]:
             assert list(Draft202012Validator(target).iter_errors(example)) == [], key
-
-
-def test_what_an_instance_may_set_is_what_is_sent_to_app_engine() -> None:
-    assert set(get_args(SettingKey)) <= set(SENT)
 
 
 def _keys(whole: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,11 +8,10 @@ from typing import Any
 
 from flowdeploy.appengine.app_yaml import combinations, keys, scaling
 from flowdeploy.appengine.forms.gcloud_yaml import GCLOUD
-from flowdeploy.appengine.forms.problems import Place, describe_in_order
+from flowdeploy.appengine.forms.problems import Place, describe_in_order, refusal
 from flowdeploy.appengine.forms.schema import entry, regex
 from flowdeploy.appengine.forms.yaml_reader import parse_yaml
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.errors import Refused
 
 _NOT_OF_AN_INSTANCE = {
     "service": "the instance itself has a key of that name beside its settings",
@@ -60,7 +59,7 @@ def parse(text: bytes | str, source: str) -> AppYaml:
     place = Place(locate=document.key, problems=list(document.problems))
     fields = _read(document.data, place) if document.data else {}
     if place.problems:
-        raise _refusal(source, describe_in_order(source, place.problems))
+        raise refusal(source, describe_in_order(source, place.problems))
     warnings = tuple(describe_in_order(source, place.notes))
     origins = dict.fromkeys(_setting_names(document.data), source)
     return AppYaml(source, document.data, fields, origins, warnings)
@@ -92,7 +91,7 @@ def with_settings(app: AppYaml, settings: Mapping[str, Any], source: str) -> App
     merged = _merge(app.settings, settings)
     fields = _read(merged, place)
     if place.problems:
-        raise _refusal(source, sorted(f"{source}: {problem}" for problem in place.problems))
+        raise refusal(source, sorted(f"{source}: {problem}" for problem in place.problems))
     warnings = tuple(f"{source}: {note}" for note in place.notes if note.path[0] in settings)
     ours = set(_setting_names(settings))
     origins = {
@@ -139,12 +138,3 @@ def _setting_names(settings: Mapping[str, Any]) -> list[str]:
     named = variables if isinstance(variables, dict) else {}
     others = (name for name in settings if name != "env_variables")
     return [*others, *(f"env_variables.{name}" for name in named)]
-
-
-def _refusal(source: str, details: list[str]) -> Refused:
-    count = "a problem" if len(details) == 1 else f"{len(details)} problems"
-    return Refused(
-        f"{source} has {count} and cannot be deployed",
-        details=details,
-        hint="If a build writes this file, correct what the build writes it from.",
-    )

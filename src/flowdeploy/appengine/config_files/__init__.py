@@ -2,9 +2,13 @@
 
 from flowdeploy.appengine.config_files.app_config import NAMES, AppConfig, read
 from flowdeploy.appengine.config_files.changes import ConfigChanges
-from flowdeploy.appengine.config_files.compare import Snapshot, changes, restore
+from flowdeploy.appengine.config_files.compare import (
+    Snapshot,
+    changes,
+    find_outside_changes,
+    restore,
+)
 from flowdeploy.appengine.config_files.index_yaml import unready
-from flowdeploy.appengine.config_files.outside_changes import find_outside_changes
 
 __all__ = [
     "NAMES",

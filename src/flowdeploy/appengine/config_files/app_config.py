@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flowdeploy.appengine.config_files import cron_yaml, dispatch_yaml, index_yaml, queue_yaml
 from flowdeploy.appengine.forms.gcloud_yaml import GCLOUD
-from flowdeploy.appengine.forms.problems import Place, describe_in_order
+from flowdeploy.appengine.forms.problems import Place, describe_in_order, refusal
 from flowdeploy.appengine.forms.yaml_reader import parse_yaml
-from flowdeploy.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,13 @@ class AppConfig:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _FileKind:
-    """A kind of configuration file: its name, its main key, and the reader of its data."""
-
-    name: str
-    key: str
-    read: Callable[[Mapping[str, Any], Place, Collection[str]], Any]
-
-
-_INDEX = _FileKind("index.yaml", "indexes", lambda data, place, _: index_yaml.read(data, place))
-_QUEUE = _FileKind("queue.yaml", "queue", lambda data, place, _: queue_yaml.read(data, place))
-_CRON = _FileKind("cron.yaml", "cron", cron_yaml.read)
-_DISPATCH = _FileKind(
-    "dispatch.yaml", "dispatch", lambda data, place, _: dispatch_yaml.read(data, place)
-)
-_KINDS = {kind.name: kind for kind in (_INDEX, _QUEUE, _CRON, _DISPATCH)}
-NAMES = tuple(_KINDS)
+_MAIN_KEYS = {
+    "index.yaml": "indexes",
+    "queue.yaml": "queue",
+    "cron.yaml": "cron",
+    "dispatch.yaml": "dispatch",
+}
+NAMES = tuple(_MAIN_KEYS)
 """The names of the files, in any folder."""
 
 
@@ -55,42 +45,29 @@ def read(files: Mapping[str, str | bytes], zones: Collection[str] = ()) -> AppCo
     only impossible names are refused. Raises Refused with every problem of every file,
     each as ``FILE:LINE: what is wrong; what to write``.
     """
-    found: dict[_FileKind, Any] = {}
+    readers: Mapping[str, Callable[[Mapping[str, Any], Place], Any]] = {
+        "index.yaml": index_yaml.read,
+        "queue.yaml": queue_yaml.read,
+        "cron.yaml": partial(cron_yaml.read, zones=zones),
+        "dispatch.yaml": dispatch_yaml.read,
+    }
+    found: dict[str, Any] = {}
     warnings: list[str] = []
     details: list[str] = []
-    for path in sorted(path for path in files if _name(path) in _KINDS):
-        kind = _KINDS[_name(path)]
-        value, place = _read_one(kind, files[path], zones)
+    for path in sorted(path for path in files if _name(path) in NAMES):
+        name = _name(path)
+        document = parse_yaml(files[path], GCLOUD, _MAIN_KEYS[name])
+        place = Place(locate=document.key, problems=list(document.problems))
+        value = readers[name](document.data, place) if document.data else None
         details += describe_in_order(path, place.problems)
         warnings += describe_in_order(path, place.notes)
-        if kind in found:
-            details.append(f"{path}: is a second {kind.name}; keep one")
-        found[kind] = value
+        if name in found:
+            details.append(f"{path}: is a second {name}; keep one")
+        found[name] = value
     if details:
-        raise _refusal(details)
-    return AppConfig(
-        indexes=found.get(_INDEX),
-        queues=found.get(_QUEUE),
-        cron=found.get(_CRON),
-        dispatch=found.get(_DISPATCH),
-        warnings=tuple(warnings),
-    )
-
-
-def _read_one(kind: _FileKind, text: str | bytes, zones: Collection[str]) -> tuple[Any, Place]:
-    """The value of a file and the place with its problems and notes."""
-    document = parse_yaml(text, GCLOUD, kind.key)
-    place = Place(locate=document.key, problems=list(document.problems))
-    return (kind.read(document.data, place, zones) if document.data else None), place
-
-
-def _refusal(details: list[str]) -> Refused:
-    count = "a problem" if len(details) == 1 else f"{len(details)} problems"
-    return Refused(
-        f"the configuration beside app.yaml has {count} and cannot be deployed",
-        details=details,
-        hint="If a build writes these files, correct what the build writes them from.",
-    )
+        raise refusal("the configuration beside app.yaml", details)
+    indexes, queues, cron, dispatch = map(found.get, NAMES)
+    return AppConfig(indexes, queues, cron, dispatch, tuple(warnings))
 
 
 def _name(path: str) -> str:

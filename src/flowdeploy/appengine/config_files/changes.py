@@ -97,7 +97,7 @@ class LeaveQueue:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateJob:
+class CreateCronJob:
     """Create a Cloud Scheduler Job; the server chooses its name."""
 
     body: Mapping[str, Any]
@@ -110,7 +110,7 @@ class CreateJob:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplaceJob:
+class ReplaceCronJob:
     """Create ``body``, then delete the job ``name`` (the full resource name).
 
     In this order a failure between the two leaves a job too many instead of one too
@@ -127,7 +127,7 @@ class ReplaceJob:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteJob:
+class DeleteCronJob:
     """Delete a job; ``name`` is the full resource name, ``body`` describes the job."""
 
     name: str
@@ -138,7 +138,7 @@ class DeleteJob:
 
 
 @dataclass(frozen=True, slots=True)
-class PauseJob:
+class PauseCronJob:
     """Pause a job; ``name`` is the full resource name, ``title`` the one for people."""
 
     name: str
@@ -149,8 +149,8 @@ class PauseJob:
 
 
 @dataclass(frozen=True, slots=True)
-class ResumeJob:
-    """Resume a job; fields as in `PauseJob`."""
+class ResumeCronJob:
+    """Resume a job; fields as in `PauseCronJob`."""
 
     name: str
     title: str
@@ -179,8 +179,8 @@ class SetDispatch:
 
 
 QueueChange = CreateQueue | UpdateQueue | PauseQueue | ResumeQueue | LeaveQueue
-JobChange = CreateJob | ReplaceJob | DeleteJob | PauseJob | ResumeJob
-Change = CreateIndex | QueueChange | JobChange | SetDispatch
+CronJobChange = CreateCronJob | ReplaceCronJob | DeleteCronJob | PauseCronJob | ResumeCronJob
+Change = CreateIndex | QueueChange | CronJobChange | SetDispatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class ConfigChanges:
 
     indexes: tuple[CreateIndex, ...] = ()
     queues: tuple[QueueChange, ...] = ()
-    cron: tuple[JobChange, ...] = ()
+    cron: tuple[CronJobChange, ...] = ()
     dispatch: tuple[SetDispatch, ...] = ()
 
     @property

@@ -12,12 +12,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Any
 
 from flowdeploy.appengine.config_files.changes import (
-    CreateJob,
-    DeleteJob,
-    JobChange,
-    PauseJob,
-    ReplaceJob,
-    ResumeJob,
+    CreateCronJob,
+    CronJobChange,
+    DeleteCronJob,
+    PauseCronJob,
+    ReplaceCronJob,
+    ResumeCronJob,
     SettingChange,
     job_name,
 )
@@ -35,7 +35,7 @@ _OWN_FIELDS = (
 _SERVER_HEADERS = ("user-agent", "x-cloudscheduler", "x-appengine-", "x-google-")
 
 
-def for_file(wanted: Sequence[Resource], there: Iterable[Resource]) -> tuple[JobChange, ...]:
+def for_file(wanted: Sequence[Resource], there: Iterable[Resource]) -> tuple[CronJobChange, ...]:
     """The changes that bring the existing jobs (the API's Jobs) to those of the file.
 
     Jobs that the file does not list are deleted, as are duplicates. A paused job stays
@@ -45,17 +45,14 @@ def for_file(wanted: Sequence[Resource], there: Iterable[Resource]) -> tuple[Job
     return tuple(_changes(missing, extra))
 
 
-def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[JobChange, ...]:
+def restoration(before: Iterable[Resource], now: Iterable[Resource]) -> tuple[CronJobChange, ...]:
     """The changes from the jobs ``now`` back to those of ``before``, paused or not.
 
     A deleted job is created with the same content under a new name.
     """
     _, missing, extra = _match(before, now, identity)
     alike, missing, extra = _match(missing, extra, _text)
-    states = (
-        (PauseJob if _is_paused(wanted) else ResumeJob)(str(actual["name"]), job_name(actual))
-        for wanted, actual in alike
-    )
+    states = (_change_state(wanted, str(actual["name"])) for wanted, actual in alike)
     return (*states, *_changes(missing, extra))
 
 
@@ -80,17 +77,22 @@ def _match(
     return pairs, missing, [job for jobs in left.values() for job in jobs]
 
 
-def _changes(wanted: Iterable[Resource], there: Iterable[Resource]) -> Iterator[JobChange]:
+def _changes(wanted: Iterable[Resource], there: Iterable[Resource]) -> Iterator[CronJobChange]:
     """Jobs with the same path and target are reported as one job that changes."""
     pairs, missing, extra = _match(wanted, there, lambda job: (job_name(job), _target(job)))
     for job, actual in pairs:
-        yield ReplaceJob(
+        yield ReplaceCronJob(
             str(actual["name"]), _content(job), tuple(_differences(actual, job)), _is_paused(job)
         )
     for job in missing:
-        yield CreateJob(_content(job), _is_paused(job))
+        yield CreateCronJob(_content(job), _is_paused(job))
     for actual in extra:
-        yield DeleteJob(str(actual["name"]), _content(actual))
+        yield DeleteCronJob(str(actual["name"]), _content(actual))
+
+
+def _change_state(job: Resource, name: str) -> PauseCronJob | ResumeCronJob:
+    change = PauseCronJob if _is_paused(job) else ResumeCronJob
+    return change(name, job_name(job))
 
 
 def _key(job: Resource) -> Hashable:

@@ -13,29 +13,16 @@ from flowdeploy.appengine.config_files.cron_schedule import schedule, time_zone
 from flowdeploy.appengine.config_files.fields import (
     APPLICATION,
     MIN_BACKOFF,
-    age,
     backoffs,
-    check_backoffs,
-    count,
     duration,
-    seconds,
-    words,
+    retry_parameters,
 )
 from flowdeploy.appengine.forms.problems import Place
 from flowdeploy.appengine.forms.schema import Key, Read, block, list_of, pattern
 
 _DOUBLINGS = 16
 
-_RETRY = block(
-    {
-        "job_retry_limit": Key(count(0, 5)),
-        "job_age_limit": Key(age),
-        "min_backoff_seconds": Key(seconds),
-        "max_backoff_seconds": Key(seconds),
-        "max_doublings": Key(count(0)),
-    },
-    "retry_parameters",
-)
+_RETRY = retry_parameters("job_retry_limit", 5, "job_age_limit")
 _TARGET = pattern(
     r"(?:(?!-)[a-z0-9-]{1,63}:)?(?!-)[a-z0-9-]{1,100}", "a service in lower-case letters"
 )
@@ -56,7 +43,7 @@ def _file(zones: Collection[str]) -> Read:
             "url": Key(pattern(r"/[^\n]*", "a path that begins with /"), required=True),
             "schedule": Key(schedule, required=True),
             "timezone": Key(time_zone(zones)),
-            "description": Key(words(499)),
+            "description": Key(pattern(r"[^\n]{0,499}", "one line of at most 499 characters")),
             "retry_parameters": Key(_retry),
             "target": Key(_TARGET),
         },
@@ -79,7 +66,6 @@ def _body(job: Mapping[str, Any]) -> dict[str, Any]:
 
 def _retry(value: Any, place: Place) -> dict[str, Any]:
     given: dict[str, Any] = _RETRY(value, place)
-    check_backoffs(given, place)
     low, high = _backoffs(given)
     config = {
         "minBackoffDuration": duration(low),

@@ -12,8 +12,8 @@ from flowdeploy.appengine.forms.schema import (
     LONGEST_DURATION,
     Key,
     Read,
+    block,
     number,
-    text,
     unusable,
     whole,
 )
@@ -55,11 +55,27 @@ def age(value: Any, _place: Place) -> int:
     return total
 
 
-def check_backoffs(retry: Mapping[str, Any], place: Place) -> None:
-    """Report a minimum above the maximum; both files name the two keys alike."""
-    low, high = retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds")
-    if low is not None and high is not None and high < low:
-        place.problem("has a min_backoff_seconds above max_backoff_seconds", "swap them")
+def retry_parameters(limit: str, most: int, age_limit: str) -> Read:
+    """The retry parameters of a file; the limits of number and age have a name in each."""
+    read = block(
+        {
+            limit: Key(count(0, most)),
+            age_limit: Key(age),
+            "min_backoff_seconds": Key(seconds),
+            "max_backoff_seconds": Key(seconds),
+            "max_doublings": Key(count(0)),
+        },
+        "retry_parameters",
+    )
+
+    def read_and_compare(value: Any, place: Place) -> Mapping[str, Any]:
+        retry: Mapping[str, Any] = read(value, place)
+        low, high = retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds")
+        if low is not None and high is not None and high < low:
+            place.problem("has a min_backoff_seconds above max_backoff_seconds", "swap them")
+        return retry
+
+    return read_and_compare
 
 
 def backoffs(low: float | None, high: float | None) -> tuple[float, float]:
@@ -71,18 +87,6 @@ def backoffs(low: float | None, high: float | None) -> tuple[float, float]:
     if lowest <= highest:
         return lowest, highest
     return (lowest, lowest) if low else (highest, highest)
-
-
-def words(longest: int) -> Read:
-    """Any single value, as one line of text."""
-
-    def read(value: Any, place: Place) -> str:
-        found = text(value, place)
-        if len(found) > longest or "\n" in found:
-            raise Wrong(f"one line of at most {longest} characters")
-        return found
-
-    return read
 
 
 def duration(length: float) -> str:

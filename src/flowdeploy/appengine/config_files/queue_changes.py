@@ -90,7 +90,8 @@ def _other_queues(
 
 def _for_queue(queue: Queue, there: Resource | None, *, resume: bool) -> Iterator[QueueChange]:
     if there is None:
-        yield _create(queue)
+        settings = {**queue.settings, **_TTLS}
+        yield _create(queue.name, settings, pull=queue.pull, paused=queue.is_stopped)
         return
     yield from _update(queue.name, _differences(queue, there), there)
     if queue.is_stopped and not is_paused(there):
@@ -99,9 +100,10 @@ def _for_queue(queue: Queue, there: Resource | None, *, resume: bool) -> Iterato
         yield ResumeQueue(queue.name)
 
 
-def _create(queue: Queue) -> CreateQueue:
-    settings = {**queue.settings, **_TTLS} | ({"type": "PULL"} if queue.pull else {})
-    return CreateQueue(queue.name, to_message(settings), tuple(sorted(settings)), queue.is_stopped)
+def _create(name: str, settings: Mapping[str, Any], *, pull: bool, paused: bool) -> CreateQueue:
+    given = {path: value for path, value in settings.items() if value is not None}
+    given |= {"type": "PULL"} if pull else {}
+    return CreateQueue(name, to_message(given), tuple(sorted(given)), paused)
 
 
 def _differences(queue: Queue, there: Resource) -> dict[str, Any]:
@@ -133,19 +135,14 @@ def _is_set(path: str, value: Any, there: Resource) -> bool:
 def _for_resource(name: str, wanted: Resource, there: Resource | None) -> Iterator[QueueChange]:
     settings = {path: setting(wanted, path) for path in PATHS}
     if there is None:
-        yield _recreate(name, settings, wanted)
+        settings |= {path: wanted[path] for path in _TTLS if path in wanted}
+        is_pull = wanted.get("type") == "PULL"
+        yield _create(name, settings, pull=is_pull, paused=is_paused(wanted))
         return
     differing = {p: v for p, v in settings.items() if not is_same(p, setting(there, p), v)}
     yield from _update(name, differing, there)
     if is_paused(wanted) != is_paused(there):
         yield PauseQueue(name) if is_paused(wanted) else ResumeQueue(name)
-
-
-def _recreate(name: str, settings: Mapping[str, Any], wanted: Resource) -> CreateQueue:
-    given = {path: value for path, value in settings.items() if value is not None}
-    given |= {path: wanted[path] for path in _TTLS if path in wanted}
-    given |= {"type": "PULL"} if wanted.get("type") == "PULL" else {}
-    return CreateQueue(name, to_message(given), tuple(sorted(given)), is_paused(wanted))
 
 
 def _update(name: str, settings: Mapping[str, Any], there: Resource) -> Iterator[UpdateQueue]:

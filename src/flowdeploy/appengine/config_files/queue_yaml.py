@@ -14,12 +14,10 @@ from typing import Any
 from flowdeploy.appengine.config_files.fields import (
     APPLICATION,
     SECONDS,
-    age,
     backoffs,
-    check_backoffs,
     count,
     duration,
-    seconds,
+    retry_parameters,
 )
 from flowdeploy.appengine.config_files.queue_settings import (
     AGE,
@@ -36,11 +34,24 @@ from flowdeploy.appengine.config_files.queue_settings import (
     target,
 )
 from flowdeploy.appengine.forms.problems import Place, Wrong
-from flowdeploy.appengine.forms.schema import Key, Read, block, choice, list_of, pattern, text
+from flowdeploy.appengine.forms.schema import (
+    INT32,
+    Key,
+    Read,
+    block,
+    camel,
+    choice,
+    list_of,
+    pattern,
+    text,
+)
 
 _MOST = 500  # a second, and tasks in a bucket
 _RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?)/([smhd])", re.ASCII)
-_PUSH_ONLY = ("rate", "bucketSize", "maxConcurrentRequests", "target")
+_PUSH_ONLY = (
+    *("rate", "bucket_size", "max_concurrent_requests", "target", "task_age_limit"),
+    *("min_backoff_seconds", "max_backoff_seconds", "max_doublings"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +101,7 @@ def _unsent(read: Read) -> Read:
     return read_and_drop
 
 
-_RETRY = block(
-    {
-        "task_retry_limit": Key(count(0)),
-        "task_age_limit": Key(age),
-        "min_backoff_seconds": Key(seconds),
-        "max_backoff_seconds": Key(seconds),
-        "max_doublings": Key(count(0)),
-    },
-    "retry_parameters",
-)
+_RETRY = retry_parameters("task_retry_limit", INT32, "task_age_limit")
 _NAME = pattern("[A-Za-z0-9-]{1,100}", "up to 100 letters, digits and -")
 _ACL = block({"user_email": Key(text), "writer_email": Key(text)}, "acl")
 _STORAGE = pattern(r"[0-9]+(?:\.[0-9]*)?[BKMGT]?", "a size such as 100M")
@@ -125,32 +127,27 @@ _QUEUE = block(
 
 def _queue(value: Any, place: Place) -> Queue | None:
     given: dict[str, Any] = _QUEUE(value, place)
-    if given.get("mode") == "pull":
-        _check_pull(given, place)
-    elif value.get("rate") is None:
-        place.problem("has no rate", "add one such as 5/s")
-    check_backoffs(given.get("retryParameters", {}), place / "retry_parameters")
+    retry = given.get("retryParameters", {})
     pull = given.get("mode") == "pull"
-    settings = _pull_settings(given) if pull else _push_settings(given)
+    if pull:
+        _check_pull(given, retry, place)
+        settings = {**PULL_DEFAULTS, **_attempts(retry)}
+    else:
+        settings = _push_settings(given, retry)
+        if value.get("rate") is None:
+            place.problem("has no rate", "add one such as 5/s")
     return Queue(given.get("name", ""), pull, settings)
 
 
-def _check_pull(given: Mapping[str, Any], place: Place) -> None:
+def _check_pull(given: Mapping[str, Any], retry: Mapping[str, Any], place: Place) -> None:
     """A pull queue has only one setting: how often a task may be leased."""
-    retry = given.get("retryParameters", {})
-    wrong = [name for name in _PUSH_ONLY if name in given]
-    wrong += [name for name in retry if name != "taskRetryLimit"]
-    for name in wrong:
-        place.problem(f"has {_snake(name)}, which a pull queue cannot have", "remove it")
+    for name in _PUSH_ONLY:
+        if camel(name) in given or camel(name) in retry:
+            place.problem(f"has {name}, which a pull queue cannot have", "remove it")
 
 
-def _pull_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {**PULL_DEFAULTS, **_attempts(given.get("retryParameters", {}))}
-
-
-def _push_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+def _push_settings(given: Mapping[str, Any], retry: Mapping[str, Any]) -> dict[str, Any]:
     """A 0 in the file means the default, except for the retry limit and the rate."""
-    retry = given.get("retryParameters", {})
     low, high = backoffs(retry.get("minBackoffSeconds"), retry.get("maxBackoffSeconds"))
     concurrent, limit = given.get("maxConcurrentRequests"), retry.get("taskAgeLimit")
     written = {
@@ -174,10 +171,6 @@ def _attempts(retry: Mapping[str, Any]) -> dict[str, int]:
     """The API counts the first attempt, a limit of retries does not."""
     limit = retry.get("taskRetryLimit")
     return {} if limit is None else {ATTEMPTS: limit + 1}
-
-
-def _snake(name: str) -> str:
-    return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 _FILE = block(

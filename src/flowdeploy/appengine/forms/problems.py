@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowdeploy.errors import Refused
+
 Path = tuple[str | int, ...]
 """The keys and list indexes that lead to a value: ``("handlers", 2, "url")``."""
 
@@ -75,6 +77,16 @@ def describe_in_order(source: str, problems: Iterable[Problem]) -> list[str]:
     """Each problem as ``FILE:LINE: message; advice``, in the order of the file."""
     ordered = sorted(problems, key=lambda problem: (problem.position.line, str(problem)))
     return [f"{source}:{problem.position.line}: {problem}" for problem in ordered]
+
+
+def refusal(source: str, details: list[str]) -> Refused:
+    """The error that lists all problems of a source."""
+    count = "a problem" if len(details) == 1 else f"{len(details)} problems"
+    return Refused(
+        f"{source} has {count} and cannot be deployed",
+        details=details,
+        hint="If a build generates it, correct the input of the build.",
+    )
 
 
 def path_text(path: Path) -> str:

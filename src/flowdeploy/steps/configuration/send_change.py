@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 from flowdeploy.appengine.config_files.changes import (
     Change,
+    CreateCronJob,
     CreateIndex,
-    CreateJob,
     CreateQueue,
-    DeleteJob,
-    JobChange,
+    CronJobChange,
+    DeleteCronJob,
     LeaveQueue,
-    PauseJob,
+    PauseCronJob,
     PauseQueue,
     QueueChange,
-    ReplaceJob,
-    ResumeJob,
+    ReplaceCronJob,
+    ResumeCronJob,
     ResumeQueue,
     SetDispatch,
     UpdateQueue,
@@ -44,7 +44,9 @@ def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator
                 operation = yield from wait_for_operation(cloud.engine, operation)
             if operation.error:
                 raise operation.error
-        case CreateJob() | ReplaceJob() | DeleteJob() | PauseJob() | ResumeJob():
+        case (
+            CreateCronJob() | ReplaceCronJob() | DeleteCronJob() | PauseCronJob() | ResumeCronJob()
+        ):
             _send_cron_job(cloud, project, change)
         case _:
             _send_queue(cloud, project, change)
@@ -75,22 +77,24 @@ def _send_queue(cloud: GoogleClients, project: str, change: QueueChange) -> None
             pass
 
 
-def _send_cron_job(cloud: GoogleClients, project: str, change: JobChange) -> None:
+def _send_cron_job(cloud: GoogleClients, project: str, change: CronJobChange) -> None:
     match change:
-        case CreateJob():
+        case CreateCronJob():
             _create_cron_job(cloud, project, change)
-        case ReplaceJob(name):
+        case ReplaceCronJob(name):
             _create_cron_job(cloud, project, change)
             cloud.scheduler.delete(name)
-        case DeleteJob(name):
+        case DeleteCronJob(name):
             cloud.scheduler.delete(name)
-        case PauseJob(name):
+        case PauseCronJob(name):
             cloud.scheduler.pause(name)
-        case ResumeJob(name):
+        case ResumeCronJob(name):
             cloud.scheduler.resume(name)
 
 
-def _create_cron_job(cloud: GoogleClients, project: str, change: CreateJob | ReplaceJob) -> None:
+def _create_cron_job(
+    cloud: GoogleClients, project: str, change: CreateCronJob | ReplaceCronJob
+) -> None:
     name = cloud.scheduler.create(project, change.body)
     if change.paused:
         cloud.scheduler.pause(name)
