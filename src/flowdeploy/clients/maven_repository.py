@@ -128,10 +128,7 @@ class RepositoryClient:
         self._session.close()
 
     def put(self, file: RepositoryFile) -> None:
-        """Send a file, again and again where there is no answer.
-
-        Raises Rejected, or Unanswered after the last attempt.
-        """
+        """Send a file, until there is an answer. Raises Rejected, and at last Unanswered."""
         self._retry(lambda: self.put_once(file))
 
     def put_once(self, file: RepositoryFile) -> None:
@@ -153,10 +150,7 @@ class RepositoryClient:
         return tuple(entry.version for entry in reversed(ARTIFACT.read(answer).recent_versions))
 
     def checksums(self, path: str) -> Checksums | None:
-        """The checksums of a file in the repository, or None where there is none.
-
-        Raises ServiceError.
-        """
+        """The checksums of a file, or None where there is none. Raises ServiceError."""
         url = self.repository.address(path)
         return self._retry(
             lambda: self._read(url, lambda response: Checksums.of(response.iter_content(CHUNK)))
