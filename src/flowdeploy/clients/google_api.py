@@ -128,11 +128,7 @@ class JsonApi:
         return form.check(answer, value)
 
     def _ask(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str],
-        body: Mapping[str, Any] | None = None,
+        self, method: str, path: str, params: dict[str, str], body: Mapping[str, Any] | None = None
     ) -> tuple[Answer, Any]:
         url = f"{self._root}/{path}"
         answer = require_success(exchange(self._session, method, url, params=params, json=body))
