@@ -12,7 +12,7 @@ from surroundings import Setting, projects, stand_in, table
 
 from flowdeploy.clients.appengine import OPERATION, AppEngine
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.planning.traffic import Split
 
 CALLS = 50
@@ -48,8 +48,8 @@ def main() -> None:
     rows = [("CALL", "LIBRARY_MS", "JSON_MS"), ("load", load_ms(), "-")]
     (project,) = projects(1)
     with stand_in(Setting(1, 0.0, 0.0)) as there:
-        engine = AppEngine(there.url, google_session(AnonymousCredentials(), 2))
-        api = JsonApi(f"{there.url}/v1", google_session(AnonymousCredentials(), 2))
+        engine = AppEngine(there.url, GoogleSession(AnonymousCredentials(), 2))
+        api = JsonApi(f"{there.url}/v1", GoogleSession(AnonymousCredentials(), 2))
         service = f"apps/{project}/services/default"
         for files in (0, 400):
             library = cpu_ms(

@@ -34,7 +34,7 @@ from flowdeploy.appengine.config_files.changes import (
 )
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.datastore import Datastore
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.clients.scheduler import Scheduler
 from flowdeploy.clients.tasks import Tasks
 from flowdeploy.sandbox.exports import gcloud_environment
@@ -163,7 +163,7 @@ class Cloud:
 @pytest.fixture
 def cloud(remote: Remote) -> Cloud:
     kinds: Any = (Tasks, Scheduler, Datastore, AppEngine)
-    session = google_session(AnonymousCredentials(), 2)
+    session = GoogleSession(AnonymousCredentials(), 2)
     return Cloud(*(kind(remote.url, session) for kind in kinds))
 
 

@@ -13,7 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.appengine.resources import DeployedVersion
 from flowdeploy.clients.appengine import AppEngine
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.traffic import Split
 from flowdeploy.sandbox.server import Sandbox
@@ -44,7 +44,7 @@ def _engine(folder: Path, answers: Answers) -> Iterator[AppEngine]:
         return answers(request) or await handler(request)
 
     with Sandbox(folder, [App("akvoflow-1")], middlewares=[instead]) as sandbox:
-        yield AppEngine(sandbox.url, google_session(AnonymousCredentials(), 2))
+        yield AppEngine(sandbox.url, GoogleSession(AnonymousCredentials(), 2))
 
 
 def _always(response: Callable[[], web.Response], method: str) -> Answers:
@@ -198,7 +198,7 @@ def test_zeros_are_sent(tmp_path: Path) -> None:
         return await handler(request)
 
     with Sandbox(tmp_path, [App("akvoflow-1")], middlewares=[web.middleware(body)]) as sandbox:
-        engine = AppEngine(sandbox.url, google_session(AnonymousCredentials(), 2))
+        engine = AppEngine(sandbox.url, GoogleSession(AnonymousCredentials(), 2))
         engine.create_version("akvoflow-1", "default", {**V0, "automaticScaling": scaling})
     assert [found["automaticScaling"] for found in bodies] == [scaling]
 

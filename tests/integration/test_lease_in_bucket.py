@@ -8,7 +8,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.clients.bucket_store import BucketStore
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import LockHeld, ServiceError
 from flowdeploy.records.lease import TTL, WAIT_OR_TAKE_OVER, Holder, Lease
 
@@ -22,7 +22,7 @@ THEIRS = Holder("run-2", "bob", "ci", "flowdeploy promote v2 all", "2020-04-03T0
 
 @pytest.fixture
 def store(remote: Remote) -> BucketStore:
-    session = google_session(AnonymousCredentials(), 2)
+    session = GoogleSession(AnonymousCredentials(), 2)
     return BucketStore(session, remote.url, "staging.flow-uat1.appspot.com", "flowdeploy/")
 
 

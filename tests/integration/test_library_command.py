@@ -13,7 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import LockHeld
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.records.lease import Holder, Lease
@@ -30,7 +30,7 @@ OTHER = Holder("run-2", "bob", "ci", "flowdeploy run master", "2020-04-03T07:30:
 
 
 def store(remote: Remote) -> BucketStore:
-    session = google_session(AnonymousCredentials(), 2)
+    session = GoogleSession(AnonymousCredentials(), 2)
     return BucketStore(session, remote.url, BUCKET, "flowdeploy/")
 
 

@@ -14,7 +14,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from flowdeploy.clients.bucket_store import BucketStore
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.planning.fleet import Role
 from flowdeploy.records.lease import Holder, Lease
 
@@ -27,7 +27,7 @@ BOB = Holder("run-2", "bob", "ci-7", "flowdeploy promote v9 all", "2020-04-03T07
 
 
 def lease(remote: Remote, role: Role) -> Lease:
-    session = google_session(AnonymousCredentials(), 2)
+    session = GoogleSession(AnonymousCredentials(), 2)
     store = BucketStore(session, remote.url, "staging.flow-uat1.appspot.com", "flowdeploy/")
     return Lease(store, f"locks/{role}", BOB)
 

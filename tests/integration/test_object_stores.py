@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import ServiceError
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.sandbox.server import Sandbox
@@ -25,7 +25,7 @@ BUCKET = "staging.app-1.appspot.com"
 
 
 def bucket_store(url: str, prefix: str, bucket: str = BUCKET) -> BucketStore:
-    return BucketStore(google_session(AnonymousCredentials(), 2), url, bucket, prefix)
+    return BucketStore(GoogleSession(AnonymousCredentials(), 2), url, bucket, prefix)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import requests
 from aiohttp import web
 from google.auth.credentials import AnonymousCredentials
 
-from flowdeploy.clients.http import google_session
-from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.files import BucketFolder
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.clients.storage import Buckets
 from flowdeploy.clients.transfers import LARGE, PIECE
 from flowdeploy.errors import FlowdeployError, ServiceError
@@ -98,7 +98,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
     apps = [App(project) for project in PROJECTS]
     with Sandbox(tmp_path / "sandbox", apps, middlewares=[behave]) as sandbox:
-        buckets = Buckets(sandbox.url, google_session(AnonymousCredentials(), 4))
+        buckets = Buckets(sandbox.url, GoogleSession(AnonymousCredentials(), 4))
         yield Cloud(sandbox.url, buckets, behaviour, tmp_path)
 
 

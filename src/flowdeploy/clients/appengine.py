@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from sys import intern
+from types import SimpleNamespace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -27,8 +28,13 @@ from flowdeploy.clients.answers import (
     fits,
 )
 from flowdeploy.clients.failures import error_of
-from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import open_client, parse_message, send_change, update_mask
+from flowdeploy.clients.google_api import (
+    JsonApi,
+    open_client,
+    parse_message,
+    send_change,
+    update_mask,
+)
 from flowdeploy.clients.http import GoogleSession
 from flowdeploy.clients.version_settings import to_message, version_settings
 from flowdeploy.errors import NotFound, ServiceError
@@ -54,9 +60,8 @@ class ServiceForm(AnswerForm):
     split: SplitForm | None = None
 
 
-class ListedServiceForm(AnswerForm):
+class ListedServiceForm(ServiceForm):
     id: Text
-    split: SplitForm | None = None
 
 
 class ListedVersionForm(AnswerForm):
@@ -70,13 +75,9 @@ class FileForm(AnswerForm):
     source_url: str | None = None
 
 
-class ZipForm(AnswerForm):
-    source_url: str | None = None
-
-
 class DeploymentForm(AnswerForm):
     files: dict[str, FileForm] | None = None
-    zip: ZipForm | None = None
+    zip: FileForm | None = None
 
 
 class VersionForm(AnswerForm):
@@ -122,13 +123,8 @@ OPERATIONS = Form(Page[OperationForm])
 
 
 class AppEngine:
-    """Reads are plain JSON (see `JsonApi`); changes go through Google's client library.
-
-    Every method raises ServiceError, and may be called from any thread. Reads are repeated
-    where that may help; changes are sent once: who asked for one looks at what is true
-    before sending it again. Operations are read here too, since the library's own reader
-    fails on answers that carry a type that it does not know.
-    """
+    """A client as `google_api` describes. Operations are read as JSON too, since the library's
+    own reader fails on answers that carry a type that it does not know."""
 
     def __init__(self, root: str, session: GoogleSession) -> None:
         self._root = root
@@ -147,10 +143,7 @@ class AppEngine:
         )
 
     def split(self, project: str, service: str) -> Split | None:
-        """The service's traffic split; None where there is no such service.
-
-        Raises ServiceError.
-        """
+        """The service's traffic split; None without such a service. Raises ServiceError."""
         body = self._api.find(_path(project, "services", service), SERVICE)
         return None if body is None else _to_split(body.split)
 
@@ -198,14 +191,13 @@ class AppEngine:
 
     def create_version(self, project: str, service: str, body: Mapping[str, Any]) -> Operation:
         """Begin to create a version from the API's JSON. Raises ServiceError."""
+        parent = _path(project, "services", service)
         version = to_message(body)
         if version is None:
             # The library would lose some of it: zeros, which gcloud sends too, and fields that
             # it does not know, such as vpcAccess.
-            path = _path(project, "services", service, "versions")
-            return to_operation(self._api.change("POST", path, body, OPERATION))
-        parent = _path(project, "services", service)
-        return _begin(self._versions.create_version, parent=parent, version=version)
+            return to_operation(self._api.change("POST", f"{parent}/versions", body, OPERATION))
+        return _begin(self._library.versions.create_version, parent=parent, version=version)
 
     def set_split(self, project: str, service: str, split: Split) -> Operation:
         """Begin to move traffic, at once and not gradually. Raises ServiceError."""
@@ -213,54 +205,39 @@ class AppEngine:
 
         body = {"split": {"allocations": dict(split.allocations), "shardBy": split.shard_by}}
         return _begin(
-            self._services.update_service,
+            self._library.services.update_service,
             name=_path(project, "services", service),
             service=parse_message(admin.Service, body),
             update_mask=update_mask(["split"]),
         )
 
     def dispatch_rules(self, project: str) -> tuple[dict[str, Any], ...]:
-        """``{"domain": …, "path": …, "service": …}`` in the order in which they are tried.
-
-        Raises ServiceError.
-        """
+        """The dispatch rules, in the order in which they are tried. Raises ServiceError."""
         body = self._api.get(_path(project), DISPATCH, fields="dispatchRules")
         return tuple(body.dispatch_rules or ())
 
     def set_dispatch_rules(self, project: str, rules: Iterable[Mapping[str, str]]) -> Operation:
-        """Begin to replace all rules at once; the services that they name exist already.
-
-        Raises ServiceError.
-        """
+        """Begin to replace all rules; the services in them exist already. Raises ServiceError."""
         from google.cloud import appengine_admin_v1 as admin
 
         body = {"dispatchRules": list(map(dict, rules))}
         return _begin(
-            self._applications.update_application,
+            self._library.applications.update_application,
             name=_path(project),
             application=parse_message(admin.Application, body),
             update_mask=update_mask(["dispatchRules"]),
         )
 
-    # Loading the library takes a quarter of a second of CPU, which only changes need.
-
     @cached_property
-    def _versions(self) -> Any:
+    def _library(self) -> SimpleNamespace:
+        """The library's clients. Loading it takes a quarter of a second of CPU."""
         from google.cloud import appengine_admin_v1 as admin
 
-        return open_client(admin.VersionsClient, self._root, self._session)
-
-    @cached_property
-    def _services(self) -> Any:
-        from google.cloud import appengine_admin_v1 as admin
-
-        return open_client(admin.ServicesClient, self._root, self._session)
-
-    @cached_property
-    def _applications(self) -> Any:
-        from google.cloud import appengine_admin_v1 as admin
-
-        return open_client(admin.ApplicationsClient, self._root, self._session)
+        return SimpleNamespace(
+            applications=open_client(admin.ApplicationsClient, self._root, self._session),
+            services=open_client(admin.ServicesClient, self._root, self._session),
+            versions=open_client(admin.VersionsClient, self._root, self._session),
+        )
 
 
 def _begin(method: Callable[..., Any], **request: Any) -> Operation:
@@ -295,7 +272,7 @@ def _files(deployment: DeploymentForm) -> dict[str, str] | None:
 
 def _archive(deployment: DeploymentForm) -> str | None:
     """The name of the object that a version's files were in; None where the server gives none."""
-    url = (deployment.zip or ZipForm()).source_url or ""
+    url = (deployment.zip or FileForm()).source_url or ""
     return url.rpartition("/")[2] or None
 
 

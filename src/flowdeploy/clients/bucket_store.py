@@ -50,9 +50,10 @@ WRITTEN = Form(WrittenForm)
 
 @dataclass(frozen=True, slots=True)
 class BucketStore:
-    """``root`` is Cloud Storage's address; ``prefix`` ends in a slash, or is empty.
+    """An `ObjectStore` in a bucket; every method raises ServiceError.
 
-    ``page`` is how many names are listed at once; Cloud Storage gives at most 1,000.
+    ``root`` is Cloud Storage's address; ``prefix`` ends in a slash, or is empty; ``page`` is
+    how many names are listed at once, of which Cloud Storage gives at most 1,000.
     """
 
     session: GoogleSession
@@ -73,10 +74,7 @@ class BucketStore:
         return None
 
     def write(self, name: str, content: bytes, generation: int) -> int | None:
-        """As `ObjectStore.write`. A write whose answer was lost is found by its content.
-
-        Raises ServiceError.
-        """
+        """As `ObjectStore.write`. A write whose answer was lost is found by its content."""
         url = f"{self.root}/upload/storage/v1/b/{self.bucket}/o"
         params = {
             "uploadType": "media",
@@ -98,10 +96,7 @@ class BucketStore:
             retry(lambda: self._ask("DELETE", self._url(name), params=params))
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        """As `ObjectStore.children`. An object of the prefix's own name is no child of it.
-
-        Raises ServiceError.
-        """
+        """As `ObjectStore.children`. An object of the prefix's own name is no child of it."""
         parent = self.prefix + prefix
         names = {name for name in self._names_under(parent) if name != parent}
         return tuple(sorted(name.removeprefix(self.prefix) for name in names))

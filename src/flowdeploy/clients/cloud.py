@@ -44,9 +44,9 @@ class GoogleClients:
     @cached_property
     def session(self) -> GoogleSession:
         """The session of all clients. Raises ServiceError where there are no usable credentials."""
-        from flowdeploy.clients.http import google_session
+        from flowdeploy.clients.http import GoogleSession
 
-        return google_session(self._login[0], self.connections)
+        return GoogleSession(self._login[0], self.connections)
 
     @cached_property
     def _login(self) -> tuple[Credentials, str]:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from google.cloud import datastore_admin_v1 as datastore
 
 from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, Page, fits
-from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import open_client, parse_message, send_change
+from flowdeploy.clients.google_api import JsonApi, open_client, parse_message, send_change
 from flowdeploy.clients.http import GoogleSession
 
 
@@ -24,19 +23,17 @@ class IndexForm(AnswerForm):
     kind: str
     ancestor: str = ""
     properties: list[PropertyForm] | None = None
-    state: str = ""
+    state: str = ""  # CREATING, READY, DELETING or ERROR
 
 
 INDEXES = Form(Page[Annotated[dict[str, Any], fits(IndexForm), CLEAN]])
 
 
 class Datastore:
-    """Reads are plain JSON (see `JsonApi`), for they are repeated while indexes are being
-    built, and of 75 indexes the library makes 5 ms of CPU where the forms take one.
-    Creating goes through Google's own client library; nothing is ever deleted.
+    """A client as `google_api` describes; it never deletes an index.
 
-    Every method raises ServiceError, and may be called from any thread. Reads are repeated
-    where that may help; changes are sent once.
+    Indexes are read again and again while they are being built: of 75 the library makes
+    5 ms of CPU where the forms take one.
     """
 
     def __init__(self, root: str, session: GoogleSession) -> None:
@@ -44,16 +41,11 @@ class Datastore:
         self._indexes = open_client(datastore.DatastoreAdminClient, root, session)
 
     def indexes(self, project: str) -> tuple[dict[str, Any], ...]:
-        """Every index as the API's resource; ``state`` is CREATING, READY, DELETING or ERROR.
-
-        Raises ServiceError.
-        """
+        """Every index as the API's resource. Raises ServiceError."""
         return tuple(self._api.items(f"projects/{project}/indexes", INDEXES, pageSize="100"))
 
     def create(self, project: str, body: Mapping[str, Any]) -> None:
-        """Begin to build an index: ``body`` has its kind, ancestor and properties.
-
-        Raises ServiceError, of the code ALREADY_EXISTS for one that is there or is being built.
-        """
+        """Begin to build an index of the API's JSON. Raises ServiceError, of the code
+        ALREADY_EXISTS for one that is there or is being built."""
         index = parse_message(datastore.Index, body)
         send_change(self._indexes.create_index, project_id=project, index=index)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from flowdeploy.clients.atomic_file import replace_file
+from flowdeploy.clients.files import replace_file
 from flowdeploy.errors import ServiceError
 from flowdeploy.records.store import Stored
 

@@ -1,4 +1,7 @@
-"""What all of Google's services share: who we are, and their APIs as plain JSON.
+"""What all of Google's services share: who we are, their APIs as JSON, and their libraries.
+
+The clients read plain JSON, repeatedly where that may help, and send changes once, through
+Google's own libraries. Their methods raise ServiceError, and may be called from any thread.
 
 Imported only by commands that speak to Google (or to the sandbox), because
 google-auth and requests take a noticeable part of a second to load.
@@ -6,17 +9,20 @@ google-auth and requests take a noticeable part of a second to load.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.json_format import ParseError
 
-from flowdeploy.clients.answers import Answer, Form, Page, bad_answer
+from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, Text, bad_answer
 from flowdeploy.clients.failures import require_success, retry, send_once
-from flowdeploy.clients.http import GoogleSession, exchange
+from flowdeploy.clients.http import TIMEOUT, GoogleSession, exchange, prepare
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.errors import NotFound, ServiceError
 from flowdeploy.known_errors import hint_for
@@ -26,6 +32,22 @@ P = TypeVar("P", bound=Page[Any])
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 MOST_PAGES = 2000  # of one list; a thousand objects are on a page
+
+
+class LocationForm(AnswerForm):
+    location_id: Text
+
+
+class RoutingForm(AnswerForm):
+    """Where a queue or a cron job sends its requests."""
+
+    service: str = ""
+    version: str = ""
+    instance: str = ""
+    host: str = ""
+
+
+LOCATIONS = Form(Page[LocationForm])
 
 
 def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
@@ -106,15 +128,71 @@ class JsonApi:
         return form.check(answer, value)
 
     def _ask(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str],
-        body: Mapping[str, Any] | None = None,
+        self, method: str, path: str, params: dict[str, str], body: Mapping[str, Any] | None = None
     ) -> tuple[Answer, Any]:
         url = f"{self._root}/{path}"
         answer = require_success(exchange(self._session, method, url, params=params, json=body))
         return answer, answer.parse_json()
+
+
+class Locations:
+    """The App Engine application's location is the first of its project's, as for gcloud.
+
+    An application never moves, so each project is asked about once.
+    """
+
+    def __init__(self, api: JsonApi) -> None:
+        self._api = api
+        self._parents: dict[str, str] = {}
+
+    def parent(self, project: str) -> str:
+        """``projects/P/locations/L``. Raises NotFound where there is no location, ServiceError."""
+        if project not in self._parents:
+            self._parents[project] = self._first(project)
+        return self._parents[project]
+
+    def _first(self, project: str) -> str:
+        path = f"projects/{project}/locations"
+        locations = self._api.get(path, LOCATIONS).items
+        if not locations:
+            raise NotFound(
+                "NOT_FOUND",
+                f"{path} is empty: the project has no App Engine application",
+                hint=f"Create it: gcloud app create --project {project}",
+            )
+        return f"{path}/{locations[0].location_id}"
+
+
+def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
+    """A client of the class ``kind``, with the credentials and the rules of our ``session``."""
+    options = {"api_endpoint": root}
+    client: Any = kind(transport="rest", credentials=session.credentials, client_options=options)
+    # Its own session reads .netrc, has ten connections, and would send a change after a redirect.
+    prepare(client.transport._session, session.connections)
+    client.transport._session.get_redirect_target = session.get_redirect_target
+    opened: T = client
+    return opened
+
+
+def send_change(method: Callable[..., Any], **request: Any) -> Any:
+    """Send a change by a client's method, as `send_once` does. Raises ServiceError."""
+    return send_once(lambda: method(request, retry=None, timeout=TIMEOUT))
+
+
+def parse_message(kind: Any, body: Mapping[str, Any]) -> Any:
+    """The API's JSON as a message. Raises ServiceError for what the library does not know."""
+    try:
+        return kind.from_json(json.dumps(body))
+    except ParseError as error:
+        words = f"Google's client library takes no such {kind.__name__}: {error}"
+        raise ServiceError("INVALID_ARGUMENT", words) from error
+
+
+def update_mask(paths: Iterable[str]) -> FieldMask:
+    """An update mask from paths as JSON has them: ``rateLimits.maxBurstSize``."""
+    mask = FieldMask()
+    mask.FromJsonString(",".join(paths))
+    return mask
 
 
 def _endless(url: str, reason: str) -> ServiceError:

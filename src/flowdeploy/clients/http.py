@@ -6,7 +6,6 @@ redirect unless it says so here.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,11 +33,11 @@ class GoogleSession(StayingSession, AuthorizedSession):
     Looks once for each host into the environment, for proxies and authorities to trust:
     that is a third of a request's CPU."""
 
-    connections = 10
-
-    @cached_property
-    def _environment(self) -> dict[str, Any]:
-        return {}
+    def __init__(self, credentials: Credentials, connections: int) -> None:
+        super().__init__(credentials)  # type: ignore[no-untyped-call]  # as all of google-auth
+        self.connections = connections
+        self._environment: dict[str, Any] = {}
+        prepare(self, connections)
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
@@ -59,14 +58,6 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *rest, **named)
 
 
-def google_session(credentials: Credentials, connections: int) -> GoogleSession:
-    """A session for so many threads that sends ``credentials`` to Google."""
-    session = GoogleSession(credentials)  # type: ignore[no-untyped-call]  # as all of google-auth
-    session.connections = connections
-    prepare(session, connections)
-    return session
-
-
 def prepare(session: requests.Session, connections: int) -> None:
     """Give a session its rules, and a connection for each thread; requests keeps ten."""
     session.auth = _add_nothing
@@ -75,10 +66,7 @@ def prepare(session: requests.Session, connections: int) -> None:
 
 
 def exchange(session: requests.Session, method: str, url: str, **content: Any) -> Answer:
-    """Send a request, and read its answer to the end, whatever its status.
-
-    Raises BadAnswer and RequestException.
-    """
+    """Send a request; its answer, of any status. Raises BadAnswer and RequestException."""
     with session.request(method, url, stream=True, timeout=TIMEOUT, **content) as response:
         return read_answer(response)
 

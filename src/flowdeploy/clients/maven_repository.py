@@ -67,39 +67,13 @@ class Patience:
             yield min(self.first * 2**n, self.longest)
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryProblem:
-    """Why a request failed, in the words of the repository (RFC 9457 where it speaks it)."""
-
-    title: str
-    detail: str
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.title, self.detail) if part)
-
-    @classmethod
-    def parse(cls, answer: Answer, reason: str) -> RepositoryProblem:
-        """The problem in an answer; ``reason`` is the one of its status line."""
-        if "json" in answer.headers.get("Content-Type", ""):
-            match answer.parse_json_or_none():
-                case {"title": str(title), "detail": str(detail)} if title:
-                    return cls(title, detail)
-                case {"title": str(title)} if title:
-                    return cls(title, "")
-        plain = "text/plain" in answer.headers.get("Content-Type", "")
-        status = f"{answer.status} {reason}"
-        return cls("", f"{status}: {answer.text}" if plain and answer.text else status)
-
-
 class Rejected(ServiceError):
     """The repository refused a request; ``title`` is its own, empty where it gave none."""
 
-    def __init__(
-        self, status: int, problem: RepositoryProblem, request: str, hint: str | None
-    ) -> None:
-        super().__init__(f"HTTP_{status}", str(problem), details=[request], hint=hint)
+    def __init__(self, status: int, title: str, words: str, request: str, hint: str | None) -> None:
+        super().__init__(f"HTTP_{status}", words, details=[request], hint=hint)
         self.status = status
-        self.title = problem.title
+        self.title = title
 
 
 class Unanswered(ServiceError):
@@ -128,10 +102,7 @@ class RepositoryClient:
         self._session.close()
 
     def put(self, file: RepositoryFile) -> None:
-        """Send a file, again and again where there is no answer.
-
-        Raises Rejected, or Unanswered after the last attempt.
-        """
+        """Send a file, until there is an answer. Raises Rejected, and at last Unanswered."""
         self._retry(lambda: self.put_once(file))
 
     def put_once(self, file: RepositoryFile) -> None:
@@ -153,10 +124,7 @@ class RepositoryClient:
         return tuple(entry.version for entry in reversed(ARTIFACT.read(answer).recent_versions))
 
     def checksums(self, path: str) -> Checksums | None:
-        """The checksums of a file in the repository, or None where there is none.
-
-        Raises ServiceError.
-        """
+        """The checksums of a file, or None where there is none. Raises ServiceError."""
         url = self.repository.address(path)
         return self._retry(
             lambda: self._read(url, lambda response: Checksums.of(response.iter_content(CHUNK)))
@@ -216,21 +184,19 @@ class RepositoryClient:
     def _refusal(self, response: requests.Response, request: str) -> ServiceError:
         status = response.status_code
         try:
-            problem = RepositoryProblem.parse(read_answer(response), response.reason)
+            title, words = _explain(read_answer(response), response.reason)
         except BadAnswer:
-            problem = RepositoryProblem("", f"{status} {response.reason}")
+            title, words = "", f"{status} {response.reason}"
         if status == requests.codes.too_many_requests or status >= _SERVER_ERROR:
-            return Unanswered(
-                f"HTTP_{status}", str(problem), request, retry_after(response.headers)
-            )
+            return Unanswered(f"HTTP_{status}", words, request, retry_after(response.headers))
         if status < HTTPStatus.BAD_REQUEST:
             to = response.headers.get("Location", "nowhere")
-            return Rejected(
-                status, problem, request, f"Set library.repository to where it leads: {to}"
-            )
-        known = self.repository.api is not None
-        hint = clojars_rules.hint(status, problem.title) if known else _HINTS.get(status)
-        return Rejected(status, problem, request, hint)
+            hint: str | None = f"Set library.repository to where it leads: {to}"
+        elif self.repository.api is not None:
+            hint = clojars_rules.hint(status, title)
+        else:
+            hint = _HINTS.get(status)
+        return Rejected(status, title, words, request, hint)
 
 
 class _RepositorySession(requests.Session):
@@ -252,3 +218,22 @@ def _name_failures(request: str) -> Iterator[None]:
             cause = cause.__context__
         reason = str(cause) or type(cause).__name__
         raise Unanswered("NO_ANSWER", f"no answer: {reason}", request) from error
+
+
+def _explain(answer: Answer, reason: str) -> tuple[str, str]:
+    """The title of a refusal (RFC 9457), empty where there is none, and all that it says.
+
+    ``reason`` is the one of its status line.
+    """
+    content_type = answer.headers.get("Content-Type", "")
+    if "json" in content_type:
+        match answer.parse_json_or_none():
+            case {"title": str(title), "detail": str(detail)} if title and detail:
+                return title, f"{title}: {detail}"
+            case {"title": str(title)} if title:
+                return title, title
+    status = f"{answer.status} {reason}"
+    return (
+        "",
+        f"{status}: {answer.text}" if "text/plain" in content_type and answer.text else status,
+    )

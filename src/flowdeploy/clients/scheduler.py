@@ -18,23 +18,21 @@ from flowdeploy.clients.answers import (
     bad_answer,
     fits,
 )
-from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import open_client, parse_message, send_change
+from flowdeploy.clients.google_api import (
+    JsonApi,
+    Locations,
+    RoutingForm,
+    open_client,
+    parse_message,
+    send_change,
+)
 from flowdeploy.clients.http import GoogleSession
-from flowdeploy.clients.locations import Locations
-
-
-class JobRoutingForm(AnswerForm):
-    service: str = ""
-    version: str = ""
-    instance: str = ""
-    host: str = ""
 
 
 class AppEngineTargetForm(AnswerForm):
     relative_uri: str = ""
     http_method: str = ""
-    app_engine_routing: JobRoutingForm | None = None
+    app_engine_routing: RoutingForm | None = None
     headers: dict[str, str] | None = None
 
 
@@ -67,15 +65,11 @@ JOBS = Form(Page[Annotated[dict[str, Any], fits(JobForm), CLEAN]])
 
 
 class Scheduler:
-    """Reads are plain JSON (see `JsonApi`), so that a cron job can be kept as it was read;
-    changes go through Google's own client library.
+    """A client as `google_api` describes.
 
     Only jobs that are marked ``legacyAppEngineCron`` are seen or touched: no other is from
     a cron.yaml. A job is called by its whole name, which the service chooses. There is no
     update: as in gcloud, a job whose settings change is deleted and made anew.
-
-    Every method raises ServiceError, and may be called from any thread. Reads are repeated
-    where that may help; changes are sent once.
     """
 
     def __init__(self, root: str, session: GoogleSession) -> None:
@@ -84,18 +78,12 @@ class Scheduler:
         self._jobs = open_client(scheduler.CloudSchedulerClient, root, session)
 
     def jobs(self, project: str) -> tuple[dict[str, Any], ...]:
-        """Every job of cron.yaml as the API's resource, with its ``name`` and its ``state``.
-
-        Raises ServiceError.
-        """
+        """Every job of cron.yaml as the API's resource. Raises ServiceError."""
         path = f"{self._locations.parent(project)}/jobs"
         return tuple(self._api.items(path, JOBS, pageSize="100", legacyAppEngineCron="true"))
 
     def create(self, project: str, body: Mapping[str, Any]) -> str:
-        """Create a job from the API's JSON without a name, and return the name that it gets.
-
-        Raises ServiceError.
-        """
+        """Create a job from JSON without a name; return its new name. Raises ServiceError."""
         job = parse_message(scheduler.Job, {**body, "legacyAppEngineCron": True})
         parent = self._locations.parent(project)
         name: str = send_change(self._jobs.create_job, parent=parent, job=job).name

@@ -32,10 +32,7 @@ class ServiceUsage:
         self._api = JsonApi(f"{root}/v1", session)
 
     def disabled_apis(self, project: str, apis: Iterable[str]) -> tuple[str, ...]:
-        """Those of up to 30 APIs (``cloudtasks.googleapis.com``) that are not switched on.
-
-        Raises ServiceError.
-        """
+        """Those of up to 30 APIs, such as `TASKS`, that are off. Raises ServiceError."""
         asked = tuple(apis)
         if not asked:
             return ()

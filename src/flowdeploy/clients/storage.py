@@ -19,9 +19,9 @@ from urllib.parse import quote, urlencode
 from flowdeploy.clients import batch
 from flowdeploy.clients.answers import Answer, AnswerForm, Flag, Form, Page, Time
 from flowdeploy.clients.failures import ATTEMPTS, backoff, require_success, retry
+from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession, exchange
-from flowdeploy.clients.objects import BucketFolder
 from flowdeploy.clients.transfers import OBJECT, Upload, download
 from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
 from flowdeploy.known_errors import is_transient
@@ -117,10 +117,7 @@ class Buckets:
         return Listing(frozenset(lasts.keys() - expiring), expiring)
 
     def upload(self, bucket: str, name: str, path: Path, replacing: Container[str]) -> int:
-        """Upload a file, and return how many bytes were sent.
-
-        Raises ServiceError, and FlowdeployError for a file that has changed.
-        """
+        """Upload a file, and return how many bytes were sent; errors as of `Upload.run`."""
         url = f"{self._root}/upload/storage/v1/b/{bucket}/o"
         self._note(bucket, None)
         query = {} if name in replacing else {"ifGenerationMatch": "0"}
@@ -137,10 +134,7 @@ class Buckets:
     def copy(
         self, source: BucketFolder, bucket: str, names: Collection[str], replacing: Container[str]
     ) -> frozenset[str]:
-        """Copy objects on the server's side, and return those that may not be read there.
-
-        Raises ServiceError.
-        """
+        """Copy objects at Google; return those that may not be read. Raises ServiceError."""
         self._note(bucket, None)
         given = tuple(names)
         forbidden: frozenset[str] = frozenset()
@@ -173,10 +167,7 @@ class Buckets:
         return frozenset(forbidden)
 
     def compose(self, bucket: str, name: str, parts: Sequence[str]) -> None:
-        """Make one object of up to 32 others of its bucket, one after the other.
-
-        Raises ServiceError.
-        """
+        """Join up to 32 objects of a bucket, in their order. Raises ServiceError."""
         url = f"{self._root}/storage/v1/{_object(bucket, name)}/compose"
         body = {
             "sourceObjects": [{"name": part} for part in parts],

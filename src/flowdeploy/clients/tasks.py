@@ -9,17 +9,16 @@ from google.cloud import tasks_v2beta3 as tasks
 from pydantic import Field
 
 from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Number, Page, Whole, fits
-from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.google_library import open_client, parse_message, send_change, update_mask
+from flowdeploy.clients.google_api import (
+    JsonApi,
+    Locations,
+    RoutingForm,
+    open_client,
+    parse_message,
+    send_change,
+    update_mask,
+)
 from flowdeploy.clients.http import GoogleSession
-from flowdeploy.clients.locations import Locations
-
-
-class RoutingForm(AnswerForm):
-    service: str = ""
-    version: str = ""
-    instance: str = ""
-    host: str = ""
 
 
 class QueueRoutingForm(AnswerForm):
@@ -62,12 +61,7 @@ QUEUES = Form(Page[Annotated[dict[str, Any], fits(QueueForm), CLEAN]])
 
 
 class Tasks:
-    """Reads are plain JSON (see `JsonApi`), so that a queue can be kept as it was read;
-    changes go through Google's own client library.
-
-    A queue is called by its id, ``mail``. Every method raises ServiceError, and may be
-    called from any thread. Reads are repeated where that may help; changes are sent once.
-    """
+    """A client as `google_api` describes. A queue is called by its id, ``mail``."""
 
     def __init__(self, root: str, session: GoogleSession) -> None:
         self._api = JsonApi(f"{root}/v2beta3", session)
@@ -76,10 +70,7 @@ class Tasks:
         self._queues = open_client(tasks.CloudTasksClient, root, session)
 
     def queues(self, project: str) -> tuple[dict[str, Any], ...]:
-        """Every queue as the API's resource, with its whole ``name`` and its ``state``.
-
-        Raises ServiceError.
-        """
+        """Every queue as the API's resource. Raises ServiceError."""
         path = f"{self._locations.parent(project)}/queues"
         return tuple(self._api.items(path, QUEUES, pageSize="100"))
 
@@ -93,17 +84,11 @@ class Tasks:
         send_change(self._queues.update_queue, queue=named, update_mask=update_mask(paths))
 
     def pause(self, project: str, queue: str) -> None:
-        """Let the queue take tasks and hand out none. It may be paused already.
-
-        Raises ServiceError.
-        """
+        """Let the queue take tasks and hand out none. Raises ServiceError."""
         send_change(self._queues.pause_queue, name=self._name(project, queue))
 
     def resume(self, project: str, queue: str) -> None:
-        """Let the queue run, also one that App Engine has disabled. It may run already.
-
-        Raises ServiceError.
-        """
+        """Let the queue run, also one that App Engine has disabled. Raises ServiceError."""
         send_change(self._queues.resume_queue, name=self._name(project, queue))
 
     def _name(self, project: str, queue: str) -> str:

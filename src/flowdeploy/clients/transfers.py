@@ -19,14 +19,15 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
+from urllib.parse import urlsplit
 
 from google.auth.transport.requests import AuthorizedSession
 from pydantic import Field
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, read_answer
 from flowdeploy.clients.failures import error_of_answer, require_success, retry
+from flowdeploy.clients.files import file_changed
 from flowdeploy.clients.http import TIMEOUT, exchange
-from flowdeploy.clients.objects import file_changed
 from flowdeploy.errors import ServiceError
 
 LARGE = 5 << 20  # bytes; from here on gcloud uploads resumably, too
@@ -167,10 +168,7 @@ class _Pieces:
 
 
 def download(session: AuthorizedSession, url: str, path: Path) -> None:
-    """Write an object to a file.
-
-    Raises RequestException, and ServiceError, also for bytes that are not the object's.
-    """
+    """Write an object to a file. Raises RequestException and, for wrong bytes too, ServiceError."""
     digest = hashlib.md5(usedforsecurity=False)
     with session.get(url, params={"alt": "media"}, stream=True, timeout=TIMEOUT) as response:
         if response.status_code != HTTPStatus.OK:
@@ -192,11 +190,7 @@ def _metadata(md5: bytes) -> str:
 def _upload_url(answer: Answer, url: str) -> str:
     """Where the bytes go: at the service that was asked, since credentials go there too."""
     location = answer.headers.get("Location", "")
-    if not location.startswith(f"{_origin(url)}/"):
+    parts = urlsplit(url)
+    if not location.startswith(f"{parts.scheme}://{parts.netloc}/"):
         raise answer.misfit("its Location is not at this service")
     return location
-
-
-def _origin(url: str) -> str:
-    """``https://host``"""
-    return "/".join(url.split("/", 3)[:3])

@@ -21,7 +21,7 @@ from flowdeploy.appengine.app_yaml import AppYaml, parse
 from flowdeploy.appengine.app_yaml.ignore import IGNORE_FILE, Ignored, ignore_rules, parse_includes
 from flowdeploy.appengine.config_files import AppConfig
 from flowdeploy.appengine.manifest import File, Manifest, check
-from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.files import BucketFolder
 from flowdeploy.errors import Refused
 
 _GENERATED = "WEB-INF/appengine-generated"

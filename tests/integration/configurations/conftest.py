@@ -19,7 +19,7 @@ from tests.integration.test_appconfig_applied import NEW, OLD, Cloud, told
 from flowdeploy.appengine import config_files
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.datastore import Datastore
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.clients.scheduler import Scheduler
 from flowdeploy.clients.tasks import Tasks
 
@@ -57,7 +57,7 @@ class Configuration:
     @classmethod
     def at(cls, url: str) -> Configuration:
         kinds: Any = (Tasks, Scheduler, Datastore, AppEngine)
-        session = google_session(AnonymousCredentials(), 2)
+        session = GoogleSession(AnonymousCredentials(), 2)
         return cls(Cloud(*(kind(url, session) for kind in kinds)))
 
     def queues(self, project: str) -> tuple[dict[str, Any], ...]:

@@ -18,7 +18,7 @@ from tests.integration.configurations.conftest import (
 
 from flowdeploy.appengine import config_files
 from flowdeploy.clients.datastore import Datastore
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import Refused
 from flowdeploy.steps.configuration.indexes import wait_for_indexes as indexes_ready
 
@@ -130,7 +130,7 @@ def test_an_index_that_is_being_built_is_waited_for(configured: Configured) -> N
     configured.remote.settings(index_seconds=1e6)
     configured.release(AFTER, {})
     wanted = config_files.read(NEW).indexes or ()
-    datastore = Datastore(configured.remote.url, google_session(AnonymousCredentials(), 1))
+    datastore = Datastore(configured.remote.url, GoogleSession(AnonymousCredentials(), 1))
     for index in wanted:
         datastore.create("akvoflow-1", index.body)
     said: list[str] = []

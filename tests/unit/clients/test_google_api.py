@@ -18,7 +18,7 @@ from google.auth.credentials import AnonymousCredentials
 from flowdeploy.clients import answers, failures, google_api
 from flowdeploy.clients.appengine import OPERATION, OPERATIONS, AppEngine
 from flowdeploy.clients.google_api import JsonApi
-from flowdeploy.clients.http import google_session
+from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import BadAnswer, ConnectionFailed, ServiceError
 from flowdeploy.planning.traffic import Split
 
@@ -77,7 +77,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def api(url: str) -> JsonApi:
-    return JsonApi(f"{url}/v1", google_session(AnonymousCredentials(), 2))
+    return JsonApi(f"{url}/v1", GoogleSession(AnonymousCredentials(), 2))
 
 
 BAD: dict[str, bytes] = {
@@ -151,7 +151,7 @@ def test_a_change_is_sent_once_whatever_comes_back(change: str, mutation: str) -
     content = {**BAD, **LOST, **REFUSED}[mutation]
     with server(lambda *_: content) as (url, requests):
         try:
-            outcome = CHANGES[change](AppEngine(url, google_session(AnonymousCredentials(), 2)))
+            outcome = CHANGES[change](AppEngine(url, GoogleSession(AnonymousCredentials(), 2)))
         except ServiceError as error:
             outcome = error
     # The library makes nothing of an error that is text; how the operation stands is read later.
@@ -162,7 +162,7 @@ def test_a_change_is_sent_once_whatever_comes_back(change: str, mutation: str) -
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_answered_by_an_operation(change: str) -> None:
     with server(lambda *_: reply(GOOD)) as (url, _):
-        CHANGES[change](AppEngine(url, google_session(AnonymousCredentials(), 2)))
+        CHANGES[change](AppEngine(url, GoogleSession(AnonymousCredentials(), 2)))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])

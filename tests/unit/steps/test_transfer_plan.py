@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.files import BucketFolder
 from flowdeploy.steps.deploy.upload.transfer_plan import (
     NeededObjects,
     ObjectRegistry,

@@ -12,7 +12,7 @@ from flowdeploy.appengine.app_yaml import AppYaml, version_body
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.checks.deploy import Finding, WantedVersion
-from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.version_settings import version_settings
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Deploy

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.clients.atomic_file import replace_file
 from flowdeploy.clients.batch import MOST_CALLS
-from flowdeploy.clients.objects import BucketFolder, file_changed
+from flowdeploy.clients.files import BucketFolder, file_changed, replace_file
 from flowdeploy.errors import ServiceError
 from flowdeploy.rollout.parallel import map_in_threads
 

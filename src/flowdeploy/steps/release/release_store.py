@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
-from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.repository import RepositoryFile
 from flowdeploy.config import BucketRecords, LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused

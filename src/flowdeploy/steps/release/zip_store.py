@@ -14,7 +14,7 @@ from typing import BinaryIO
 from flowdeploy.appengine import archive
 from flowdeploy.appengine.archive import Entry
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.files import BucketFolder
 from flowdeploy.steps.deploy.upload.zip_uploader import (
     CHUNK,
     common_piece_names,

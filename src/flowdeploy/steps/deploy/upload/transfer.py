@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowdeploy.clients.batch import MOST_CALLS
-from flowdeploy.clients.objects import BucketFolder
+from flowdeploy.clients.files import BucketFolder
 from flowdeploy.errors import ServiceError
 from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.upload.transfer_plan import NeededObjects, ObjectRegistry

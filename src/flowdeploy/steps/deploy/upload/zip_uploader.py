@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from flowdeploy.appengine import archive
 from flowdeploy.appengine.archive import Entry, Extent
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.clients.objects import file_changed
+from flowdeploy.clients.files import file_changed
 from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.staging_buckets import StagingBuckets

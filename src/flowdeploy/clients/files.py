@@ -1,4 +1,4 @@
-"""Writes files atomically: a reader sees the old content or the new, never a part."""
+"""Files here and in Cloud Storage, as values; importing this loads no client."""
 
 from __future__ import annotations
 
@@ -6,9 +6,28 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
 from typing import cast
+
+from flowdeploy.errors import FlowdeployError
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFolder:
+    """A bucket that holds files by their SHA-1, and the prefix of the objects' names."""
+
+    bucket: str
+    prefix: str = ""
+
+
+def file_changed(path: Path, reason: str) -> FlowdeployError:
+    """The error for a file that has changed since the run began."""
+    return FlowdeployError(
+        f"{path} cannot be deployed as it was when the run began: {reason}",
+        hint="Let nothing write into the staged folder during a run, and run it again.",
+    )
 
 
 @contextmanager
