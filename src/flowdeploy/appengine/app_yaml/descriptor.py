@@ -93,37 +93,37 @@ def _text(element: _Element) -> str:
     return element.text.strip()
 
 
-def _plain(key: str) -> Callable[[_Element], dict[str, Any]]:
-    return lambda element: {key: _text(element)}
+def _key(element: _Element) -> str:
+    """The key of app.yaml: <max-instances> is max_instances."""
+    return element.name.replace("-", "_")
 
 
-def _switch(key: str) -> Callable[[_Element], dict[str, Any]]:
-    words = {"true": True, "false": False}
-    return lambda element: {key: words.get(_text(element).lower(), _text(element))}
+def _plain(element: _Element) -> dict[str, Any]:
+    return {_key(element): _text(element)}
+
+
+def _switch(element: _Element) -> dict[str, Any]:
+    text = _text(element)
+    return {_key(element): {"true": True, "false": False}.get(text.lower(), text)}
 
 
 def _block(element: _Element) -> dict[str, Any]:
-    """Child elements as keys: <max-instances> is max_instances; digits are a number."""
-    texts = {child.name.replace("-", "_"): _text(child) for child in element.children}
+    """Child elements as keys; digits are a number."""
+    texts = {_key(child): _text(child) for child in element.children}
     inside = {key: int(text) if _NUMBER.fullmatch(text) else text for key, text in texts.items()}
-    return {element.name.replace("-", "_"): inside}
+    return {_key(element): inside}
 
 
-def _names_and_values(key: str, child_name: str) -> Callable[[_Element], dict[str, Any]]:
+def _names_and_values(element: _Element) -> dict[str, Any]:
     """Child elements with a name and a value, such as environment variables."""
-
-    def convert(element: _Element) -> dict[str, Any]:
-        return {key: dict(_pair(child, child_name) for child in element.children)}
-
-    return convert
-
-
-def _pair(child: _Element, child_name: str) -> tuple[str, str]:
-    if child.name != child_name or child.attributes.keys() != {"name", "value"}:
-        raise _UnknownElement(
-            f'{child.line}: <{child.name}> is not <{child_name} name="…" value="…"/>'
-        )
-    return child.attributes["name"], child.attributes["value"]
+    name = _NAMED_CHILDREN[element.name]
+    for child in element.children:
+        if child.name != name or child.attributes.keys() != {"name", "value"}:
+            raise _UnknownElement(
+                f'{child.line}: <{child.name}> is not <{name} name="…" value="…"/>'
+            )
+    pairs = (child.attributes for child in element.children)
+    return {_key(element): {pair["name"]: pair["value"] for pair in pairs}}
 
 
 def _services(element: _Element) -> dict[str, Any]:
@@ -133,25 +133,23 @@ def _services(element: _Element) -> dict[str, Any]:
     return {"inbound_services": [_text(child) for child in element.children]}
 
 
+_NAMED_CHILDREN = {
+    "env-variables": "env-var",
+    "build-env-variables": "build-env-var",
+    "beta-settings": "setting",
+}
+_PLAIN = (
+    *("runtime", "service", "env", "instance-class", "service-account", "entrypoint"),
+    "auto-id-policy",
+)
+_BLOCKS = ("automatic-scaling", "basic-scaling", "manual-scaling", "vpc-access-connector")
 _CONVERTERS: Mapping[str, Callable[[_Element], dict[str, Any]]] = {
-    "runtime": _plain("runtime"),
-    "service": _plain("service"),
-    "module": _plain("service"),
-    "env": _plain("env"),
-    "vm": _switch("vm"),
-    "instance-class": _plain("instance_class"),
-    "service-account": _plain("service_account"),
-    "entrypoint": _plain("entrypoint"),
-    "app-engine-apis": _switch("app_engine_apis"),
-    "auto-id-policy": _plain("auto_id_policy"),
-    "automatic-scaling": _block,
-    "basic-scaling": _block,
-    "manual-scaling": _block,
-    "vpc-access-connector": _block,
+    **dict.fromkeys(_PLAIN, _plain),
+    "module": lambda element: {"service": _text(element)},
+    **dict.fromkeys(("vm", "app-engine-apis"), _switch),
+    **dict.fromkeys(_BLOCKS, _block),
     "inbound-services": _services,
-    "env-variables": _names_and_values("env_variables", "env-var"),
-    "build-env-variables": _names_and_values("build_env_variables", "build-env-var"),
-    "beta-settings": _names_and_values("beta_settings", "setting"),
+    **dict.fromkeys(_NAMED_CHILDREN, _names_and_values),
 }
 
 

@@ -107,21 +107,17 @@ ASIDE: Mapping[str, Key] = {
     "skip_files": Key(regex, nullable=False),
 }
 
+_NOT_CARRIED_KEYS = ("runtime_config", "flexible_runtime_settings", "standard_websocket")
+_FLEXIBLE_KEYS = (
+    *("endpoints_api_service", "health_check", "liveness_check", "readiness_check"),
+    *("network", "resources"),
+)
 REFUSED: Mapping[str, Key] = {
-    "application": Key(unusable(_FROM_COMMAND)),
-    "project": Key(unusable(_FROM_COMMAND)),
+    **dict.fromkeys(("application", "project"), Key(unusable(_FROM_COMMAND))),
     "version": Key(unusable("is not read from the file, since it comes from the ref")),
-    "builtins": Key(unusable(_UNFOLDED)),
-    "includes": Key(unusable(_UNFOLDED)),
-    "runtime_config": Key(unusable(NOT_CARRIED)),
-    "flexible_runtime_settings": Key(unusable(NOT_CARRIED)),
-    "standard_websocket": Key(unusable(NOT_CARRIED)),
-    "endpoints_api_service": Key(unusable(FLEXIBLE)),
-    "health_check": Key(unusable(FLEXIBLE)),
-    "liveness_check": Key(unusable(FLEXIBLE)),
-    "readiness_check": Key(unusable(FLEXIBLE)),
-    "network": Key(unusable(FLEXIBLE)),
-    "resources": Key(unusable(FLEXIBLE)),
+    **dict.fromkeys(("builtins", "includes"), Key(unusable(_UNFOLDED))),
+    **dict.fromkeys(_NOT_CARRIED_KEYS, Key(unusable(NOT_CARRIED))),
+    **dict.fromkeys(_FLEXIBLE_KEYS, Key(unusable(FLEXIBLE))),
 }
 
 # gcloud accepts these keys and sends nothing for them.
