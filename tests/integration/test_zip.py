@@ -104,7 +104,7 @@ def test_other_content_under_the_same_version_is_refused(zipped: Project) -> Non
     report = zipped.report(*RUNS, "--allow-dirty")
     assert (report["exit_code"], report["outcome"]) == (4, "refused")
     (finding,) = report["error"]["details"]
-    assert finding.startswith(f"akvoflow-2: version {RELEASE} exists with other files")
+    assert finding.startswith(f"akvoflow-2: version {RELEASE} exists with different files")
 
 
 def test_an_archive_that_is_there_is_not_composed_again(zipped: Project) -> None:

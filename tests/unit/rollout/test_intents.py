@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from flowdeploy.errors import LockHeld
 from flowdeploy.report import Aspect, Change
-from flowdeploy.rollout import FinishedStep, IntendedChange
+from flowdeploy.rollout.contract import FinishedStep, IntendedChange
 from flowdeploy.rollout.intents import Grant, IntentQueue, JournalWrite
 from flowdeploy.rollout.tasks import InstanceTask
 
