@@ -3,7 +3,7 @@
     python3 bench/deploy.py                  the table of the README
     python3 bench/deploy.py --instances 20 --gcloud --json
 
-Starts a stand-in, makes applications and fleets, deploys, and prints for each case the wall time
+Starts a sandbox, makes applications and fleets, deploys, and prints for each case the wall time
 of the production stage, CPU time and peak memory of the whole process, object bytes uploaded,
 requests, and the floor: the operation, plus the calls that one instance needs one after the other,
 plus all calls times latency over the jobs. Needs flowdeploy with its extra `sandbox` installed.

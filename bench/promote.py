@@ -3,7 +3,7 @@
     python3 bench/promote.py                  100 and 1,000 instances
     python3 bench/promote.py --instances 100 --json
 
-Starts a stand-in in a process of its own, with a latency of 50 ms and operations of 2 s, puts a
+Starts a sandbox in a process of its own, with a latency of 50 ms and operations of 2 s, puts a
 version of 400 files on every instance, and runs `promote`, `rollback`, `history` and `status`,
 with their record and their lock in the bucket of the records. Prints for each command its time
 from the first instruction of the process to the last, the time until it says anything, CPU time

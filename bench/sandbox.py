@@ -1,4 +1,4 @@
-"""How fast the stand-in is, beside what it was built to reach.
+"""How fast the sandbox is, beside what it was built to reach.
 
     python3 bench/sandbox.py            a table; --json for programs
 
@@ -103,7 +103,7 @@ def served(state: Path, apps: int = 1, versions: int = 1) -> Iterator[Server]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How fast the stand-in is.")
+    parser = argparse.ArgumentParser(description="How fast the sandbox is.")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

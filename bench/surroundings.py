@@ -1,4 +1,4 @@
-"""What the benchmarks share: a stand-in in a process of its own, fleets for it, and figures."""
+"""What the benchmarks share: a sandbox in a process of its own, fleets for it, and figures."""
 
 from __future__ import annotations
 

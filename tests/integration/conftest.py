@@ -1,7 +1,7 @@
-"""A small fleet in a checkout of its own, a stand-in for its cloud, and flowdeploy run on both.
+"""A small fleet in a checkout of its own, a sandbox for its cloud, and flowdeploy run on both.
 
 Commands run in this process, through the one entrance that the installed
-program has, so that a test takes a moment. Operations of the stand-in end at
+program has, so that a test takes a moment. Operations of the sandbox end at
 once unless a test says otherwise.
 """
 
@@ -88,7 +88,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """The stand-in, seen from outside."""
+    """The sandbox, seen from outside."""
 
     url: str
 
@@ -298,7 +298,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[Remote]:
-    """A stand-in with the fleet's applications, each with its version ``1`` live."""
+    """A sandbox with the fleet's applications, each with its version ``1`` live."""
     with Sandbox(tmp_path / "sandbox", [App(name) for name in INSTANCES]) as sandbox:
         yield Remote(sandbox.url)
 
@@ -311,7 +311,7 @@ def project(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Project]:
-    """The fleet's checkout, in which commands run against the stand-in."""
+    """The fleet's checkout, in which commands run against the sandbox."""
     root = tmp_path / "flow"
     shutil.copytree(checkout, root)
     with clean_environment(monkeypatch):

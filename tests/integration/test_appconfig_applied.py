@@ -95,7 +95,7 @@ dispatch:
 
 @dataclass(frozen=True)
 class Cloud:
-    """The four services at the stand-in."""
+    """The four services at the sandbox."""
 
     tasks: Tasks
     scheduler: Scheduler

@@ -37,7 +37,7 @@ STRANGER = {
 
 @contextmanager
 def _engine(folder: Path, answers: Answers) -> Iterator[AppEngine]:
-    """A client of a stand-in, some of whose answers are replaced."""
+    """A client of a sandbox, some of whose answers are replaced."""
 
     @web.middleware
     async def instead(request: web.Request, handler: Handler) -> web.StreamResponse:

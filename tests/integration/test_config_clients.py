@@ -1,5 +1,5 @@
 """The clients for an application's configuration, with Google's own libraries, against the
-stand-in: what is kept is what was sent, each change is sent once, refusals keep their words."""
+sandbox: what is kept is what was sent, each change is sent once, refusals keep their words."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ INDEX: dict[str, Any] = {
 
 @pytest.fixture
 def remote(remote: Remote) -> Remote:
-    """The stand-in, in which the application has a second service."""
+    """The sandbox, in which the application has a second service."""
     remote.put_version(APP, "1", service="api")
     remote.call("DELETE", "/_sandbox/requests")
     return remote
@@ -344,7 +344,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @contextmanager
 def locations(folder: Path, answer: dict[str, Any]) -> Iterator[GoogleClients]:
-    """A stand-in whose lists of locations are others."""
+    """A sandbox whose lists of locations are others."""
 
     @web.middleware
     async def instead(request: web.Request, handler: Handler) -> web.StreamResponse:

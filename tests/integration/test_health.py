@@ -1,4 +1,4 @@
-"""The pages of applications, asked until they answer; the applications are the stand-in's."""
+"""The pages of applications, asked until they answer; the applications are the sandbox's."""
 
 from __future__ import annotations
 

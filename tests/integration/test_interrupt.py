@@ -191,7 +191,7 @@ def _state_is_whole(home: Path) -> None:
 def test_whatever_moment_it_is_killed_at_the_same_command_finishes(
     project: Project, moments: list[str]
 ) -> None:
-    """With the embedded stand-in, which dies with it."""
+    """With the embedded sandbox, which dies with it."""
     project.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
     home = project.root / ".flowdeploy"
     for moment in moments:

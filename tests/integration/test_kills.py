@@ -130,7 +130,7 @@ class Operator:
 
 @contextmanager
 def stand_in(state: Path) -> Iterator[Remote]:
-    """A stand-in that no kill touches."""
+    """A sandbox that no kill touches."""
     apps = [part for name in APPS for part in ("--app", name)]
     command = [sys.executable, "-m", "flowdeploy", "sandbox", "serve", "--state", str(state)]
     with subprocess.Popen(

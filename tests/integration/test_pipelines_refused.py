@@ -26,7 +26,7 @@ def _nothing_was_changed(project: Project) -> None:
 
 
 def _from_now(project: Project) -> None:
-    """Let the stand-in forget what was asked of it until here."""
+    """Let the sandbox forget what was asked of it until here."""
     project.remote.call("DELETE", "/_sandbox/requests")
 
 

@@ -1,4 +1,4 @@
-"""``flowdeploy sandbox`` and ``--sandbox``: the stand-in as users start it."""
+"""``flowdeploy sandbox`` and ``--sandbox``: the sandbox as users start it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def sha1(content: bytes) -> str:
 
 @dataclass
 class Behaviour:
-    """What a test makes of requests before the stand-in sees them."""
+    """What a test makes of requests before the sandbox sees them."""
 
     answer: Callable[[web.Request], web.Response | None] = field(default=lambda _: None)
 

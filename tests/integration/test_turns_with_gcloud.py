@@ -30,7 +30,7 @@ UPLOADS = "/upload/*"
 
 @pytest.fixture
 def gcloud(project: Project, tmp_path: Path) -> Gcloud:
-    """Run gcloud in the staged application, on the fleet's stand-in."""
+    """Run gcloud in the staged application, on the fleet's sandbox."""
     environment = {
         **os.environ,
         **gcloud_environment(project.remote.url),

@@ -126,7 +126,7 @@ def test_versions_need_no_configuration(project: Project, tmp_path: Path) -> Non
 
 @pytest.fixture
 def gcloud(listed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The real gcloud's command, which asks the same stand-in."""
+    """The real gcloud's command, which asks the same sandbox."""
     if GCLOUD is None:
         pytest.skip("gcloud is not installed")
     for name, value in {

@@ -125,7 +125,7 @@ class BucketStore:
         ask = partial(self._ask, "GET", self._url(name), params=params)
         try:
             return retry(lambda: WRITTEN.read(ask())).updated
-        except NotFound:  # somebody has replaced it in this moment
+        except NotFound:  # replaced between the two requests
             return _date(answer)
 
     def _url(self, name: str) -> str:

@@ -36,8 +36,7 @@ class GoogleClients:
     def authenticate(self) -> str:
         """The identity that all clients use, for people to read.
 
-        Asks for it once, whoever asks first. Raises ServiceError where there are no usable
-        credentials.
+        Asks Google for it once. Raises ServiceError where there are no usable credentials.
         """
         return self._login[1]
 

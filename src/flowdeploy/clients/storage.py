@@ -90,8 +90,10 @@ class Buckets:
         self._seen: dict[str, tuple[float, Listing] | None] = {}
 
     def keep_listing(self, bucket: str) -> None:
-        """Take what is listed of a bucket for true for a minute, unless it is written to here.
-        Not for many buckets: listings are large."""
+        """Cache a bucket's listing for a minute, or until this client writes to the bucket.
+
+        Not for many buckets: listings are large.
+        """
         self._seen.setdefault(bucket, None)
 
     def list_objects(self, bucket: str) -> Listing:
@@ -176,7 +178,7 @@ class Buckets:
         retry(lambda: OBJECT.read(require_success(exchange(self._session, "POST", url, json=body))))
 
     def _post_all(self, paths: Sequence[str]) -> Sequence[Answer]:
-        """One request for all; one each where the server, as a stand-in may, knows no batches."""
+        """One batch request for all; one request each if the server knows no batches."""
         if self._batches:
             try:
                 return retry(lambda: self._post_batch(paths))

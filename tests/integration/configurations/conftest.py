@@ -1,4 +1,4 @@
-"""Releases that bring configuration files, and what the stand-in has of them."""
+"""Releases that bring configuration files, and what the sandbox has of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ for path in pathlib.Path("configs").rglob("*.yaml"):
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a stand-in has of it."""
+    """What a sandbox has of it."""
 
     cloud: Cloud
 

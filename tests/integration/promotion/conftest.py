@@ -1,6 +1,6 @@
-"""A fleet in a stand-in that watches who asks what, and commands that can be cut off there.
+"""A fleet in a sandbox that watches who asks what, and commands that can be cut off there.
 
-Every command is a process of its own (see `forker`). The stand-in kills it, or keeps it
+Every command is a process of its own (see `forker`). The sandbox kills it, or keeps it
 waiting, at a request of its choice: what is then in memory is lost for good.
 """
 
@@ -212,7 +212,7 @@ class Running:
 
 
 class World:
-    """A fleet, two machines to work from, and two servers of the same stand-in."""
+    """A fleet, two machines to work from, and two servers of the same sandbox."""
 
     def __init__(self, folder: Path, forker: Forker, config: str, apps: Sequence[App]) -> None:
         self._folder = folder

@@ -1,6 +1,6 @@
 """Promotions, rollbacks and resumes of any fleet, on bad days, cut off anywhere, in any order.
 
-What must hold is told from what the stand-in was asked, how it stands, and the raw records.
+What must hold is told from what the sandbox was asked, how it stands, and the raw records.
 """
 
 from __future__ import annotations

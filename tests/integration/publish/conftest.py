@@ -1,4 +1,4 @@
-"""A library, and a stand-in to publish it to."""
+"""A library, and a sandbox to publish it to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clients of Maven repositories beside flowdeploy, on one stand-in.
+"""The clients of Maven repositories beside flowdeploy, on one sandbox.
 
 ``scripts/install-maven-clients.sh`` installs them.
 """

@@ -55,7 +55,7 @@ def _require_no_outside_changes(
 ) -> None:
     if others := config_files.find_outside_changes(before, left, actual):
         raise Refused(
-            f"somebody else has changed the configuration since run {step.undoes[-1]}:"
+            f"the configuration was changed outside flowdeploy since run {step.undoes[-1]}:"
             f" {'; '.join(others)}",
-            hint="Find out who. --force overwrites these changes, too.",
+            hint="--force overwrites these changes, too.",
         )

@@ -136,8 +136,8 @@ def _not_as_asked(wanted: WantedVersion, details: Sequence[str]) -> ServiceError
         f"App Engine reports that it has created version {wanted.version}, but the version is"
         " not as asked for",
         details=details,
-        hint="Unless somebody else has deployed the same version at the same time: ask for what"
-        " App Engine can provide, then run the same command again with --replace.",
+        hint="Ask for what App Engine can provide, then run the same command again with --replace."
+        " The cause may also be another deploy of this version at the same time.",
     )
 
 
