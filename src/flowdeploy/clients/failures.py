@@ -12,11 +12,9 @@ from typing import TypeVar
 
 import requests
 from google.auth.exceptions import GoogleAuthError
-from google.protobuf.json_format import ParseError
 
 from flowdeploy.clients.answers import Answer, bad_answer, request_words
 from flowdeploy.errors import (
-    BadAnswer,
     ConnectionFailed,
     NotFound,
     PermissionDenied,
@@ -113,7 +111,8 @@ def send_once(send: Callable[[], T]) -> T:
         try:
             error = to_service_error(failure)
         except Exception:
-            error = _bad_library_answer(failure)
+            words = f"{type(failure).__name__}: {failure}"[:300]
+            error = bad_answer("Google's client library", words)
         raise error from _cause(failure, error)
 
 
@@ -133,8 +132,6 @@ def to_service_error(failure: Exception) -> ServiceError:
     match failure:
         case requests.exceptions.ContentDecodingError() | requests.JSONDecodeError():
             return bad_answer(_where(failure), str(failure))
-        case ParseError():
-            return _bad_library_answer(failure)
         case requests.RequestException():
             message = _connection_words(failure)
             return ConnectionFailed("CONNECTION", message, hint=_connection_hint(failure))
@@ -142,10 +139,6 @@ def to_service_error(failure: Exception) -> ServiceError:
             return error_of(0, "UNAUTHENTICATED", str(failure))
         case _:
             raise failure
-
-
-def _bad_library_answer(failure: Exception) -> BadAnswer:
-    return bad_answer("Google's client library", f"{type(failure).__name__}: {failure}"[:300])
 
 
 def _cause(failure: Exception, error: ServiceError) -> Exception | None:
