@@ -8,7 +8,7 @@ from pathlib import Path
 from flowdeploy.appengine.forms.problems import Problem
 from flowdeploy.appengine.forms.yaml_reader import YamlDocument, parse_yaml
 from flowdeploy.config.instances_yaml import INSTANCES
-from flowdeploy.config.models import BuildSection, ConfigFile, InstanceSection, LibrarySection
+from flowdeploy.config.models import ConfigFile, InstanceSection
 from flowdeploy.config.validation import validate
 from flowdeploy.config.values import (
     BucketRecords,
@@ -122,13 +122,20 @@ def _root(path: Path) -> Path:
 
 def _config(path: Path, file: ConfigFile) -> Config:
     root = _root(path)
+    build, library = file.build, file.library
     fleet = Fleet(tuple(_instance(root, file, entry) for entry in file.instances))
     return Config(
         path=path.parent.resolve() / path.name,
         root=root,
         trunk=file.trunk,
-        build=_build(root, file.build),
-        library=_library(root, file.library) if file.library else None,
+        build=BuildConfig(
+            tuple(build.commands), root / build.directory, tuple(build.env), root / build.staging
+        ),
+        library=LibraryConfig(
+            root / library.jar, root / library.pom, library.classifier, library.repository
+        )
+        if library
+        else None,
         descriptors=root / file.descriptors if file.descriptors else None,
         upload=UploadMode(file.upload.mode),
         records=_records(file.records, fleet),
@@ -153,18 +160,6 @@ def _records(place: str | None, fleet: Fleet) -> LocalRecords | BucketRecords:
     bucket, _, prefix = place.removeprefix("gs://").partition("/")
     prefix = prefix.rstrip("/")
     return BucketRecords(bucket, f"{prefix}/" if prefix else "", own=True)
-
-
-def _build(root: Path, build: BuildSection) -> BuildConfig:
-    return BuildConfig(
-        tuple(build.commands), root / build.directory, tuple(build.env), root / build.staging
-    )
-
-
-def _library(root: Path, library: LibrarySection) -> LibraryConfig:
-    return LibraryConfig(
-        root / library.jar, root / library.pom, library.classifier, library.repository
-    )
 
 
 def _instance(root: Path, file: ConfigFile, entry: InstanceSection) -> Instance:
