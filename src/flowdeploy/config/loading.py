@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
 
 from flowdeploy.appengine.forms.problems import Problem
-from flowdeploy.appengine.forms.yaml_reader import YamlDocument, parse_yaml
-from flowdeploy.config.instances_yaml import INSTANCES
+from flowdeploy.appengine.forms.yaml_reader import TAG, Dialect, YamlDocument, parse_yaml
 from flowdeploy.config.models import ConfigFile, InstanceSection
 from flowdeploy.config.validation import validate
 from flowdeploy.config.values import (
@@ -28,6 +31,29 @@ NAME = Path("config", "instances.yaml")
 SKIP_MARKER = ".skip-deployment"
 _DEFAULT_PREFIX = "flowdeploy/"  # of the records in UAT1's staging bucket
 _MAX_BYTES = 4 << 20
+
+# Dates stay text (`skip: 2019-06-30` is a reason), as do `<<` and `=` of YAML 1.1.
+_NOT_TEXT = frozenset(TAG + name for name in ("null", "bool", "int", "float"))
+_RESOLVERS = {
+    first: [(tag, form) for tag, form in forms if tag in _NOT_TEXT]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _construct_scalar(node: yaml.ScalarNode) -> Any:
+    value = SafeConstructor().construct_object(node) if node.tag in _NOT_TEXT else node.value
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise ValueError("no API takes more than 64 bits")
+    return value
+
+
+_INSTANCES_YAML = Dialect(
+    resolvers=_RESOLVERS,
+    scalar_tags=_NOT_TEXT | {TAG + "str"},
+    construct=_construct_scalar,
+    anchors=True,
+    text_keys=True,
+)
 
 
 def find(start: Path) -> Path:
@@ -80,7 +106,7 @@ def describe(path: Path, problem: Problem) -> str:
 
 
 def _parse(path: Path) -> YamlDocument:
-    return parse_yaml(_read(path), INSTANCES, least="instances")
+    return parse_yaml(_read(path), _INSTANCES_YAML, least="instances")
 
 
 def _missing_folder(document: YamlDocument, folder: Path) -> tuple[Problem, ...]:
