@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
 
 from flowdeploy.appengine.forms.problems import Problem
-from flowdeploy.appengine.forms.yaml_reader import YamlDocument, parse_yaml
-from flowdeploy.config.instances_yaml import INSTANCES
-from flowdeploy.config.models import BuildSection, ConfigFile, InstanceSection, LibrarySection
+from flowdeploy.appengine.forms.yaml_reader import TAG, Dialect, YamlDocument, parse_yaml
+from flowdeploy.config.models import ConfigFile, InstanceSection
 from flowdeploy.config.validation import validate
 from flowdeploy.config.values import (
     BucketRecords,
@@ -28,6 +31,29 @@ NAME = Path("config", "instances.yaml")
 SKIP_MARKER = ".skip-deployment"
 _DEFAULT_PREFIX = "flowdeploy/"  # of the records in UAT1's staging bucket
 _MAX_BYTES = 4 << 20
+
+# Dates stay text (`skip: 2019-06-30` is a reason), as do `<<` and `=` of YAML 1.1.
+_NOT_TEXT = frozenset(TAG + name for name in ("null", "bool", "int", "float"))
+_RESOLVERS = {
+    first: [(tag, form) for tag, form in forms if tag in _NOT_TEXT]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _construct_scalar(node: yaml.ScalarNode) -> Any:
+    value = SafeConstructor().construct_object(node) if node.tag in _NOT_TEXT else node.value
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise ValueError("no API takes more than 64 bits")
+    return value
+
+
+_INSTANCES_YAML = Dialect(
+    resolvers=_RESOLVERS,
+    scalar_tags=_NOT_TEXT | {TAG + "str"},
+    construct=_construct_scalar,
+    anchors=True,
+    text_keys=True,
+)
 
 
 def find(start: Path) -> Path:
@@ -80,7 +106,7 @@ def describe(path: Path, problem: Problem) -> str:
 
 
 def _parse(path: Path) -> YamlDocument:
-    return parse_yaml(_read(path), INSTANCES, least="instances")
+    return parse_yaml(_read(path), _INSTANCES_YAML, least="instances")
 
 
 def _missing_folder(document: YamlDocument, folder: Path) -> tuple[Problem, ...]:
@@ -122,13 +148,20 @@ def _root(path: Path) -> Path:
 
 def _config(path: Path, file: ConfigFile) -> Config:
     root = _root(path)
+    build, library = file.build, file.library
     fleet = Fleet(tuple(_instance(root, file, entry) for entry in file.instances))
     return Config(
         path=path.parent.resolve() / path.name,
         root=root,
         trunk=file.trunk,
-        build=_build(root, file.build),
-        library=_library(root, file.library) if file.library else None,
+        build=BuildConfig(
+            tuple(build.commands), root / build.directory, tuple(build.env), root / build.staging
+        ),
+        library=LibraryConfig(
+            root / library.jar, root / library.pom, library.classifier, library.repository
+        )
+        if library
+        else None,
         descriptors=root / file.descriptors if file.descriptors else None,
         upload=UploadMode(file.upload.mode),
         records=_records(file.records, fleet),
@@ -153,18 +186,6 @@ def _records(place: str | None, fleet: Fleet) -> LocalRecords | BucketRecords:
     bucket, _, prefix = place.removeprefix("gs://").partition("/")
     prefix = prefix.rstrip("/")
     return BucketRecords(bucket, f"{prefix}/" if prefix else "", own=True)
-
-
-def _build(root: Path, build: BuildSection) -> BuildConfig:
-    return BuildConfig(
-        tuple(build.commands), root / build.directory, tuple(build.env), root / build.staging
-    )
-
-
-def _library(root: Path, library: LibrarySection) -> LibraryConfig:
-    return LibraryConfig(
-        root / library.jar, root / library.pom, library.classifier, library.repository
-    )
 
 
 def _instance(root: Path, file: ConfigFile, entry: InstanceSection) -> Instance:

@@ -121,7 +121,7 @@ cron:
         "cron job /d: create, every 5 minutes Europe/Oslo",
         "cron job /c: delete (every 24 hours)",
     ]
-    assert found.after_traffic == found.all
+    assert found.cron == found.all
 
 
 def test_indexes_are_created_and_never_deleted() -> None:
@@ -133,7 +133,7 @@ indexes:
 """
     found = planned(there, index=text)
     assert lines(found) == ["index B (ancestor, a, b desc): create"]
-    assert found.unfelt == found.before_traffic == found.all
+    assert found.unfelt == found.all
 
 
 def test_an_index_is_waited_for_until_it_serves() -> None:
@@ -177,12 +177,12 @@ def test_a_dark_deploy_creates_and_touches_nothing() -> None:
         "index A (a): create",
         "queue new: create, 1/s",
     ]
-    assert [type(change).__name__ for change in found.after_traffic] == [
+    assert [type(change).__name__ for change in found.cron + found.dispatch] == [
         "CreateCronJob",
         "DeleteCronJob",
         "SetDispatch",
     ]
-    assert found.all == found.before_traffic + found.after_traffic
+    assert found.all == found.indexes + found.queues + found.cron + found.dispatch
 
 
 def test_what_was_not_read_cannot_be_compared() -> None:

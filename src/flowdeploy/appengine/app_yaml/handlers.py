@@ -9,11 +9,11 @@ from typing import Any
 from flowdeploy.appengine.app_yaml.headers import headers
 from flowdeploy.appengine.app_yaml.times import expiration
 from flowdeploy.appengine.forms.problems import Place, Wrong
-from flowdeploy.appengine.forms.regexes import compile_regex
 from flowdeploy.appengine.forms.schema import (
     Key,
     block,
     choice,
+    compile_regex,
     list_of,
     pattern,
     put,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 import pathspec
 
-from flowdeploy.appengine.forms.regexes import compile_regex, ignore_syntax_warnings
+from flowdeploy.appengine.forms.schema import compile_regex, ignore_syntax_warnings
 from flowdeploy.appengine.runtimes import default_ignore_rules, is_second_generation
 from flowdeploy.errors import Refused
 

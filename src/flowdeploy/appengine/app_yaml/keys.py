@@ -86,8 +86,8 @@ SENT: Mapping[str, Key] = {
     "basic_scaling": Key(scaling.BASIC),
     "manual_scaling": Key(scaling.MANUAL),
     "inbound_services": Key(list_of(choice(*_INBOUND, prefix="INBOUND_SERVICE"))),
-    "env_variables": Key(text_map()),
-    "build_env_variables": Key(text_map()),
+    "env_variables": Key(text_map),
+    "build_env_variables": Key(text_map),
     "handlers": Key(handlers.HANDLERS),
     "error_handlers": Key(handlers.ERROR_HANDLERS),
     "api_config": Key(handlers.API_CONFIG),
@@ -96,8 +96,8 @@ SENT: Mapping[str, Key] = {
     "nobuild_files": Key(_build_regex, "nobuildFilesRegex", nullable=False),
     "vpc_access_connector": Key(_VPC),
     "auto_id_policy": Key(choice("legacy", "default"), "betaSettings.auto_id_policy"),
-    "beta_settings": Key(text_map()),
-    "vm_settings": Key(text_map(), "betaSettings"),
+    "beta_settings": Key(text_map),
+    "vm_settings": Key(text_map, "betaSettings"),
 }
 
 # Not part of the Version: they name the service and the files to upload.

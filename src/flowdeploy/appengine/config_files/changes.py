@@ -199,16 +199,9 @@ class ConfigChanges:
         return (*self.indexes, *created)
 
     @property
-    def before_traffic(self) -> tuple[Change, ...]:
-        return (*self.indexes, *self.queues)
-
-    @property
-    def after_traffic(self) -> tuple[Change, ...]:
-        return (*self.cron, *self.dispatch)
-
-    @property
     def all(self) -> tuple[Change, ...]:
-        return (*self.before_traffic, *self.after_traffic)
+        """In the order in which they are made: indexes and queues before the traffic moves."""
+        return (*self.indexes, *self.queues, *self.cron, *self.dispatch)
 
     def __bool__(self) -> bool:
         """Whether there is a change to send."""

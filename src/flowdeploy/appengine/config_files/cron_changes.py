@@ -158,13 +158,11 @@ def _is_paused(job: Resource) -> bool:
 
 
 def _differences(actual: Resource, wanted: Resource) -> Iterator[SettingChange]:
-    plain = {"schedule": "", "timeZone": "UTC", "description": "none"}
-    for (field, default), name in zip(
-        plain.items(), ("schedule", "timezone", "description"), strict=True
-    ):
+    defaults = {"schedule": "", "timeZone": "UTC", "description": "none"}
+    for field, default in defaults.items():
         before, after = (str(job.get(field) or default) for job in (actual, wanted))
         if before != after:
-            yield SettingChange(name, before, after)
+            yield SettingChange(field.lower(), before, after)
     if _retries(actual) != _retries(wanted):
         yield SettingChange("retry_parameters", _retry_text(actual), _retry_text(wanted))
 

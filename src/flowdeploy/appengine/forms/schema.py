@@ -11,13 +11,14 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place, Wrong, summary
-from flowdeploy.appengine.forms.regexes import compile_regex
 
 Read = Callable[[Any, Place], Any]
 
@@ -27,6 +28,7 @@ NOT_CARRIED = "cannot be sent: Google's client library has no field for it"
 FLEXIBLE = "is a key of the flexible environment, which is not supported"
 _MAX_SUGGESTIONS = 12  # keys that a message lists
 _SCALARS = (str, int, float, date)
+_VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _TRUE = ("true", "yes", "on", "y")
 
 
@@ -127,25 +129,30 @@ def regex(value: Any, place: Place) -> str:
     return joined
 
 
-def text_map(key: str = r"[a-zA-Z_][a-zA-Z0-9_]*") -> Read:
+@contextmanager
+def ignore_syntax_warnings() -> Iterator[None]:
+    """Python warns of ``[[:alpha:]]``, which is valid in App Engine's expressions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def compile_regex(text: str) -> re.Pattern[str]:
+    """Compile a regular expression. Raises re.error or OverflowError."""
+    with ignore_syntax_warnings():
+        return re.compile(text)
+
+
+def text_map(value: Any, place: Place) -> dict[str, str]:
     """Names and texts, such as environment variables. No message contains a value."""
-    allowed = re.compile(key, re.ASCII)
-
-    def read(value: Any, place: Place) -> dict[str, str]:
-        return {
-            name: _map_value(inner, place / name)
-            for name, inner in _mapping(value).items()
-            if _map_name(name, allowed, place)
-        }
-
-    return read
-
-
-def _map_name(name: str, allowed: re.Pattern[str], place: Place) -> bool:
-    good = bool(allowed.fullmatch(name))
-    if not good:
-        (place / name).problem("is no name", "write letters, digits and _, not a digit first")
-    return good
+    texts: dict[str, str] = {}
+    for name, inner in _mapping(value).items():
+        if _VARIABLE.fullmatch(name):
+            texts[name] = _map_value(inner, place / name)
+        else:
+            advice = "write letters, digits and _, not a digit first"
+            (place / name).problem("is no name", advice)
+    return texts
 
 
 def _map_value(value: Any, place: Place) -> str:

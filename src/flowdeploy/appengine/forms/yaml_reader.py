@@ -48,15 +48,17 @@ class YamlDocument:
 
     def key(self, path: Path) -> Position:
         """The position of a key or list item, or of the nearest one around it."""
-        while path and path not in self.keys:
-            path = path[:-1]
-        return self.keys.get(path, Position())
+        return _nearest(self.keys, path)
 
     def value(self, path: Path) -> Position:
         """The position of a value, or of the nearest one around it."""
-        while path and path not in self.values:
-            path = path[:-1]
-        return self.values.get(path, Position())
+        return _nearest(self.values, path)
+
+
+def _nearest(positions: Mapping[Path, Position], path: Path) -> Position:
+    while path and path not in positions:
+        path = path[:-1]
+    return positions.get(path, Position())
 
 
 def parse_yaml(content: bytes | str, dialect: Dialect, least: str) -> YamlDocument:
@@ -75,12 +77,10 @@ def parse_yaml(content: bytes | str, dialect: Dialect, least: str) -> YamlDocume
         return _unreadable(_end_of(text[: error.position]), what, "remove it")
     except yaml.MarkedYAMLError as error:
         return _unreadable(*_describe(error))
-    if document is None:
-        return _unreadable(Position(), "the file is empty", f"write at least `{least}:`")
-    if not isinstance(document.data, dict) or not document.data:
-        what = "the file has no `key: value` lines"
-        return _unreadable(Position(), what, f"write at least `{least}:`")
-    return document
+    if document and isinstance(document.data, dict) and document.data:
+        return document
+    what = "has no `key: value` lines" if document else "is empty"
+    return _unreadable(Position(), f"the file {what}", f"write at least `{least}:`")
 
 
 def _parse(text: str, dialect: Dialect) -> YamlDocument | None:
@@ -89,7 +89,11 @@ def _parse(text: str, dialect: Dialect) -> YamlDocument | None:
         root = composer.get_single_node()
     finally:
         composer.dispose()
-    return _Walk(dialect).document(root) if root else None
+    if root is None:
+        return None
+    walk = _Walk(dialect)
+    data = walk.data(root, ())
+    return YamlDocument(data, walk.keys, walk.values, tuple(walk.problems))
 
 
 def _unreadable(position: Position, message: str, advice: str) -> YamlDocument:
@@ -152,11 +156,7 @@ class _Walk:
     values: dict[Path, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def document(self, root: yaml.Node) -> YamlDocument:
-        data = self._data(root, ())
-        return YamlDocument(data, self.keys, self.values, tuple(self.problems))
-
-    def _data(self, node: yaml.Node, path: Path) -> Any:
+    def data(self, node: yaml.Node, path: Path) -> Any:
         # An alias may contain its own ancestor, or multiply.
         if len(path) > MAX_DEPTH or len(self.values) > MAX_NODES:
             what = "aliases make this endless, or far too large"
@@ -175,7 +175,7 @@ class _Walk:
 
     def _item(self, node: yaml.Node, path: Path) -> Any:
         self.keys[path] = _position(node.start_mark)
-        return self._data(node, path)
+        return self.data(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -189,7 +189,7 @@ class _Walk:
                 self._add(key_node, inside, message, "remove one")
             else:
                 self.keys[inside] = _position(key_node.start_mark)
-                data[key] = self._data(value_node, inside)
+                data[key] = self.data(value_node, inside)
         return data
 
     def _is_key(self, node: yaml.Node) -> bool:
