@@ -22,23 +22,10 @@ def _note(row: Row) -> str:
     return f"skipped: {row['skip']}" if row.get("skip") else "-"
 
 
-_INSTANCE = field_column("INSTANCE")
 _NOTE = Column("NOTE", _note)
-_STATE = field_column("STATE")
-_LIVE = (
-    Column("LIVE", lambda row: _shares(row["live"])),
-    Column("DARK", lambda row: _first(row["dark"])),
-)
 _PREVIOUS = Column("PREVIOUS", lambda row: _shares((row["previous"] or {}).get("allocations")))
-_STATUS = (
-    field_column("ROOM"),
-    Column("OPERATION", lambda row: _first(row["operations"])),
-    _NOTE,
-)
 DRIFT_COLUMNS = (
-    _INSTANCE,
-    field_column("VERSION"),
-    field_column("FIELD"),
+    *map(field_column, ("INSTANCE", "VERSION", "FIELD")),
     Column("IS", lambda row: _value(row["is"])),
     Column("SHOULD_BE", lambda row: _value(row["should_be"])),
     field_column("FROM"),
@@ -48,9 +35,16 @@ DRIFT_COLUMNS = (
 
 def columns(*, with_state: bool, with_previous: bool = False) -> tuple[Column, ...]:
     """The columns for `status_row`; ``with_state`` if it was given a version."""
-    state = [_STATE] if with_state else []
-    previous = [_PREVIOUS] if with_previous else []
-    return (_INSTANCE, *state, *_LIVE, *previous, *_STATUS)
+    return (
+        field_column("INSTANCE"),
+        *([field_column("STATE")] if with_state else []),
+        Column("LIVE", lambda row: _shares(row["live"])),
+        Column("DARK", lambda row: _first(row["dark"])),
+        *([_PREVIOUS] if with_previous else []),
+        field_column("ROOM"),
+        Column("OPERATION", lambda row: _first(row["operations"])),
+        _NOTE,
+    )
 
 
 def status_row(
