@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from flowdeploy.checks.drift import first_names
 from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import Commit, Ref
 
@@ -43,8 +44,6 @@ def _commit_objections(ref: Ref, tree: Tree) -> Iterator[str]:
 
 
 def _modification_objections(tree: Tree) -> Iterator[str]:
-    if not tree.modified:
-        return
-    names = ", ".join(tree.modified[:5])
-    more = f" and {len(tree.modified) - 5} more" if len(tree.modified) > 5 else ""
-    yield f"tracked files differ from HEAD: {names}{more}; --allow-dirty builds them anyway"
+    if tree.modified:
+        names = first_names(tree.modified, 5)
+        yield f"tracked files differ from HEAD: {names}; --allow-dirty builds them anyway"

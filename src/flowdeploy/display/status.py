@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowdeploy.checks.deploy import InstanceStatus
-from flowdeploy.checks.drift import Difference
+from flowdeploy.checks.drift import Difference, first_names
 from flowdeploy.display.tables import Column, Row, field_column, or_dash
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import error_json
-
-_NAMED = 3  # names in a cell; the others are counted
 
 
 def _note(row: Row) -> str:
@@ -108,9 +106,7 @@ def _shares(live: Mapping[str, float] | None) -> str:
 
 
 def _first(names: Iterable[str] | None) -> str:
-    names = list(names or ())
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more or "-"
+    return first_names(names or ()) or "-"
 
 
 def _value(value: Any) -> str:
