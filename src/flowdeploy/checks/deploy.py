@@ -6,7 +6,7 @@ They run before the first change of any instance, so that a release is refused a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,7 +108,7 @@ class Finding:
 def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     """All objections to this deploy, as sentences."""
     if seen.app is None:
-        return ("the project has no App Engine application, or may not be seen",)
+        return tuple(app_objections(None))
     return (
         *app_objections(seen.app),
         *_room_objections(seen),
@@ -118,11 +118,12 @@ def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, .
     )
 
 
-def app_objections(app: App) -> tuple[str, ...]:
-    """Objections to any change of a disabled application."""
-    if app.serving_status == "SERVING":
-        return ()
-    return (f"the application is {app.serving_status}: App Engine refuses deployments to it",)
+def app_objections(app: App | None) -> Iterator[str]:
+    """Objections to any change of a missing or disabled application."""
+    if app is None:
+        yield "the project has no App Engine application, or may not be seen"
+    elif app.serving_status != "SERVING":
+        yield f"the application is {app.serving_status}: App Engine refuses deployments to it"
 
 
 def is_deployed(wanted: WantedVersion, seen: BeforeDeploy) -> bool:
@@ -140,14 +141,10 @@ def is_deployed(wanted: WantedVersion, seen: BeforeDeploy) -> bool:
 
 def differences(wanted: WantedVersion, deployed: DeployedVersion) -> tuple[Difference, ...]:
     """The differences from the wanted version, as far as the server shows its state."""
-    return (
-        *_content_differences(wanted, deployed),
-        *(
-            ()
-            if deployed.settings is None
-            else drift.compare_settings(wanted.settings, deployed.settings)
-        ),
-    )
+    content = _content_differences(wanted, deployed)
+    if deployed.settings is None:
+        return content
+    return (*content, *drift.compare_settings(wanted.settings, deployed.settings))
 
 
 def _content_differences(
@@ -168,49 +165,43 @@ def group_findings(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(f"{', '.join(names)}: {message}" for message, names in instances.items())
 
 
-def _room_objections(seen: BeforeDeploy) -> tuple[str, ...]:
-    if seen.deployed or seen.version_count < VERSIONS_PER_APP:
-        return ()
-    return (
-        f"there are {seen.version_count} versions, and App Engine allows {VERSIONS_PER_APP}:"
-        " delete some that no rollback needs",
-    )
+def _room_objections(seen: BeforeDeploy) -> Iterator[str]:
+    if not seen.deployed and seen.version_count >= VERSIONS_PER_APP:
+        yield (
+            f"there are {seen.version_count} versions, and App Engine allows {VERSIONS_PER_APP}:"
+            " delete some that no rollback needs"
+        )
 
 
-def _content_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
+def _content_objections(wanted: WantedVersion, seen: BeforeDeploy) -> Iterator[str]:
     if seen.deployed is None:
-        return ()
+        return
     found = differences(wanted, seen.deployed)
     other = " and ".join(str(difference) for difference in found if difference.is_grave)
-    if not other:
-        return ()
-    if seen.split and seen.split.serves(wanted.version):
-        return (
+    if other and seen.split and seen.split.serves(wanted.version):
+        yield (
             f"version {wanted.version} is live, with {other}; deploying it again would"
-            " replace it under its users",
+            " replace it under its users"
         )
-    if wanted.replace:
-        return ()
-    return (f"version {wanted.version} exists with {other}; --replace replaces it",)
+    elif other and not wanted.replace:
+        yield f"version {wanted.version} exists with {other}; --replace replaces it"
 
 
-def _first_version_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
-    if wanted.traffic is Traffic.LIVE or wanted.first_live or seen.split is not None:
-        return ()
-    return (
-        "the service has no version yet, and App Engine gives all traffic to a service's first:"
-        " it would be live, not dark; --first-live allows that",
-    )
+def _first_version_objections(wanted: WantedVersion, seen: BeforeDeploy) -> Iterator[str]:
+    if wanted.traffic is Traffic.DARK and not wanted.first_live and seen.split is None:
+        yield (
+            "the service has no version yet, and App Engine gives all traffic to a service's first:"
+            " it would be live, not dark; --first-live allows that"
+        )
 
 
-def _age_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
+def _age_objections(wanted: WantedVersion, seen: BeforeDeploy) -> Iterator[str]:
     if wanted.traffic is Traffic.DARK or wanted.allow_older or seen.split is None:
-        return ()
-    newer = [live for live in seen.split.live if is_older(wanted.version, live)]
-    return tuple(
-        f"version {live} is live and newer than {wanted.version}; --allow-older allows that"
-        for live in newer
-    )
+        return
+    version = wanted.version
+    for live in seen.split.live:
+        if is_older(version, live):
+            yield f"version {live} is live and newer than {version}; --allow-older allows that"
 
 
 def is_older(version: str, other: str) -> bool:

@@ -30,7 +30,6 @@ _GRAVE = frozenset(
 )
 # The defaults for automatic scaling, and for basic and manual scaling.
 _DEFAULT_CLASSES = ("F1", "B1", "B2")
-_NAMED = 3  # paths that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Difference:
 
     def __str__(self) -> str:
         if self.field == FILES:
-            return f"different files ({_first_paths(self.actual)})"
+            return f"different files ({first_names(self.actual)})"
         return f"{self.field}: {value_text(self.actual)} instead of {value_text(self.wanted)}"
 
 
@@ -143,7 +142,8 @@ def _snake(name: str) -> str:
     return re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name)
 
 
-def _first_paths(paths: Iterable[str]) -> str:
-    paths = list(paths)
-    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-    return ", ".join(paths[:_NAMED]) + more
+def first_names(names: Iterable[str], limit: int = 3) -> str:
+    """The first names, and the number of the others: ``a, b, c and 2 more``."""
+    names = list(names)
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

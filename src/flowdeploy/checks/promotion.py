@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flowdeploy.appengine.resources import App, DeployedVersion
@@ -72,7 +72,7 @@ def promotion_objections(
 ) -> tuple[str, ...]:
     """All objections to moving the traffic, as sentences."""
     if seen.app is None:
-        return ("the project has no App Engine application, or may not be seen",)
+        return tuple(app_objections(None))
     return (
         *app_objections(seen.app),
         *(line for version in step.to.live for line in _serving_objections(version, seen)),
@@ -98,13 +98,12 @@ def _is_rollback(step: Verify) -> bool:
     return bool(step.expected)
 
 
-def _serving_objections(version: str, seen: BeforePromotion) -> tuple[str, ...]:
+def _serving_objections(version: str, seen: BeforePromotion) -> Iterator[str]:
     deployed = seen.versions.get(version)
     if deployed is None:
-        return (f"version {version} is not deployed",)
-    if deployed.serving_status != "SERVING":
-        return (f"version {version} is {deployed.serving_status}, not SERVING",)
-    return ()
+        yield f"version {version} is not deployed"
+    elif deployed.serving_status != "SERVING":
+        yield f"version {version} is {deployed.serving_status}, not SERVING"
 
 
 def _file_objections(step: Verify, seen: BeforePromotion, wanted: Expectation) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from flowdeploy.checks.drift import first_names
 from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import Commit, Ref
 
@@ -27,28 +28,22 @@ def source_objections(ref: Ref, tree: Tree, *, allow_dirty: bool) -> tuple[str, 
     """Why this tree must not be built as ``ref``. None for a promotion, which builds nothing."""
     if ref.kind is PlanKind.PROMOTE:
         return ()
-    return (
-        *_commit_objections(ref, tree),
-        *_modification_objections(tree, allow_dirty=allow_dirty),
-    )
+    modified = () if allow_dirty else _modification_objections(tree)
+    return (*_commit_objections(ref, tree), *modified)
 
 
-def _commit_objections(ref: Ref, tree: Tree) -> tuple[str, ...]:
+def _commit_objections(ref: Ref, tree: Tree) -> Iterator[str]:
+    head = tree.head.sha[:8]
     if tree.known and tree.known.sha != tree.head.sha:
-        return (
-            f"{ref.full} is {tree.known.sha[:8]}, but HEAD is {tree.head.sha[:8]}: check it out",
-        )
+        yield f"{ref.full} is {tree.known.sha[:8]}, but HEAD is {head}: check it out"
     if tree.known is None and ref.kind is PlanKind.RELEASE and not tree.head_is_meant:
-        return (
+        yield (
             f"git does not know {ref.full}: fetch the tag, or use --commit HEAD to build"
-            f" HEAD ({tree.head.sha[:8]})",
+            f" HEAD ({head})"
         )
-    return ()
 
 
-def _modification_objections(tree: Tree, *, allow_dirty: bool) -> tuple[str, ...]:
-    if allow_dirty or not tree.modified:
-        return ()
-    names = ", ".join(tree.modified[:5])
-    more = f" and {len(tree.modified) - 5} more" if len(tree.modified) > 5 else ""
-    return (f"tracked files differ from HEAD: {names}{more}; --allow-dirty builds them anyway",)
+def _modification_objections(tree: Tree) -> Iterator[str]:
+    if tree.modified:
+        names = first_names(tree.modified, 5)
+        yield f"tracked files differ from HEAD: {names}; --allow-dirty builds them anyway"

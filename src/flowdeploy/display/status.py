@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowdeploy.checks.deploy import InstanceStatus
-from flowdeploy.checks.drift import Difference
+from flowdeploy.checks.drift import Difference, first_names
 from flowdeploy.display.tables import Column, Row, field_column, or_dash
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import error_json
-
-_NAMED = 3  # names in a cell; the others are counted
 
 
 def _note(row: Row) -> str:
@@ -22,23 +20,10 @@ def _note(row: Row) -> str:
     return f"skipped: {row['skip']}" if row.get("skip") else "-"
 
 
-_INSTANCE = field_column("INSTANCE")
 _NOTE = Column("NOTE", _note)
-_STATE = field_column("STATE")
-_LIVE = (
-    Column("LIVE", lambda row: _shares(row["live"])),
-    Column("DARK", lambda row: _first(row["dark"])),
-)
 _PREVIOUS = Column("PREVIOUS", lambda row: _shares((row["previous"] or {}).get("allocations")))
-_STATUS = (
-    field_column("ROOM"),
-    Column("OPERATION", lambda row: _first(row["operations"])),
-    _NOTE,
-)
 DRIFT_COLUMNS = (
-    _INSTANCE,
-    field_column("VERSION"),
-    field_column("FIELD"),
+    *map(field_column, ("INSTANCE", "VERSION", "FIELD")),
     Column("IS", lambda row: _value(row["is"])),
     Column("SHOULD_BE", lambda row: _value(row["should_be"])),
     field_column("FROM"),
@@ -48,9 +33,16 @@ DRIFT_COLUMNS = (
 
 def columns(*, with_state: bool, with_previous: bool = False) -> tuple[Column, ...]:
     """The columns for `status_row`; ``with_state`` if it was given a version."""
-    state = [_STATE] if with_state else []
-    previous = [_PREVIOUS] if with_previous else []
-    return (_INSTANCE, *state, *_LIVE, *previous, *_STATUS)
+    return (
+        field_column("INSTANCE"),
+        *([field_column("STATE")] if with_state else []),
+        Column("LIVE", lambda row: _shares(row["live"])),
+        Column("DARK", lambda row: _first(row["dark"])),
+        *([_PREVIOUS] if with_previous else []),
+        field_column("ROOM"),
+        Column("OPERATION", lambda row: _first(row["operations"])),
+        _NOTE,
+    )
 
 
 def status_row(
@@ -114,9 +106,7 @@ def _shares(live: Mapping[str, float] | None) -> str:
 
 
 def _first(names: Iterable[str] | None) -> str:
-    names = list(names or ())
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more or "-"
+    return first_names(names or ()) or "-"
 
 
 def _value(value: Any) -> str:

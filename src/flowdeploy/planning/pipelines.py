@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flowdeploy.errors import Refused, UsageError
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
@@ -51,7 +51,8 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
     version's host name would be too long on some instance.
     """
     if ref.kind is PlanKind.PROMOTE:
-        return _plan_promote_ref(ref, scope)
+        assert ref.version is not None  # noqa: S101  (parse_ref gives every promote tag its version)
+        return replace(plan_promotion(ref.version, ["all"], scope), ref=ref.full)
     version = ref.version or (commit_version(commit) if commit else None)
     library = library_version(ref, commit) if commit else None
     uat, uat_skipped = _uat_instances(ref.kind, scope.fleet)
@@ -93,9 +94,7 @@ def select_instances(
                 "`all` cannot be combined with instances: it already means all of them"
             )
         return _production_instances(scope)
-    instances = scope.fleet.select(names)
-    _refuse_skipped(instances)
-    return instances, ()
+    return _select_working(names, scope), ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +136,19 @@ def plan_rollback(undos: Sequence[Restoration], skipped: tuple[Skipped, ...] = (
             hint="`flowdeploy history` lists the recorded runs; `flowdeploy promote VERSION"
             " INSTANCE` gives an instance a version that no run has replaced.",
         )
-    steps = {undo.instance.id: undo.steps for undo in undos}
-    uat, production = _separate_roles(tuple(undo.instance for undo in undos))
+    uat, production = _separate_roles(undo.instance for undo in undos)
+    verify = tuple(Verify(undo.instance, undo.split, undo.expected) for undo in undos)
     stages = (
-        Stage(
-            StageKind.VERIFY,
-            tuple(Verify(undo.instance, undo.split, undo.expected) for undo in undos),
-        ),
+        Stage(StageKind.VERIFY, verify),
         *(
-            Stage(kind, tuple(step for instance in group for step in steps[instance.id]))
+            Stage(kind, tuple(s for undo in undos if undo.instance in group for s in undo.steps))
             for kind, group in ((StageKind.UAT, uat), (StageKind.PRODUCTION, production))
             if group
         ),
     )
     versions = {undo.split.only for undo in undos}
-    return Plan(
-        None,
-        PlanKind.ROLLBACK,
-        versions.pop() if len(versions) == 1 else None,
-        stages,
-        skipped=skipped,
-    )
+    version = versions.pop() if len(versions) == 1 else None
+    return Plan(None, PlanKind.ROLLBACK, version, stages, skipped=skipped)
 
 
 def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
@@ -166,9 +157,7 @@ def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
     Raises UsageError for unknown or skipped instances, and if the version's host name
     would be too long on one of them.
     """
-    instances = scope.fleet.select(names)
-    _refuse_skipped(instances)
-    uat, production = _separate_roles(instances)
+    uat, production = _separate_roles(_select_working(names, scope))
     stages = (
         *_deploy_stage(StageKind.UAT, uat, version, Traffic.DARK),
         *_deploy_stage(StageKind.PRODUCTION, production, version, Traffic.DARK),
@@ -176,18 +165,8 @@ def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
     return _check_host_names(Plan(None, PlanKind.DEPLOY, version, stages, configs=None))
 
 
-def _plan_promote_ref(ref: Ref, scope: Scope) -> Plan:
-    assert ref.version is not None  # noqa: S101  (parse_ref gives every promote tag its version)
-    instances, skipped = _production_instances(scope)
-    stages = _promotion_stages(ref.version, instances, scope)
-    return Plan(ref.full, ref.kind, ref.version, stages, skipped=skipped, configs=None)
-
-
 def _promotion_stages(
-    version: str,
-    instances: tuple[Instance, ...],
-    scope: Scope,
-    gradual: Gradual | None = None,
+    version: str, instances: tuple[Instance, ...], scope: Scope, gradual: Gradual | None
 ) -> tuple[Stage, ...]:
     if not instances:
         raise UsageError(
@@ -220,11 +199,12 @@ def _promotion_stages(
 
 
 def _separate_roles(
-    instances: tuple[Instance, ...],
+    instances: Iterable[Instance],
 ) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
     """The UAT instances, and the production instances."""
-    uat = tuple(i for i in instances if i.role is not Role.PRODUCTION)
-    return uat, tuple(i for i in instances if i.role is Role.PRODUCTION)
+    chosen = tuple(instances)
+    uat = tuple(i for i in chosen if i.role is not Role.PRODUCTION)
+    return uat, tuple(i for i in chosen if i.role is Role.PRODUCTION)
 
 
 def _publish_stage(kind: PlanKind, scope: Scope, version: str | None) -> tuple[Stage, ...]:
@@ -245,17 +225,15 @@ def _uat_instances(
 ) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
     """The UAT instance of a pipeline, and the one that it skips."""
     role = {PlanKind.TRUNK: Role.UAT2, PlanKind.RELEASE: Role.UAT1}.get(kind)
-    candidates = tuple(i for i in fleet.instances if i.role is role)
+    candidates = fleet.with_role(role) if role else ()
     return _separate_skipped(candidates, candidates)
 
 
 def _production_instances(scope: Scope) -> tuple[tuple[Instance, ...], tuple[Skipped, ...]]:
     """The production instances of a plan, and those that it skips."""
-    chosen = scope.fleet.select(scope.only) if scope.only else scope.fleet.production
-    if scope.only:
-        _refuse_skipped(chosen)
-        if others := [i.id for i in chosen if i.role is not Role.PRODUCTION]:
-            raise UsageError(f"--only takes production instances, not {', '.join(others)}")
+    chosen = _select_working(scope.only, scope) if scope.only else scope.fleet.production
+    if others := [i.id for i in chosen if i.role is not Role.PRODUCTION]:
+        raise UsageError(f"--only takes production instances, not {', '.join(others)}")
     return _separate_skipped(chosen, scope.fleet.production)
 
 
@@ -268,13 +246,16 @@ def _separate_skipped(
     return working, tuple(skipped)
 
 
-def _refuse_skipped(instances: Sequence[Instance]) -> None:
+def _select_working(names: Sequence[str], scope: Scope) -> tuple[Instance, ...]:
+    """The instances with these names. Raises UsageError if one is unknown or skipped."""
+    instances = scope.fleet.select(names)
     if skipped := [i for i in instances if i.skip]:
         raise UsageError(
             "the configuration skips instances that the command names",
             details=[f"{i.id}: {i.skip}" for i in skipped],
             hint="Remove `skip` from the configuration, or the instance from the command.",
         )
+    return instances
 
 
 def _check_host_names(plan: Plan) -> Plan:

@@ -23,6 +23,7 @@ from flowdeploy.planning.plan import (
     Traffic,
     Verify,
     action,
+    instance_of,
 )
 from flowdeploy.planning.traffic import Split
 from flowdeploy.units import ALL, Portion
@@ -64,28 +65,23 @@ def parse_plan(document: Mapping[str, Any], fleet: Fleet) -> Plan:
 
 def step_json(step: Step, version: str | None = None) -> dict[str, Any]:
     """A step as JSON, without what follows from the plan's ``version``."""
-    head = {"action": action(step)}
+    instance = instance_of(step)
+    head = {"action": action(step), **({"instance": instance.id} if instance else {})}
     match step:
         case Build():
             return head
         case Publish(library, library_version):
             return {**head, "library": library, "version": library_version}
-        case Deploy(instance, _, traffic):
-            return {**head, "instance": instance.id, "traffic": str(traffic)}
-        case Configure(instance, phase, _, undoes):
-            restores = {"undoes": list(undoes)} if undoes else {}
-            return {**head, "instance": instance.id, "phase": str(phase), **restores}
-        case Verify(instance, to, expected):
+        case Deploy(traffic=traffic):
+            return {**head, "traffic": str(traffic)}
+        case Configure(phase=phase, undoes=runs):
+            return {**head, "phase": str(phase), **({"undoes": list(runs)} if runs else {})}
+        case Verify(_, to, expected):
             left = {"left": [split.as_json() for split in expected]} if expected else {}
-            return {**head, "instance": instance.id, **_split_json(to, version), **left}
-        case Promote(instance, to, gradual, undoes):
-            return {
-                **head,
-                "instance": instance.id,
-                **_split_json(to, version),
-                **_gradual_json(gradual),
-                **({"undoes": undoes} if undoes else {}),
-            }
+            return {**head, **_split_json(to, version), **left}
+        case Promote(_, to, gradual, run):
+            undoes = {"undoes": run} if run else {}
+            return {**head, **_split_json(to, version), **_gradual_json(gradual), **undoes}
         case _:
             assert_never(step)
 

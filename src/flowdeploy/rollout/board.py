@@ -47,7 +47,7 @@ class Board:
         self._failures = 0
         self._limited = _places_under_limit(plan)
         self._skips_unready = limits.skip_unready
-        self._listener = listener
+        self.listener = listener
         self._unrecorded: list[FinishedStep] = []
         self.halted: FlowdeployError | None = None
 
@@ -72,18 +72,12 @@ class Board:
     def reports_of(self, places: range) -> tuple[StepReport, ...]:
         return tuple(self._reports[place] for place in places)
 
-    def start_stage(self, stage: Stage) -> None:
-        self._listener.stage_started(stage)
-
-    def pause_stage(self, stage: Stage) -> None:
-        self._listener.stage_paused(stage)
-
     def start_step(self, place: int) -> None:
-        self._listener.step_started(self._reports[place])
+        self.listener.step_started(self._reports[place])
 
     def note_step(self, place: int, note: str) -> None:
         if note:
-            self._listener.step_noted(self._reports[place], note)
+            self.listener.step_noted(self._reports[place], note)
 
     def add_change(self, place: int, change: Change) -> None:
         """Note a change that the journal has recorded: from now on it may happen."""
@@ -135,7 +129,7 @@ class Board:
         self._failures += report.outcome is Outcome.FAILED and place in self._limited
         if isinstance(report.step, CHANGING):  # the final report has the others
             self._unrecorded.append((place, report))
-        self._listener.step_finished(report)
+        self.listener.step_finished(report)
 
     def _within_limit(self) -> bool:
         return self._failures <= self._max_failures.of(len(self._limited))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -20,15 +22,19 @@ def map_in_threads(
     do. The threads are daemons, unlike those of `concurrent.futures`: a call that retries
     for long must not keep an interrupted process alive.
     """
-    todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    todo = deque(items)
     results: queue.SimpleQueue[tuple[Item, Value] | BaseException] = queue.SimpleQueue()
-    count = 0
-    for item in items:
-        todo.put(item)
-        count += 1
+    count = len(todo)
+
+    def work() -> None:
+        for item in _take_all(todo):
+            try:
+                results.put((item, call(item)))
+            except BaseException as error:  # raised in the thread that iterates
+                results.put(error)
+
     for _ in range(min(workers, count)):
-        thread = threading.Thread(target=_work, args=(call, todo, results), daemon=True)
-        thread.start()
+        threading.Thread(target=work, daemon=True).start()
     try:
         for _ in range(count):
             result = results.get()
@@ -36,25 +42,11 @@ def map_in_threads(
                 raise result
             yield result
     finally:
-        while _next(todo):
-            pass
+        todo.clear()
 
 
-def _work(
-    call: Callable[[Item], Value],
-    todo: queue.SimpleQueue[Item],
-    results: queue.SimpleQueue[tuple[Item, Value] | BaseException],
-) -> None:
-    while item := _next(todo):
-        try:
-            results.put((item[0], call(item[0])))
-        except BaseException as error:  # raised in the thread that iterates
-            results.put(error)
-
-
-def _next(todo: queue.SimpleQueue[Item]) -> tuple[Item] | None:
-    """The next item, in a tuple because an item may be false; None if none is left."""
-    try:
-        return (todo.get_nowait(),)
-    except queue.Empty:
-        return None
+def _take_all(todo: deque[Item]) -> Iterator[Item]:
+    """Take items until none is left; several threads may take."""
+    with suppress(IndexError):
+        while True:
+            yield todo.popleft()

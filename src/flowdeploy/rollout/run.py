@@ -49,12 +49,12 @@ def _run_stages(plan: Plan, executor: Executor, board: Board, pool: Pool) -> Non
     for index in range(len(plan.stages)):
         board.update_plan(executor.prepare(index))
         stage, places = _stage_with_places(board.plan, index)
-        board.start_stage(stage)
+        board.listener.stage_started(stage)
         _run_stage(stage, places, executor, board, pool)
         if not board.may_continue(stage, places):
             return
         if stage.pause and index + 1 < len(plan.stages):
-            board.pause_stage(stage)
+            board.listener.stage_paused(stage)
             time.sleep(stage.pause)
         executor.leave(board.reports_of(places))
 
