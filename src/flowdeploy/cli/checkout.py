@@ -6,16 +6,13 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flowdeploy.checks.source import Tree, source_objections
 from flowdeploy.clients import git
 from flowdeploy.errors import UsageError
 from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import Commit, Ref
-
-if TYPE_CHECKING:
-    from flowdeploy.steps.context import Source
+from flowdeploy.steps.context import Source
 
 _SHA = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
@@ -28,8 +25,6 @@ def find_source(
     Raises UsageError for a commit that is not HEAD, and for half a commit where there is no
     checkout.
     """
-    from flowdeploy.steps.context import Source
-
     if ref.kind is PlanKind.PROMOTE:
         return Source()
     checkout = git.Checkout.find(root)

@@ -7,17 +7,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, current_session
+from flowdeploy.config import BucketRecords, Config, Problem, describe, problems
+from flowdeploy.config import schema as json_schema
+from flowdeploy.display.terminal import console_on, say
 from flowdeploy.errors import ConfigError
-
-if TYPE_CHECKING:
-    from flowdeploy.config import Config, Problem
 
 # Source: the lifecycle rule that App Engine gives a staging bucket when it makes it.
 SHORT_LIVED = (
@@ -36,8 +35,6 @@ def command() -> None:
 @common_options()
 def check() -> None:
     """Report every problem of the configuration at once, each with what to write instead."""
-    from flowdeploy.config import describe, problems
-
     session = current_session()
     found = problems(session.config_path)
     if session.options.format == "json":
@@ -56,8 +53,6 @@ def check() -> None:
 @common_options()
 def schema() -> None:
     """Print the configuration's JSON Schema, for editors."""
-    from flowdeploy.config import schema as json_schema
-
     click.echo(json.dumps(json_schema(), indent=2))
 
 
@@ -82,8 +77,6 @@ def _to_json(path: Path, problem: Problem) -> dict[str, str | int]:
 
 
 def _confirm(config: Config) -> None:
-    from flowdeploy.display.terminal import console_on, say
-
     production = config.fleet.production
     skipped = [instance for instance in production if instance.skip]
     console = console_on(sys.stdout, os.environ)
@@ -99,8 +92,6 @@ def _confirm(config: Config) -> None:
 
 
 def _warnings(config: Config) -> list[str]:
-    from flowdeploy.config import BucketRecords
-
     match config.records:
         case BucketRecords(own=False):
             return [SHORT_LIVED]

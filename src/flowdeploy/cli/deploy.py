@@ -8,10 +8,12 @@ import click
 
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import instances_argument, rollout_options
+from flowdeploy.cli.plan import show_plan
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import current_session
 from flowdeploy.planning.pipelines import plan_deploy
 from flowdeploy.planning.refs import parse_version
+from flowdeploy.steps.context import LockOptions, Permissions, Source
 from flowdeploy.units import Portion
 
 
@@ -42,14 +44,10 @@ def command(
     It is deployed dark, from its release record, as it was built then: a new customer
     needs no build. Each instance gets its own settings, as always.
     """
-    from flowdeploy.steps.context import LockOptions, Permissions, Source
-
     session = current_session()
     plan = plan_deploy(parse_version(version), instances, scope_of(session.config))
     allowed = Permissions(**permissions)
     if dry_run:
-        from flowdeploy.cli.plan import show_plan
-
         show_plan(plan, session, Source(), allowed)
         return
     from flowdeploy.cli.execute import execute, new_context

@@ -9,6 +9,15 @@ import click
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.parameters import RunName
 from flowdeploy.cli.session import Session, current_session
+from flowdeploy.display.history import (
+    RUN_COLUMNS,
+    STEP_COLUMNS,
+    run_row,
+    step_rows,
+    unreadable_row,
+)
+from flowdeploy.display.tables import Format, dump, show
+from flowdeploy.records.runs import Run, run_json
 
 
 @click.command(
@@ -42,10 +51,6 @@ def command(run: str | None, limit: int) -> None:
 
 
 def _show_all(session: Session, limit: int) -> None:
-    from flowdeploy.display.history import RUN_COLUMNS, run_row, unreadable_row
-    from flowdeploy.display.tables import Format, show
-    from flowdeploy.records.runs import Run
-
     rows = [
         run_row(run) if isinstance(run, Run) else unreadable_row(name, run)
         for name, run in session.history.newest(limit)
@@ -54,10 +59,6 @@ def _show_all(session: Session, limit: int) -> None:
 
 
 def _show_one(session: Session, name: str) -> None:
-    from flowdeploy.display.history import RUN_COLUMNS, STEP_COLUMNS, run_row, step_rows
-    from flowdeploy.display.tables import Format, dump, show
-    from flowdeploy.records.runs import run_json
-
     run = session.require_run(name)
     form = Format(session.options.format)
     match form:

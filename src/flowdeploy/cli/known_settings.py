@@ -9,6 +9,7 @@ from flowdeploy.config import Config
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Deploy, Plan
+from flowdeploy.steps.deploy.descriptors import require_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,6 @@ def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
 
 
 def _read(instances: list[Instance], config: Config) -> KnownSettings:
-    from flowdeploy.steps.deploy.descriptors import require_folder
     from flowdeploy.steps.deploy.settings import collect_settings
     from flowdeploy.steps.staging import read_app_yaml
 

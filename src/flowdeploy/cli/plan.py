@@ -22,13 +22,17 @@ from flowdeploy.cli.planning import (
     ref_options,
 )
 from flowdeploy.cli.session import Session, current_session
+from flowdeploy.cli.status import status_rows
+from flowdeploy.display.plan import configuration_lines, render, settings_lines
+from flowdeploy.display.status import columns
+from flowdeploy.display.tables import Format, Row, show
+from flowdeploy.display.terminal import console_on
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.plan_json import plan_json
+from flowdeploy.steps.context import Permissions, Source
 
 if TYPE_CHECKING:
-    from flowdeploy.display.tables import Row
-    from flowdeploy.steps.context import Permissions, Source
     from flowdeploy.steps.executor import Preview
 
 
@@ -80,7 +84,6 @@ def _preview(
     plan: Plan, session: Session, source: Source, permissions: Permissions | None
 ) -> Preview:
     from flowdeploy.cli.execute import new_context
-    from flowdeploy.steps.context import Permissions
     from flowdeploy.steps.executor import preview_plan
 
     context = new_context(session, permissions or Permissions(), source=source)
@@ -133,26 +136,18 @@ def _print_tables(
     session: Session,
     changes: Mapping[str, Sequence[str]],
 ) -> None:
-    from flowdeploy.display.plan import configuration_lines, render, settings_lines
-    from flowdeploy.display.terminal import console_on
-
     console = console_on(sys.stdout, os.environ)
     verbose = session.options.verbose
     further = settings_lines(settings.by_instance, console.width) if verbose else []
     further += configuration_lines(changes, console.width)
     render(plan, session.target, console, further)
     if fleet:
-        from flowdeploy.display.status import columns
-        from flowdeploy.display.tables import Format, show
-
         click.echo()
         show(fleet, columns(with_state=plan.version is not None), Format.TABLE, sys.stdout)
 
 
 def _read_fleet(plan: Plan, session: Session) -> tuple[list[Row] | None, tuple[str, ...]]:
     """How the plan's instances stand; None, and why, where nobody can be asked."""
-    from flowdeploy.cli.status import status_rows
-
     try:
         session.clients.authenticate()
         return status_rows(session, plan.instances, plan.version), ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -19,9 +18,7 @@ from flowdeploy.planning.configure_steps import add_configuration_steps
 from flowdeploy.planning.pipelines import Scope, plan_ref
 from flowdeploy.planning.plan import Build, Plan
 from flowdeploy.planning.refs import for_environment, parse_ref
-
-if TYPE_CHECKING:
-    from flowdeploy.steps.context import Source
+from flowdeploy.steps.context import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,17 @@ from flowdeploy.cli.parameters import (
     promotion_options,
     rollout_options,
 )
+from flowdeploy.cli.plan import print_plan
 from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import FlowdeployError, Refused, UsageError
 from flowdeploy.planning.pipelines import plan_promotion
 from flowdeploy.planning.plan import Gradual, Plan, Verify
 from flowdeploy.planning.refs import parse_version
+from flowdeploy.steps.context import Context, LockOptions, Permissions
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
-    from flowdeploy.steps.context import Context
     from flowdeploy.steps.executor import Replan
 
 
@@ -104,7 +105,6 @@ def run_promotion(
 ) -> None:
     """Execute the plan of a promotion or a rollback, or print it with what its checks find."""
     from flowdeploy.cli.execute import execute, new_context
-    from flowdeploy.steps.context import LockOptions, Permissions
 
     context = new_context(session, Permissions(**permissions), locking=LockOptions(wait, take_over))
     if dry_run:
@@ -117,7 +117,6 @@ def _preview(plan: Plan, context: Context, session: Session) -> int:
 
     The exit code: 4 where a run would be refused, 1 where that cannot be known.
     """
-    from flowdeploy.cli.plan import print_plan
     from flowdeploy.steps.executor import preview_plan
 
     try:

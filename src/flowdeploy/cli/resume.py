@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import click
 
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import RunName, rollout_options, take_over_option
 from flowdeploy.cli.session import Session, current_session
+from flowdeploy.clients import git
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Build, Plan
+from flowdeploy.planning.plan_json import parse_plan
+from flowdeploy.records.runs import Header, Run
 from flowdeploy.report import RunOutcome
+from flowdeploy.steps.context import LockOptions, Permissions, Source
 from flowdeploy.units import Portion
-
-if TYPE_CHECKING:
-    from flowdeploy.records.runs import Header, Run
-    from flowdeploy.steps.context import Source
 
 
 @click.command(
@@ -38,7 +37,6 @@ def command(run: str, max_failures: Portion | None, wait: float, take_over: bool
     a later run has changed one of the instances. A run that has succeeded is left alone.
     """
     from flowdeploy.cli.execute import execute, new_context
-    from flowdeploy.steps.context import LockOptions, Permissions
 
     session = current_session()
     record = _require_resumable(session, run)
@@ -93,8 +91,6 @@ def _confirm_success(run: Run, session: Session) -> None:
 
 def _restore_plan(run: Run, session: Session) -> Plan:
     """The plan as it is on record. Raises Refused where the fleet has changed."""
-    from flowdeploy.planning.plan_json import parse_plan
-
     fleet = session.config.fleet
     places = {each.id: (each.project, each.service) for each in fleet.instances}
     gone = [name for name, place in run.header.places.items() if places.get(name) != place]
@@ -109,16 +105,12 @@ def _restore_plan(run: Run, session: Session) -> Plan:
 
 def _find_source(header: Header, plan: Plan, session: Session) -> Source:
     """The commit to build, if the plan builds: only the one that the run is of."""
-    from flowdeploy.steps.context import Source
-
     if not plan.has(Build):
         return Source()
     return Source(header.commit, header.modified, _objections(header, session))
 
 
 def _objections(header: Header, session: Session) -> tuple[str, ...]:
-    from flowdeploy.clients import git
-
     checkout = git.Checkout.find(session.config.root)
     if checkout is None or header.commit is None:
         return ()

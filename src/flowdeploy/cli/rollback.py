@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,12 +17,10 @@ from flowdeploy.cli.planning import scope_of
 from flowdeploy.cli.promote import run_promotion
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import Refused
+from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.pipelines import plan_rollback, select_instances
 from flowdeploy.planning.plan import Plan
-
-if TYPE_CHECKING:
-    from flowdeploy.planning.fleet import Instance
-    from flowdeploy.records.undo import UndoPlan
+from flowdeploy.records.undo import UndoPlan, find_undo_of_run
 
 
 @click.command(
@@ -69,8 +67,6 @@ def _plan(session: Session, names: tuple[str, ...], run: str | None, *, skip_unr
 
 
 def _find_undoing(session: Session, instances: tuple[Instance, ...], run: str | None) -> UndoPlan:
-    from flowdeploy.records.undo import find_undo_of_run
-
     if run is None:
         return session.history.find_undo(instances)
     return find_undo_of_run(instances, session.require_run(run))

@@ -8,10 +8,12 @@ import click
 
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import health_option, rollout_options
+from flowdeploy.cli.plan import show_plan
 from flowdeploy.cli.planning import RefOptions, plan_from_ref, ref_options
 from flowdeploy.cli.session import current_session
 from flowdeploy.errors import UsageError
 from flowdeploy.planning.plan import Plan, Publish
+from flowdeploy.steps.context import LockOptions, Permissions
 from flowdeploy.units import Portion
 
 
@@ -56,14 +58,10 @@ def command(
     promote-YYYYMMDD-HHmmSS   move all production traffic to that version
     a pull request            build and test
     """
-    from flowdeploy.steps.context import LockOptions, Permissions
-
     session = current_session()
     plan, source = plan_from_ref(session, ref, RefOptions(only, commit, commit_time, allow_dirty))
     allowed = Permissions(**permissions)
     if dry_run:
-        from flowdeploy.cli.plan import show_plan
-
         show_plan(plan, session, source, allowed)
         return
     if _lacks_version(plan):

@@ -12,13 +12,22 @@ import click
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.session import Session, current_session
+from flowdeploy.display.status import (
+    DRIFT_COLUMNS,
+    columns,
+    drift_row,
+    status_row,
+    unread_row,
+)
+from flowdeploy.display.tables import Column, Format, Row, show
+from flowdeploy.display.text import group_values
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.refs import parse_version
+from flowdeploy.planning.traffic import Split
+from flowdeploy.rollout.parallel import map_in_threads
 
 if TYPE_CHECKING:
-    from flowdeploy.display.tables import Column, Row
-    from flowdeploy.planning.traffic import Split
     from flowdeploy.steps.deploy.drift import DriftComparison, InstanceDrift
 
 NOTHING: Mapping[str, Split] = MappingProxyType({})
@@ -66,7 +75,6 @@ def status_rows(
     previous: Mapping[str, Split] = NOTHING,
 ) -> list[Row]:
     """A row for each instance, errors included."""
-    from flowdeploy.display.status import status_row
     from flowdeploy.steps.observe import instance_status
 
     engine = session.clients.engine
@@ -77,8 +85,6 @@ def status_rows(
 
 
 def _show_status(session: Session, version: str | None) -> int:
-    from flowdeploy.display.status import columns
-
     instances = session.config.fleet.instances
     rows = status_rows(session, instances, version, _find_previous(session, instances))
     _print(rows, columns(with_state=version is not None, with_previous=True), session)
@@ -100,9 +106,6 @@ def _find_previous(session: Session, instances: Sequence[Instance]) -> Mapping[s
 
 
 def _show_drift(session: Session, version: str | None) -> int:
-    from flowdeploy.display.status import DRIFT_COLUMNS
-    from flowdeploy.display.text import group_values
-
     instances = session.config.fleet.instances
     seen = _look_at(session, instances, _compare_with(session, version).compare)
     looked = [(instance, seen[instance.id]) for instance in instances if instance.id in seen]
@@ -122,8 +125,6 @@ def _show_drift(session: Session, version: str | None) -> int:
 
 
 def _drift_rows(instance: Instance, result: InstanceDrift | FlowdeployError) -> list[Row]:
-    from flowdeploy.display.status import drift_row, unread_row
-
     if isinstance(result, FlowdeployError):
         return [unread_row(instance, result)]
     return [
@@ -151,7 +152,6 @@ def _look_at(
     session: Session, instances: Sequence[Instance], look: Callable[[Instance], Seen]
 ) -> dict[str, Seen | FlowdeployError]:
     """``look`` at every instance that is not skipped, side by side: by id, its result or error."""
-    from flowdeploy.rollout.parallel import map_in_threads
 
     def look_or_error(instance: Instance) -> Seen | FlowdeployError:
         try:
@@ -165,8 +165,6 @@ def _look_at(
 
 
 def _print(rows: Sequence[Row], columns: Sequence[Column], session: Session) -> None:
-    from flowdeploy.display.tables import Format, show
-
     show(rows, columns, Format(session.options.format), sys.stdout)
 
 

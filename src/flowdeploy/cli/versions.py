@@ -11,11 +11,13 @@ import click
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.parameters import Id
 from flowdeploy.cli.session import current_session
+from flowdeploy.clients.cloud import GoogleClients
+from flowdeploy.display.tables import Format, show
+from flowdeploy.display.versions import COLUMNS, ListedVersion, versions_rows
 from flowdeploy.errors import ServiceError
 
 if TYPE_CHECKING:
     from flowdeploy.clients.appengine import AppEngine
-    from flowdeploy.display.versions import ListedVersion
 
 
 @click.command(
@@ -35,10 +37,6 @@ Examples:
 def command(project: str, service: str | None) -> None:
     """List the versions of a project: SERVICE, VERSION.ID, TRAFFIC_SPLIT, LAST_DEPLOYED,
     SERVING_STATUS, as `gcloud app versions list` prints and sorts them."""
-    from flowdeploy.clients.cloud import GoogleClients
-    from flowdeploy.display.tables import Format, show
-    from flowdeploy.display.versions import COLUMNS, versions_rows
-
     session = current_session()
     clients = GoogleClients(session.endpoints, connections=4)  # needs no configuration
     rows = versions_rows(_list_versions(clients.engine, project, service))
@@ -47,8 +45,6 @@ def command(project: str, service: str | None) -> None:
 
 def _list_versions(engine: AppEngine, project: str, service: str | None) -> Iterator[ListedVersion]:
     """Raises ServiceError for a project without an application, or without that service."""
-    from flowdeploy.display.versions import ListedVersion
-
     splits = engine.services(project)
     if service is not None and service not in splits:
         raise ServiceError(
