@@ -16,7 +16,13 @@ from typing import NamedTuple
 
 from _environment import ROOT, ensure_environment
 
-LINTS = ["ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo"]
+LINTS = [
+    "ruff format --check .",
+    "ruff check .",
+    "mypy",
+    "lint-imports --no-logo",
+    "python scripts/measure.py",
+]
 ALL_TESTS = "pytest -n auto -m 'not slow' --cov --cov-report=term --cov-fail-under=90"
 
 
