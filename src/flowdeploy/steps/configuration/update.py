@@ -33,6 +33,7 @@ from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Intent, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.rollout.parallel import map_in_threads
+from flowdeploy.steps.change import outcome_unknown
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
 from flowdeploy.steps.configuration.kinds import (
     ASPECTS,
@@ -45,7 +46,7 @@ from flowdeploy.steps.configuration.kinds import (
     snapshot_to_json,
 )
 from flowdeploy.steps.configuration.restore import ConfigurationRestorer
-from flowdeploy.steps.configuration.send_change import outcome_unknown, send_change
+from flowdeploy.steps.configuration.send_change import send_change
 
 ATTEMPTS = 6  # without any progress
 FRESH = 60.0  # seconds for which a look that found nothing to do is trusted
