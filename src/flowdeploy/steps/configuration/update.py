@@ -92,7 +92,9 @@ class ConfigurationUpdater:
 
         def look(name: str) -> tuple[str, ...] | FlowdeployError:
             try:
-                waits = self._first_wait(verified[name]) if name in verified else ()
+                waits: list[str] = []
+                if name in verified:
+                    next(self.wait_until_ready(verified[name], [], waits.append), None)
                 return (*waits, *self.preview_steps(steps.get(name, [])))
             except FlowdeployError as error:
                 return error
@@ -108,12 +110,6 @@ class ConfigurationUpdater:
             elif result:
                 changes[name] = result
         return changes, tuple(findings)
-
-    def _first_wait(self, instance: Instance) -> tuple[str, ...]:
-        """What a promotion of the instance would wait for, if anything."""
-        notes: list[str] = []
-        next(self.wait_until_ready(instance, [], notes.append), None)
-        return tuple(notes)
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
         """Look at the instances of these steps, by id.
@@ -179,9 +175,9 @@ class ConfigurationUpdater:
         """Why an instance's steps cannot be made, if they cannot."""
         try:
             self.preview_steps(named[1])
+        except ConnectionFailed:
+            raise
         except (Refused, ServiceError) as error:
-            if isinstance(error, ConnectionFailed):
-                raise
             return " ".join(filter(None, (f"{error.message}.", error.hint)))
         return None
 

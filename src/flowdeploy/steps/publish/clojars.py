@@ -62,7 +62,12 @@ class _ClojarsPublish:
         ours = self._publish_version(known)
         differing = read_back(self.client, self.release)
         if fresh and ours and differing:
-            raise _wrong_files(self.release, differing)
+            raise ServiceError(
+                "VERIFICATION_FAILED",
+                f"the files of {self.release} in the repository are not those that were sent",
+                details=differing,
+                hint="Publish another version, and tell the repository's operators.",
+            )
         require_same_bytes(self.release, differing, commit_in_version=commit_in_version)
         if not is_listed(self.client, self.release):
             raise not_visible(self.client.repository.address(self.release.coordinates.metadata))
@@ -116,7 +121,12 @@ class _ClojarsPublish:
                 self.client.say(f"published {self.release}")
                 return not isinstance(refusal, Rejected)
             time.sleep(wait)
-        raise refusal or _not_published(self.release)
+        raise refusal or ServiceError(
+            "NOT_PUBLISHED",
+            f"Clojars accepted all files but did not publish {self.release}",
+            hint="Another version of it was staged later under this token and blocks this one: "
+            "use another token, or run it again in three days.",
+        )
 
     def _metadata(self, known: tuple[str, ...]) -> Metadata:
         """The repository's metadata with all versions of the API, for it may be outdated.
@@ -137,21 +147,3 @@ class _ClojarsPublish:
                 raise
             return error
         return None
-
-
-def _not_published(release: LibraryRelease) -> ServiceError:
-    return ServiceError(
-        "NOT_PUBLISHED",
-        f"Clojars accepted all files but did not publish {release}",
-        hint="Another version of it was staged later under this token and blocks this one: "
-        "use another token, or run it again in three days.",
-    )
-
-
-def _wrong_files(release: LibraryRelease, differing: tuple[str, ...]) -> ServiceError:
-    return ServiceError(
-        "VERIFICATION_FAILED",
-        f"the files of {release} in the repository are not those that were sent",
-        details=differing,
-        hint="Publish another version, and tell the repository's operators.",
-    )

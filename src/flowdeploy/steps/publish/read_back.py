@@ -70,7 +70,12 @@ def read_metadata(client: RepositoryClient, release: LibraryRelease) -> Metadata
 
 def is_listed(client: RepositoryClient, release: LibraryRelease) -> bool:
     """Wait until the metadata lists the version; False where it does not in time."""
-    return client.look_for("the version", lambda: _find_listing(client, release)) is not None
+
+    def find_listing() -> Metadata | None:
+        metadata = read_metadata(client, release)
+        return metadata if metadata and release.version in metadata.versions else None
+
+    return client.look_for("the version", find_listing) is not None
 
 
 def not_visible(url: str) -> ServiceError:
@@ -87,8 +92,3 @@ def _await_file(client: RepositoryClient, file: RepositoryFile) -> Checksums:
     if found is None:
         raise not_visible(client.repository.address(file.path))
     return found
-
-
-def _find_listing(client: RepositoryClient, release: LibraryRelease) -> Metadata | None:
-    metadata = read_metadata(client, release)
-    return metadata if metadata and release.version in metadata.versions else None

@@ -166,7 +166,8 @@ class Gate:
         seen = self._seen[instance.id]
         assert isinstance(seen, BeforePromotion)  # noqa: S101  (it was promoted)
         try:
-            for pause in self._await_health(_live_url(instance, seen), lambda _: None):
+            url = live_url(instance.service, _app(seen).default_hostname)
+            for pause in self._await_health(url, lambda _: None):
                 time.sleep(pause.seconds)
         except ServiceError as error:
             return error
@@ -184,10 +185,6 @@ class Gate:
 def _app(seen: BeforePromotion) -> App:
     assert seen.app is not None  # noqa: S101  (a missing application is an objection)
     return seen.app
-
-
-def _live_url(instance: Instance, seen: BeforePromotion) -> str:
-    return live_url(instance.service, _app(seen).default_hostname)
 
 
 def _dark_urls(step: Verify | Promote, app: App) -> list[str]:
