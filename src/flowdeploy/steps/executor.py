@@ -117,7 +117,8 @@ class PlanExecutor:
             self._acquire_locks()
         is_first_change = stage.changes_instances and not self._is_changing
         if stage.kind is StageKind.PUBLISH or is_first_change:
-            self._check(stage)
+            checks = [self._library_release] if stage.kind is StageKind.PUBLISH else []
+            _run_all([*checks, self._check_deploys])
             if self._artifacts.staged is not None:
                 self._artifacts.save(self._releases, self._library_release())
         self._look_before_promotion(stage, self._listener.checking)
@@ -176,14 +177,14 @@ class PlanExecutor:
                 remarks += (f"the configuration could not be compared: {error}",)
         return Preview(self.plan, changes, tuple(findings), remarks)
 
-    # Before the first stage.
-
     def _open(self) -> None:
         """Establish the identity, plan again where the records decide, begin the record.
 
         Raises Refused where the new plan needs other locks than those that are held.
         """
-        uses_google = self._uses_google()
+        # For an instance, or for the shared record and lock of a publish.
+        shares = not isinstance(self._context.config.records, LocalRecords)
+        uses_google = bool(self.plan.instances) or (shares and self.plan.has(Publish))
         if uses_google:
             self._listener.message(f"Identity: {self._context.clients.authenticate()}")
         resumed = self._context.resumed
@@ -200,11 +201,6 @@ class PlanExecutor:
         self._prepare_services()
         self._recall_artifacts()
 
-    def _uses_google(self) -> bool:
-        """For an instance, or for the shared record and lock of a publish."""
-        shares = not isinstance(self._context.config.records, LocalRecords)
-        return bool(self.plan.instances) or (shares and self.plan.has(Publish))
-
     def _acquire_locks(self) -> None:
         self.journal.lock(self.plan, self._listener.waiting)
 
@@ -219,8 +215,6 @@ class PlanExecutor:
             self._gate = make_gate(self._context, self._await_configuration)
         if self.plan.instances:
             self._configurator = make_configurator(self._context)
-
-    # Artifacts, and the configuration that comes with them.
 
     def _recall_artifacts(self) -> None:
         """Use the release record, where the version has one that is to be used."""
@@ -263,12 +257,6 @@ class PlanExecutor:
                 self.journal.replan(self.plan)
         self._configures = configure_steps_by_instance(self.plan)
 
-    # Checks.
-
-    def _check(self, stage: Stage) -> None:
-        checks = [self._library_release] if stage.kind is StageKind.PUBLISH else []
-        _run_all([*checks, self._check_deploys])
-
     def _library_release(self) -> LibraryRelease | None:
         """What is to be published, if anything is. Raises Refused."""
         for step in self.plan.steps_of(Publish):
@@ -296,8 +284,6 @@ class PlanExecutor:
             return ()
         allowed = self._context.permissions
         return self._deploy_checks.findings(steps, staged, allowed, _ignore_progress)
-
-    # What the gate and the deploys ask of the configuration.
 
     def _configure_before_live(self, instance: Instance, notify: Notify) -> Running:
         """What is due between a live deploy's creation of the version and its traffic."""

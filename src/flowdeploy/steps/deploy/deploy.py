@@ -29,12 +29,6 @@ from flowdeploy.steps.traffic.move import Move, move_traffic
 BeforeLive = Callable[[Instance, Notify], Running]
 
 
-def do_nothing(_: Instance, __: Notify) -> Running:
-    """Nothing is due between a version and its traffic."""
-    yield from ()
-    return Done(Outcome.UNCHANGED)
-
-
 @dataclass(frozen=True, slots=True)
 class DeployTarget:
     """The circumstances of a deploy to one instance.
@@ -46,7 +40,7 @@ class DeployTarget:
     app: App
     package: VersionPackage
     uploader: Uploader
-    before_live: BeforeLive = do_nothing
+    before_live: BeforeLive
 
     @property
     def wanted(self) -> WantedVersion:

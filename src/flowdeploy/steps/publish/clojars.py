@@ -25,17 +25,14 @@ from flowdeploy.steps.publish.read_back import (
     not_visible,
     read_back,
     read_metadata,
-    require_same_bytes,
 )
 
 
-def publish(
-    client: RepositoryClient, release: LibraryRelease, *, commit_in_version: bool
-) -> PublishResult:
+def publish(client: RepositoryClient, release: LibraryRelease) -> PublishResult:
     """Publish a release to Clojars. Raises as `publish.publish_library`."""
     api = client.repository.api
     assert api is not None  # noqa: S101  (without one the repository is not Clojars)
-    return _ClojarsPublish(client, api, release).publish(commit_in_version=commit_in_version)
+    return _ClojarsPublish(client, api, release).publish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class _ClojarsPublish:
     api: str
     release: LibraryRelease
 
-    def publish(self, *, commit_in_version: bool) -> PublishResult:
+    def publish(self) -> PublishResult:
         """See `publish`.
 
         No file of an unpublished version is requested: the cache in front of the
@@ -56,7 +53,6 @@ class _ClojarsPublish:
         known = self._versions()
         if self.release.version in known:
             differing = read_back(self.client, self.release)
-            require_same_bytes(self.release, differing, commit_in_version=commit_in_version)
             return PublishResult(True, url, (*differing, *self._listing_warnings()))
         fresh = self._stage()
         ours = self._publish_version(known)
@@ -68,7 +64,6 @@ class _ClojarsPublish:
                 details=differing,
                 hint="Publish another version, and tell the repository's operators.",
             )
-        require_same_bytes(self.release, differing, commit_in_version=commit_in_version)
         if not is_listed(self.client, self.release):
             raise not_visible(self.client.repository.address(self.release.coordinates.metadata))
         return PublishResult(False, url, differing)

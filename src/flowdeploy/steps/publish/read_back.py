@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flowdeploy.clients.maven_repository import RepositoryClient
 from flowdeploy.clients.repository import RepositoryFile
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.errors import ServiceError
 from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.metadata import Metadata, parse
 from flowdeploy.steps.publish.library import LibraryRelease
@@ -23,33 +22,17 @@ class PublishResult:
 
 
 def read_back(client: RepositoryClient, release: LibraryRelease) -> tuple[str, ...]:
-    """How the files in the repository differ from ours; see `differences`.
+    """A sentence for each file with other bytes in the repository than here.
 
     Raises ServiceError where a file does not become visible.
     """
-    return differences((file, _await_file(client, file)) for file in release.files)
-
-
-def differences(files: Iterable[tuple[RepositoryFile, Checksums]]) -> tuple[str, ...]:
-    """A sentence for each file with other bytes in the repository than here."""
+    stored = ((file, _await_file(client, file)) for file in release.files)
     return tuple(
         f"{file.name} in the repository is from another build: "
         f"SHA-256 {there.sha256} there, {file.checksums.sha256} here"
-        for file, there in files
+        for file, there in stored
         if there.sha256 != file.checksums.sha256
     )
-
-
-def require_same_bytes(
-    release: LibraryRelease, differing: tuple[str, ...], *, commit_in_version: bool
-) -> None:
-    """Raises Refused where the published bytes differ and the version names no commit."""
-    if differing and not commit_in_version:
-        raise Refused(
-            f"{release} is already published, with other bytes",
-            details=differing,
-            hint="A published version cannot be replaced: publish another version.",
-        )
 
 
 def read_metadata(client: RepositoryClient, release: LibraryRelease) -> Metadata | None:

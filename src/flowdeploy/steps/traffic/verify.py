@@ -28,7 +28,6 @@ from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.report import State
 from flowdeploy.rollout.contract import Done, Notify, Pause, Running, StepFailed
 from flowdeploy.rollout.parallel import map_in_threads
-from flowdeploy.steps.observe import before_promotion
 from flowdeploy.steps.traffic.health import UNHEALTHY, wait_until_healthy
 from flowdeploy.steps.traffic.move import Move
 
@@ -136,8 +135,13 @@ class Gate:
             )
 
     def _look(self, step: Verify) -> BeforePromotion | ServiceError:
+        engine, where = self.clients.engine, (step.instance.project, step.instance.service)
         try:
-            return before_promotion(self.clients.engine, step.instance, step.to)
+            app = engine.app(step.instance.project)
+            if app is None:
+                return BeforePromotion(None)
+            versions = {v: engine.find_version(*where, v, settings=False) for v in step.to.live}
+            return BeforePromotion(app, engine.split(*where), versions)
         except ServiceError as error:
             return error
 
