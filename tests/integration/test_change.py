@@ -11,7 +11,8 @@ from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import ServiceError
 from flowdeploy.report import Aspect, Change
-from flowdeploy.steps.change import ATTEMPTS, ChangeRequest, OutcomeUnknown, send_and_verify
+from flowdeploy.rollout.contract import StepFailed
+from flowdeploy.steps.change import ATTEMPTS, ChangeRequest, send_and_verify
 
 MEANT = Change(Aspect.VERSION, None, "v2")
 DENIED = ServiceError("PERMISSION_DENIED", "no")
@@ -88,7 +89,7 @@ def test_a_refusal_means_that_nothing_was_changed(sends: list[Answer], polls: li
 def test_a_failure_after_an_accepted_request_leaves_the_outcome_unknown(
     sends: list[Answer], polls: list[Answer], happened: list[Answer]
 ) -> None:
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(StepFailed):
         Engine(sends, polls, happened).run()
 
 
@@ -104,6 +105,6 @@ def test_a_lost_request_that_took_no_effect_is_sent_again() -> None:
 
 def test_the_number_of_attempts_is_limited() -> None:
     engine = Engine([LOST], [WELL], [False])
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(StepFailed):
         engine.run()
     assert engine.asked.count("send") == ATTEMPTS

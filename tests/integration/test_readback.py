@@ -14,8 +14,8 @@ from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.endpoints import sandbox
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Deploy, Traffic
-from flowdeploy.report import State
-from flowdeploy.rollout.contract import Done, Running, StepFailed
+from flowdeploy.report import Outcome, State
+from flowdeploy.rollout.contract import Done, Notify, Running, StepFailed
 from flowdeploy.steps import staging
 from flowdeploy.steps.context import Permissions
 from flowdeploy.steps.deploy.checks import DeployChecks
@@ -91,6 +91,11 @@ class _Deaf(AppEngine):
         return super().create_version(project, service, {**body, **self._settings})
 
 
+def _nothing_is_due(_instance: Instance, _notify: Notify) -> Running:
+    yield from ()
+    return Done(Outcome.UNCHANGED)
+
+
 def _deploy(remote: Remote, folder: Path, traffic: Traffic, **settings: object) -> Running:
     """Deploy an application to akvoflow-1, whose App Engine creates it with ``settings``."""
     folder = folder / "application"
@@ -101,7 +106,7 @@ def _deploy(remote: Remote, folder: Path, traffic: Traffic, **settings: object) 
     )
     cloud = GoogleClients(sandbox(remote.url, {}), connections=4)
     cloud.engine = _Deaf(cloud, **settings)
-    checks = DeployChecks(cloud)
+    checks = DeployChecks(cloud, None, _nothing_is_due)
     step = Deploy(Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1"), "2", traffic)
     checks.check([step], staging.read(folder), Permissions(), lambda _done, _all: None)
     return deploy_version(step, checks.target(step), lambda _note: None)

@@ -31,6 +31,7 @@ _TAIL = 20
 _MAX_LINE = 1 << 16
 _TICK = 0.1
 _NOT_FOUND = 127  # the exit status of a POSIX shell for a command that it does not find
+_MISSING_PROGRAM = "A program is not installed, or not on PATH. "
 
 # Files in which a CI step sets the environment of later steps, which have credentials that
 # the build must not have: those of GitHub and of CircleCI.
@@ -91,8 +92,11 @@ def run_build(
             record.write(f"$ {command}\n".encode())
             status, tail = _run_command(command, build.directory, visible, record, echo)
             if status != 0:
+                cause = _MISSING_PROGRAM if status == _NOT_FOUND else ""
                 raise ToolError(
-                    f"`{_title(command)}` {_ending(status)}", details=tail, hint=_hint(status, log)
+                    f"`{_title(command)}` {_ending(status)}",
+                    details=tail,
+                    hint=f"{cause}All of its output is in {log}.",
                 )
 
 
@@ -106,17 +110,10 @@ def _run_command(
     """The exit status of a command, and its last lines of output."""
     tail: deque[str] = deque(maxlen=_TAIL)
     with _start(command, directory, environ) as process:
-        for line in _lines(_record(_chunks(process), record)):
+        for line in _lines(_chunks(process, record)):
             tail.append(line)
             echo(line)
     return process.returncode, tuple(tail)
-
-
-def _hint(status: int, log: Path) -> str:
-    where = f"All of its output is in {log}."
-    if status == _NOT_FOUND:
-        return f"A program is not installed, or not on PATH. {where}"
-    return where
 
 
 @contextmanager
@@ -172,10 +169,11 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
     return False
 
 
-def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+def _chunks(process: subprocess.Popen[bytes], record: IO[bytes]) -> Iterator[bytes]:
     """The output as it comes, until its end, or for `LINGER` seconds after the command's.
 
-    The two may differ: a background child can keep the pipe open forever.
+    Writes it to ``record``, too. The two ends may differ: a background child can keep the
+    pipe open forever.
     """
     assert process.stdout  # noqa: S101  it is a pipe
     deadline = float("inf")
@@ -186,15 +184,10 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
             chunk = os.read(process.stdout.fileno(), _MAX_LINE) if ready else b""
             if ready and not chunk:
                 return
+            record.write(chunk)
             yield chunk
             if process.poll() is not None:
                 deadline = min(deadline, time.monotonic() + LINGER)
-
-
-def _record(chunks: Iterable[bytes], record: IO[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        record.write(chunk)
-        yield chunk
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -19,22 +19,14 @@ from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.failures import backoff
 from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.known_errors import is_transient
-from flowdeploy.report import Change
-from flowdeploy.rollout.contract import Intent, Pause, Request
+from flowdeploy.report import Change, State
+from flowdeploy.rollout.contract import Done, Intent, Pause, Request, StepFailed
 
 ATTEMPTS = 6
 SHORTEST_WAIT = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
 LONGEST_WAIT = 3600.0  # gcloud also gives up after an hour
 OPERATION_TIMEOUT = "OPERATION_ENDLESS"
 _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
-
-
-class OutcomeUnknown(Exception):
-    """A change was sent, and it is not known whether it took effect; ``error`` says why."""
-
-    def __init__(self, error: FlowdeployError) -> None:
-        super().__init__(error.message)
-        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +43,18 @@ class ChangeRequest:
 def send_and_verify(request: ChangeRequest) -> Generator[Request, None, int]:
     """Make a change and read it back; the number of attempts.
 
-    Raises FlowdeployError where nothing was changed, OutcomeUnknown where something may
-    have been.
+    Raises FlowdeployError where nothing was changed, StepFailed with an unknown state where
+    something may have been.
     """
     attempts = yield from send_request(request)
-    with _outcome_unknown():
+    with outcome_unknown():
         if not request.is_in_effect():
-            raise _not_in_effect()
+            raise ServiceError(
+                "CONFLICT",
+                "App Engine reports that the change was made, but it is not in effect",
+                hint="Somebody else may have changed the same service at the same time: find out"
+                " who, then run the same command again.",
+            )
     return attempts
 
 
@@ -71,7 +68,7 @@ def send_request(request: ChangeRequest) -> Generator[Request, None, int]:
         has_ended, error = yield from _send_once(request)
         if error is None:
             return attempt
-        with _outcome_unknown():
+        with outcome_unknown():
             yield from _wait_for_others(request.engine, request.project, error)
             if request.is_in_effect():
                 return attempt
@@ -79,7 +76,7 @@ def send_request(request: ChangeRequest) -> Generator[Request, None, int]:
                 yield Pause(backoff(attempt), f"sending again after {error.code}")
                 yield Intent(request.change)
         if attempt == ATTEMPTS:
-            raise error if has_ended else OutcomeUnknown(error)
+            raise error if has_ended else StepFailed(error, Done(state=State.UNKNOWN))
     raise AssertionError
 
 
@@ -94,7 +91,7 @@ def _send_once(
         operation = request.send()
     except ServiceError as error:
         return False, _require_transient(error)
-    with _outcome_unknown():
+    with outcome_unknown():
         operation = yield from wait_for_operation(request.engine, operation)
     return True, _require_transient(operation.error) if operation.error else None
 
@@ -107,12 +104,12 @@ def _require_transient(error: ServiceError) -> ServiceError:
 
 
 @contextmanager
-def _outcome_unknown() -> Iterator[None]:
-    """Converts errors after the request was sent: they do not say whether it took effect."""
+def outcome_unknown() -> Iterator[None]:
+    """Converts errors after a request was sent: they do not say whether it took effect."""
     try:
         yield
     except FlowdeployError as error:
-        raise OutcomeUnknown(error) from error
+        raise StepFailed(error, Done(state=State.UNKNOWN)) from error
 
 
 def wait_for_operation(
@@ -129,26 +126,13 @@ def wait_for_operation(
         operation = engine.operation(operation.name)
         waited = time.monotonic() - started
         if waited > LONGEST_WAIT and not operation.done:
-            raise _operation_timeout(operation)
+            raise ServiceError(
+                OPERATION_TIMEOUT,
+                f"{operation.name} is not done after {LONGEST_WAIT / 60:.0f} minutes",
+                hint="It may still end. Look at the version, then run the same command again.",
+            )
         wait = min(5.0, max(SHORTEST_WAIT, waited / 5))
     return operation
-
-
-def _operation_timeout(operation: Operation) -> ServiceError:
-    return ServiceError(
-        OPERATION_TIMEOUT,
-        f"{operation.name} is not done after {LONGEST_WAIT / 60:.0f} minutes",
-        hint="It may still end. Look at the version, then run the same command again.",
-    )
-
-
-def _not_in_effect() -> ServiceError:
-    return ServiceError(
-        "CONFLICT",
-        "App Engine reports that the change was made, but it is not in effect",
-        hint="Somebody else may have changed the same service at the same time: find out who,"
-        " then run the same command again.",
-    )
 
 
 def _wait_for_others(
@@ -156,7 +140,8 @@ def _wait_for_others(
 ) -> Generator[Pause, None, None]:
     """Wait for the operation that the error names, else for all that are under way.
 
-    One of these may be of our own request, if its answer was lost.
+    One of these may be of our own request, if its answer was lost. One that cannot be read is
+    ignored.
     """
     operations: tuple[Operation, ...]
     if blocking := _BLOCKING.search(error.message):
@@ -165,13 +150,8 @@ def _wait_for_others(
         operations = engine.operations_under_way(project)
     for operation in operations:
         yield Pause(0, "waiting for an operation that is under way")
-        yield from _wait_if_visible(engine, operation)
-
-
-def _wait_if_visible(engine: AppEngine, operation: Operation) -> Generator[Pause, None, None]:
-    """Like `wait_for_operation`, but ignores an operation that cannot be read."""
-    try:
-        yield from wait_for_operation(engine, operation)
-    except ServiceError as error:
-        if error.code == OPERATION_TIMEOUT:
-            raise
+        try:
+            yield from wait_for_operation(engine, operation)
+        except ServiceError as unreadable:
+            if unreadable.code == OPERATION_TIMEOUT:
+                raise

@@ -115,9 +115,12 @@ class PlanExecutor:
         stage = self.plan.stages[index]
         if stage.instances:
             self._acquire_locks()
-        if self._is_checkpoint(stage):
-            self._check(stage)
-            self._save_release()
+        is_first_change = stage.changes_instances and not self._is_changing
+        if stage.kind is StageKind.PUBLISH or is_first_change:
+            checks = [self._library_release] if stage.kind is StageKind.PUBLISH else []
+            _run_all([*checks, self._check_deploys])
+            if self._artifacts.staged is not None:
+                self._artifacts.save(self._releases, self._library_release())
         self._look_before_promotion(stage, self._listener.checking)
         self._is_changing = self._is_changing or stage.changes_instances
         return self.plan
@@ -162,39 +165,41 @@ class PlanExecutor:
         self._add_configuration_steps()
         for stage in self.plan.stages:
             self._look_before_promotion(stage, _ignore_progress)
-        findings = (*self._promotion_findings(), *self._deploy_findings())
-        changes, refusals, unknown = self._preview_configuration()
-        return Preview(self.plan, changes, (*findings, *refusals), (*remarks, *unknown))
-
-    # Before the first stage.
+        verifies = self.plan.steps_of(Verify)
+        findings = [*self._gate.findings(verifies)] if verifies else []
+        findings += self._deploy_findings()
+        changes = None
+        if self.plan.instances:
+            try:
+                changes, refusals = self._configurator.preview(self.plan)
+                findings += refusals
+            except FlowdeployError as error:
+                remarks += (f"the configuration could not be compared: {error}",)
+        return Preview(self.plan, changes, tuple(findings), remarks)
 
     def _open(self) -> None:
-        """Establish the identity, plan again where the records decide, begin the record."""
-        uses_google = self._uses_google()
+        """Establish the identity, plan again where the records decide, begin the record.
+
+        Raises Refused where the new plan needs other locks than those that are held.
+        """
+        # For an instance, or for the shared record and lock of a publish.
+        shares = not isinstance(self._context.config.records, LocalRecords)
+        uses_google = bool(self.plan.instances) or (shares and self.plan.has(Publish))
         if uses_google:
             self._listener.message(f"Identity: {self._context.clients.authenticate()}")
         resumed = self._context.resumed
         if self._replan:
             self._acquire_locks()
             plan, resumed = self._replan()
-            self._use_plan(plan)
+            if plan.roles != self.plan.roles:
+                raise Refused(
+                    "a run has changed other instances since this one was planned",
+                    hint="Run the same command again: it finds them on record now.",
+                )
+            self.plan = plan
         self.journal.begin(self.plan, shared=uses_google, resumed=resumed)
         self._prepare_services()
         self._recall_artifacts()
-
-    def _uses_google(self) -> bool:
-        """For an instance, or for the shared record and lock of a publish."""
-        shares = not isinstance(self._context.config.records, LocalRecords)
-        return bool(self.plan.instances) or (shares and self.plan.has(Publish))
-
-    def _use_plan(self, plan: Plan) -> None:
-        """Raises Refused where the plan needs other locks than those that are held."""
-        if plan.roles != self.plan.roles:
-            raise Refused(
-                "a run has changed other instances since this one was planned",
-                hint="Run the same command again: it finds them on record now.",
-            )
-        self.plan = plan
 
     def _acquire_locks(self) -> None:
         self.journal.lock(self.plan, self._listener.waiting)
@@ -210,8 +215,6 @@ class PlanExecutor:
             self._gate = make_gate(self._context, self._await_configuration)
         if self.plan.instances:
             self._configurator = make_configurator(self._context)
-
-    # Artifacts, and the configuration that comes with them.
 
     def _recall_artifacts(self) -> None:
         """Use the release record, where the version has one that is to be used."""
@@ -254,19 +257,6 @@ class PlanExecutor:
                 self.journal.replan(self.plan)
         self._configures = configure_steps_by_instance(self.plan)
 
-    # Checks.
-
-    def _is_checkpoint(self, stage: Stage) -> bool:
-        is_first_change = stage.changes_instances and not self._is_changing
-        return stage.kind is StageKind.PUBLISH or is_first_change
-
-    def _check(self, stage: Stage) -> None:
-        checks = [self._check_library] if stage.kind is StageKind.PUBLISH else []
-        _run_all([*checks, self._check_deploys])
-
-    def _check_library(self) -> None:
-        self._library_release()
-
     def _library_release(self) -> LibraryRelease | None:
         """What is to be published, if anything is. Raises Refused."""
         for step in self.plan.steps_of(Publish):
@@ -284,37 +274,16 @@ class PlanExecutor:
             checks.append(partial(self._configurator.check, self._configures, checking))
         _run_all(checks)
 
-    def _save_release(self) -> None:
-        if self._artifacts.staged is not None:
-            self._artifacts.save(self._releases, self._library_release())
-
     def _look_before_promotion(self, stage: Stage, progress: Callable[[int, int], None]) -> None:
         if steps := [step for step in stage.steps if isinstance(step, Verify)]:
             self._gate.look(steps, progress)
 
-    def _promotion_findings(self) -> tuple[Finding, ...]:
-        return self._gate.findings(steps) if (steps := self.plan.steps_of(Verify)) else ()
-
-    def _deploy_findings(self) -> tuple[Finding, ...]:
+    def _deploy_findings(self) -> Sequence[Finding]:
         steps, staged = self.plan.steps_of(Deploy), self._artifacts.staged
         if not steps or staged is None:
             return ()
         allowed = self._context.permissions
-        return tuple(self._deploy_checks.findings(steps, staged, allowed, _ignore_progress))
-
-    def _preview_configuration(
-        self,
-    ) -> tuple[Mapping[str, tuple[str, ...]] | None, tuple[Finding, ...], tuple[str, ...]]:
-        """What would become of the configuration, what would be refused, what is not known."""
-        if not self.plan.instances:
-            return None, (), ()
-        try:
-            changes, findings = self._configurator.preview(self.plan)
-        except FlowdeployError as error:
-            return None, (), (f"the configuration could not be compared: {error}",)
-        return changes, findings, ()
-
-    # What the gate and the deploys ask of the configuration.
+        return self._deploy_checks.findings(steps, staged, allowed, _ignore_progress)
 
     def _configure_before_live(self, instance: Instance, notify: Notify) -> Running:
         """What is due between a live deploy's creation of the version and its traffic."""
@@ -341,7 +310,7 @@ def preview_plan(plan: Plan, context: Context) -> Preview:
 def _ignore_progress(done: int, total: int) -> None: ...
 
 
-def _run_all(checks: Iterable[Callable[[], None]]) -> None:
+def _run_all(checks: Iterable[Callable[[], object]]) -> None:
     """Make every check, then raise one Refused with all that they found."""
     refusals: list[Refused] = []
     for check in checks:

@@ -87,14 +87,15 @@ class RunHistory:
 
     def _read(self, names: Sequence[str]) -> list[tuple[str, Run | Refused]]:
         """Those that exist, in the order of their names as given."""
-        runs = dict(map_in_threads(self._find_or_error, names, AT_ONCE))
-        return [(name, run) for name in names if (run := runs[name])]
 
-    def _find_or_error(self, name: str) -> Run | Refused | None:
-        try:
-            return self.find(name)
-        except Refused as refused:
-            return refused
+        def find(name: str) -> Run | Refused | None:
+            try:
+                return self.find(name)
+            except Refused as refused:
+                return refused
+
+        runs = dict(map_in_threads(find, names, AT_ONCE))
+        return [(name, run) for name in names if (run := runs[name])]
 
 
 def open_history(config: Config, clients: GoogleClients, home: Path) -> RunHistory:

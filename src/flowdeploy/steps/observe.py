@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from flowdeploy.checks.deploy import BeforeDeploy, InstanceStatus
-from flowdeploy.checks.promotion import BeforePromotion
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.traffic import Split
 
 
 def before_deploy(engine: AppEngine, instance: Instance, version: str) -> BeforeDeploy:
@@ -28,16 +26,6 @@ def before_deploy(engine: AppEngine, instance: Instance, version: str) -> Before
         version_count=len(ids),
         deployed=engine.find_version(*where, version) if there else None,
     )
-
-
-def before_promotion(engine: AppEngine, instance: Instance, to: Split) -> BeforePromotion:
-    """Everything that `gate.objections` looks at. Raises ServiceError."""
-    app = engine.app(instance.project)
-    if app is None:
-        return BeforePromotion(None)
-    where = (instance.project, instance.service)
-    versions = {v: engine.find_version(*where, v, settings=False) for v in to.live}
-    return BeforePromotion(app, engine.split(*where), versions)
 
 
 def instance_status(engine: AppEngine, instance: Instance) -> InstanceStatus:

@@ -33,7 +33,7 @@ def make_deploy_checks(context: Context, before_live: BeforeLive) -> DeployCheck
     from flowdeploy.steps.deploy.checks import DeployChecks
     from flowdeploy.steps.deploy.upload.zip_uploader import make_zip_uploader
 
-    checks = DeployChecks(context.clients, context.config.descriptors, before_live=before_live)
+    checks = DeployChecks(context.clients, context.config.descriptors, before_live)
     if context.config.upload is UploadMode.ZIP:
         checks.make_uploader = partial(make_zip_uploader, context.run_folder)
     return checks

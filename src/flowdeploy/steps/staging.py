@@ -54,11 +54,12 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
     Raises Refused, with the path, for what cannot be read or deployed.
     """
     app, text = read_app_yaml(folder)
-    walk = _FolderWalk.over(
-        folder, ignore_rules(app.runtime, app.skip_files, _texts(folder)), exclude
-    )
+    root = folder.resolve()
+    never = frozenset(path.resolve() for path in (*exclude, root / ".git"))
+    ignored = ignore_rules(app.runtime, app.skip_files, _texts(folder))
+    walk = _FolderWalk(root, ignored, never - {root, *root.parents})
     with ThreadPoolExecutor(_HASHERS) as pool:
-        files = sorted(pool.map(partial(_hash_file, folder), walk.files()))
+        files = sorted(pool.map(partial(_hash_file, folder), walk.below("", (root,))))
     manifest = Manifest(tuple(files))
     findings = check(manifest, app.runtime)
     if findings.errors:
@@ -68,7 +69,7 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
             hint="Leave them out of the build, or list them in skip_files of app.yaml.",
         )
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
-    configs = config_texts(folder)
+    configs = {name: _text(folder, name) for name in configs_in(folder)}
     warnings = app.warnings + parse_configuration(configs).warnings + findings.warnings
     return StagedApp(app, text, manifest, configs, warnings, contents)
 
@@ -84,7 +85,7 @@ def read_app_yaml(folder: Path) -> tuple[AppYaml, str]:
     return parse(text, str(folder / "app.yaml")), text
 
 
-def _bytes(folder: Path, name: str) -> bytes:
+def _text(folder: Path, name: str) -> str:
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise Refused(f"the staged folder {folder} {what}", hint=_HINT)
@@ -92,9 +93,14 @@ def _bytes(folder: Path, name: str) -> bytes:
     if not path.is_file():
         raise Refused(f"{path} does not exist, or is no file", hint=_HINT)
     try:
-        return path.read_bytes()
+        return path.read_bytes().decode()
     except OSError as error:
         raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise Refused(
+            f"{path} is not UTF-8: {error.reason} at byte {error.start}",
+            hint="Save it as UTF-8.",
+        ) from error
 
 
 def _texts(folder: Path) -> dict[str, str]:
@@ -105,46 +111,25 @@ def _texts(folder: Path) -> dict[str, str]:
     return {IGNORE_FILE: own} | {name: _text(folder, name) for name in parse_includes(own)}
 
 
-def _text(folder: Path, name: str) -> str:
-    try:
-        return _bytes(folder, name).decode()
-    except UnicodeDecodeError as error:
-        raise Refused(
-            f"{folder / name} is not UTF-8: {error.reason} at byte {error.start}",
-            hint="Save it as UTF-8.",
-        ) from error
-
-
 def configs_in(folder: Path) -> tuple[str, ...]:
     """The paths of the configuration files in a staged folder."""
     names = (*config_files.NAMES, *(f"{_GENERATED}/{name}" for name in config_files.NAMES))
     return tuple(name for name in names if (folder / name).is_file())
 
 
-def config_texts(folder: Path) -> Mapping[str, str]:
-    """The configuration files in a staged folder, path → text. Raises Refused."""
-    return {name: _text(folder, name) for name in configs_in(folder)}
-
-
 @dataclass(frozen=True, slots=True)
 class _FolderWalk:
-    """Finds the files of a folder to deploy; follows symbolic links."""
+    """Finds the files of a folder to deploy; follows symbolic links.
+
+    ``root`` is the folder's resolved path, ``never`` are resolved paths to leave out.
+    """
 
     root: Path
     ignored: Ignored
     never: frozenset[Path]
 
-    @classmethod
-    def over(cls, folder: Path, ignored: Ignored, exclude: Sequence[Path]) -> _FolderWalk:
-        root = folder.resolve()
-        never = (path.resolve() for path in (*exclude, root / ".git"))
-        return cls(root, ignored, frozenset(path for path in never if root in path.parents))
-
-    def files(self) -> Iterator[str]:
-        return self._below("", (self.root,))
-
-    def _below(self, relative: str, around: tuple[Path, ...]) -> Iterator[str]:
-        """Paths below a folder, in order; ``around`` are the true paths of it and its parents."""
+    def below(self, relative: str, around: tuple[Path, ...]) -> Iterator[str]:
+        """Files below a folder, in order; ``around`` are the true paths of it and its parents."""
         try:
             names = sorted(entry.name for entry in (self.root / relative).iterdir())
         except OSError as error:
@@ -157,17 +142,14 @@ class _FolderWalk:
             if not self.never.isdisjoint((true, *true.parents)):
                 continue
             if true.is_dir():
-                yield from self._folder(path, true, around)
+                if true in around:
+                    raise Refused(
+                        f"the link {self.root / path} leads to a folder that it lies in",
+                        hint="Remove the link, or let the build copy its target.",
+                    )
+                yield from self.below(path, (*around, true))
             else:
                 yield path
-
-    def _folder(self, path: str, true: Path, around: tuple[Path, ...]) -> Iterator[str]:
-        if true in around:
-            raise Refused(
-                f"the link {self.root / path} leads to a folder that it lies in",
-                hint="Remove the link, or let the build copy its target.",
-            )
-        return self._below(path, (*around, true))
 
     def _true_path(self, path: str) -> Path:
         """The resolved path of an entry, which must be a file or folder in the staged folder."""

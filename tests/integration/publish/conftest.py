@@ -48,14 +48,11 @@ class Bench:
     said: list[str] = field(default_factory=list)
     listener: Callable[[str], None] = lambda _: None
 
-    def publish(
-        self, version: str, *, patience: Patience = PATIENT, commit: bool = True
-    ) -> PublishResult:
+    def publish(self, version: str, *, patience: Patience = PATIENT) -> PublishResult:
         return publish_library(
             check_library(self.library, version, self.repository),
             self.repository,
-            commit_in_version=commit,
-            progress=self._hear,
+            self._hear,
             patience=patience,
         )
 

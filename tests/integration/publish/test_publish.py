@@ -11,7 +11,7 @@ import pytest
 
 from flowdeploy import endpoints
 from flowdeploy.clients.maven_repository import Patience
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.errors import ServiceError
 from flowdeploy.sandbox import clojars
 from flowdeploy.steps.publish.read_back import PublishResult
 
@@ -74,15 +74,6 @@ def test_another_build_of_the_same_commit_is_a_warning(bench: Bench) -> None:
     assert again.unchanged
     (warning,) = again.warnings
     assert f"{there} there, {here} here" in warning
-
-
-def test_other_bytes_of_a_version_without_commit_are_refused(bench: Bench) -> None:
-    bench.publish("1.0", commit=False)
-    assert bench.publish("1.0", commit=False).unchanged
-    bench.build("another commit, perhaps")
-    with pytest.raises(Refused, match="with other bytes") as refused:
-        bench.publish("1.0", commit=False)
-    assert "SHA-256" in refused.value.details[0]
 
 
 def _count_requests(bench: Bench) -> int:

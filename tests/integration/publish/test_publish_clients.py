@@ -191,7 +191,7 @@ def library(tmp_path: Path) -> Library:
 def _publish(library: Library, version: str, url: str) -> None:
     repository = Repository(f"{url}/repo", f"{url}/api/artifacts", DEMO_USER, DEMO_TOKEN)
     release = check_library(library, version, repository)
-    publish_library(release, repository, commit_in_version=True, progress=lambda _: None)
+    publish_library(release, repository, lambda _: None)
 
 
 def _listed(url: str) -> tuple[str | None, list[str]]:

@@ -32,22 +32,14 @@ def wait_for_indexes(
     """
     deadline = time.monotonic() + longest
     looks = 0
-    while building := _building(datastore, project, wanted):
+    while building := unready(wanted, datastore.indexes(project)):
+        if lost := [each for each in building if each[1] != "CREATING"]:
+            raise _not_ready(lost, "and will not become so by themselves")
         if time.monotonic() > deadline:
             raise _not_ready(building, f"after {longest / 60:.0f} minutes")
         notify(f"{len(building)} of {len(wanted)} indexes are being built")
         yield Pause(_INTERVALS[min(looks, len(_INTERVALS) - 1)])
         looks += 1
-
-
-def _building(
-    datastore: Datastore, project: str, wanted: Sequence[Index]
-) -> tuple[tuple[Index, str], ...]:
-    """The indexes that are being built. Raises Refused where others will never be ready."""
-    waiting = unready(wanted, datastore.indexes(project))
-    if lost := [each for each in waiting if each[1] != "CREATING"]:
-        raise _not_ready(lost, "and will not become so by themselves")
-    return waiting
 
 
 def _not_ready(indexes: Sequence[tuple[Index, str]], how: str) -> Refused:

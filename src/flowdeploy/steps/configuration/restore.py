@@ -39,7 +39,13 @@ class ConfigurationRestorer:
         earlier, left = find_configuration(step.instance, runs, ASPECTS[step.phase])
         before = snapshot_from_json(earlier)
         if left is not None and not self.force:
-            _require_no_outside_changes(step, before, snapshot_from_json(left), actual)
+            others = config_files.find_outside_changes(before, snapshot_from_json(left), actual)
+            if others:
+                raise Refused(
+                    f"the configuration was changed outside flowdeploy since run {step.undoes[-1]}:"
+                    f" {'; '.join(others)}",
+                    hint="--force overwrites these changes, too.",
+                )
         return config_files.restore(before, actual).all
 
     def _run(self, name: str) -> Run:
@@ -48,14 +54,3 @@ class ConfigurationRestorer:
             if name not in self._runs:
                 self._runs[name] = self.find_run(name)
             return self._runs[name]
-
-
-def _require_no_outside_changes(
-    step: Configure, before: Snapshot, left: Snapshot, actual: Snapshot
-) -> None:
-    if others := config_files.find_outside_changes(before, left, actual):
-        raise Refused(
-            f"the configuration was changed outside flowdeploy since run {step.undoes[-1]}:"
-            f" {'; '.join(others)}",
-            hint="--force overwrites these changes, too.",
-        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 
 from flowdeploy.appengine.config_files.changes import (
     Change,
@@ -23,10 +22,8 @@ from flowdeploy.appengine.config_files.changes import (
     UpdateQueue,
 )
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.errors import FlowdeployError
-from flowdeploy.report import State
-from flowdeploy.rollout.contract import Done, Pause, StepFailed
-from flowdeploy.steps.change import wait_for_operation
+from flowdeploy.rollout.contract import Pause
+from flowdeploy.steps.change import outcome_unknown, wait_for_operation
 
 
 def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause, None, None]:
@@ -50,15 +47,6 @@ def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator
             _send_cron_job(cloud, project, change)
         case _:
             _send_queue(cloud, project, change)
-
-
-@contextmanager
-def outcome_unknown() -> Iterator[None]:
-    """Converts errors after a change was sent to StepFailed with an unknown state."""
-    try:
-        yield
-    except FlowdeployError as error:
-        raise StepFailed(error, Done(state=State.UNKNOWN)) from error
 
 
 def _send_queue(cloud: GoogleClients, project: str, change: QueueChange) -> None:

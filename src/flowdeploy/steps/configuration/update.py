@@ -33,6 +33,7 @@ from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Intent, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.rollout.parallel import map_in_threads
+from flowdeploy.steps.change import outcome_unknown
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
 from flowdeploy.steps.configuration.kinds import (
     ASPECTS,
@@ -45,7 +46,7 @@ from flowdeploy.steps.configuration.kinds import (
     snapshot_to_json,
 )
 from flowdeploy.steps.configuration.restore import ConfigurationRestorer
-from flowdeploy.steps.configuration.send_change import outcome_unknown, send_change
+from flowdeploy.steps.configuration.send_change import send_change
 
 ATTEMPTS = 6  # without any progress
 FRESH = 60.0  # seconds for which a look that found nothing to do is trusted
@@ -91,7 +92,9 @@ class ConfigurationUpdater:
 
         def look(name: str) -> tuple[str, ...] | FlowdeployError:
             try:
-                waits = self._first_wait(verified[name]) if name in verified else ()
+                waits: list[str] = []
+                if name in verified:
+                    next(self.wait_until_ready(verified[name], [], waits.append), None)
                 return (*waits, *self.preview_steps(steps.get(name, [])))
             except FlowdeployError as error:
                 return error
@@ -107,12 +110,6 @@ class ConfigurationUpdater:
             elif result:
                 changes[name] = result
         return changes, tuple(findings)
-
-    def _first_wait(self, instance: Instance) -> tuple[str, ...]:
-        """What a promotion of the instance would wait for, if anything."""
-        notes: list[str] = []
-        next(self.wait_until_ready(instance, [], notes.append), None)
-        return tuple(notes)
 
     def check(self, steps: Mapping[str, Sequence[Configure]], progress: Progress) -> None:
         """Look at the instances of these steps, by id.
@@ -178,9 +175,9 @@ class ConfigurationUpdater:
         """Why an instance's steps cannot be made, if they cannot."""
         try:
             self.preview_steps(named[1])
+        except ConnectionFailed:
+            raise
         except (Refused, ServiceError) as error:
-            if isinstance(error, ConnectionFailed):
-                raise
             return " ".join(filter(None, (f"{error.message}.", error.hint)))
         return None
 

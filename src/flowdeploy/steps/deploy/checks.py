@@ -21,7 +21,7 @@ from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps import observe
 from flowdeploy.steps.context import Permissions
-from flowdeploy.steps.deploy.deploy import BeforeLive, DeployTarget, do_nothing
+from flowdeploy.steps.deploy.deploy import BeforeLive, DeployTarget
 from flowdeploy.steps.deploy.package import VersionPackage, make_packages
 from flowdeploy.steps.deploy.upload.uploader import FileUploader, Uploader
 from flowdeploy.steps.staging import StagedApp
@@ -40,8 +40,8 @@ class DeployChecks:
     """
 
     clients: GoogleClients
-    descriptors: Path | None = None
-    before_live: BeforeLive = do_nothing
+    descriptors: Path | None
+    before_live: BeforeLive
     make_uploader: Callable[[Buckets, Collection[VersionPackage]], Uploader] = FileUploader
     _apps: dict[str, App] = field(default_factory=dict)
     _packages: dict[str, VersionPackage] = field(default_factory=dict)
@@ -97,21 +97,14 @@ class DeployChecks:
     def _look(self, step: Deploy) -> BeforeDeploy | ServiceError:
         try:
             observed = observe.before_deploy(self.clients.engine, step.instance, str(step.version))
-            self._list_bucket(step, observed)
+            package = self._packages.get(step.instance.id)
+            needs_files = package is not None and not is_deployed(package.wanted, observed)
+            if observed.app and self._uploader and needs_files:
+                # All buckets are listed before the first upload.
+                self._uploader.look(observed.app.code_bucket)
         except ServiceError as error:
             return error
         return observed
-
-    def _list_bucket(self, step: Deploy, observed: BeforeDeploy) -> None:
-        """List the bucket that the deploy will fill: all come before the first upload."""
-        package = self._packages.get(step.instance.id)
-        if (
-            observed.app
-            and package
-            and self._uploader
-            and not is_deployed(package.wanted, observed)
-        ):
-            self._uploader.look(observed.app.code_bucket)
 
     def _findings(self, step: Deploy, observed: BeforeDeploy | ServiceError) -> list[Finding]:
         name = step.instance.id

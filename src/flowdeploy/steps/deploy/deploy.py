@@ -21,18 +21,12 @@ from flowdeploy.planning.traffic import Split
 from flowdeploy.planning.urls import dark_url
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Notify, Running, StepFailed
-from flowdeploy.steps.change import ChangeRequest, OutcomeUnknown, send_request
+from flowdeploy.steps.change import ChangeRequest, send_request
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.uploader import Uploader
 from flowdeploy.steps.traffic.move import Move, move_traffic
 
 BeforeLive = Callable[[Instance, Notify], Running]
-
-
-def do_nothing(_: Instance, __: Notify) -> Running:
-    """Nothing is due between a version and its traffic."""
-    yield from ()
-    return Done(Outcome.UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class DeployTarget:
     app: App
     package: VersionPackage
     uploader: Uploader
-    before_live: BeforeLive = do_nothing
+    before_live: BeforeLive
 
     @property
     def wanted(self) -> WantedVersion:
@@ -106,11 +100,8 @@ def _create(target: DeployTarget, instance: Instance, notify: Notify) -> Running
 
     intended = Change(Aspect.VERSION, None, target.wanted.version)
     request = ChangeRequest(target.engine, instance.project, intended, send, is_in_effect)
-    try:
-        attempts = yield from send_request(request)
-        return Done(attempts=attempts, notes=uploaded.remarks)
-    except OutcomeUnknown as unknown:
-        raise StepFailed(unknown.error, Done(state=State.UNKNOWN)) from unknown
+    attempts = yield from send_request(request)
+    return Done(attempts=attempts, notes=uploaded.remarks)
 
 
 def _read_back(target: DeployTarget, instance: Instance) -> BeforeDeploy:

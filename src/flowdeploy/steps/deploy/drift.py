@@ -65,18 +65,12 @@ class DriftComparison:
             for version, deployed in versions
             for each in self._version_drifts(instance, own, version, deployed)
         )
-        unknown = (version for version, deployed in versions if not self._has_files(deployed))
+        unknown = (
+            version
+            for version, deployed in versions
+            if self._file_differences(own, deployed) is None
+        )
         return InstanceDrift(tuple(drifts), tuple(unknown))
-
-    @property
-    def _compares_all_files(self) -> bool:
-        return bool(self.version and self.staged)
-
-    def _has_files(self, deployed: DeployedVersion) -> bool:
-        """Whether files can be compared. An archive can only be compared as a whole."""
-        if deployed.files is not None:
-            return True
-        return deployed.archive is not None and self._compares_all_files
 
     def _versions(self, instance: Instance) -> Iterator[tuple[str, DeployedVersion]]:
         where = (instance.project, instance.service)
@@ -95,40 +89,36 @@ class DriftComparison:
         deployed: DeployedVersion,
     ) -> Iterator[Drift]:
         actual = deployed.settings or {}
-        base = self.staged.app if self.staged else _minimal_app(str(actual.get("runtime")))
+        runtime = {"runtime": str(actual.get("runtime"))}
+        minimal = AppYaml("app.yaml", runtime, {}, {"runtime": "app.yaml"})
+        base = self.staged.app if self.staged else minimal
         app = apply_own_settings(base, instance, own)
         settings = drift.compare_settings(version_settings(app.fields), actual)
-        for difference in (*self._file_differences(own, deployed), *settings):
+        files = self._file_differences(own, deployed) or ()
+        for difference in (*files, *settings):
             if self.staged or difference.wanted is not None:
                 yield Drift(version, difference, _source(difference, app, instance, own))
 
     def _file_differences(
         self, own: InstanceDescriptor | None, deployed: DeployedVersion
-    ) -> tuple[Difference, ...]:
-        """Empty where App Engine does not report the files."""
-        if deployed.files is None:
-            return self._archive_differences(own, deployed.archive)
+    ) -> tuple[Difference, ...] | None:
+        """None where the files cannot be compared.
+
+        An archive can only be compared as a whole: its name is the digest of all its files.
+        """
         wanted = {own.file.path: own.file.sha1} if own else {}
         if self.version and self.staged:
             common = CommonFiles.of(self.staged, self.descriptors)
-            return drift.compare_files({**common.paths, **wanted}, deployed.files)
+            if deployed.files is not None:
+                return drift.compare_files({**common.paths, **wanted}, deployed.files)
+            if deployed.archive is not None:
+                manifest = common.manifest.with_file(own.file) if own else common.manifest
+                archive = {"the archive": archive_name(manifest)}
+                return drift.compare_files(archive, {"the archive": deployed.archive})
+        if deployed.files is None:
+            return None
         actual = {path: deployed.files[path] for path in wanted.keys() & deployed.files.keys()}
         return drift.compare_files(wanted, actual)
-
-    def _archive_differences(
-        self, own: InstanceDescriptor | None, actual: str | None
-    ) -> tuple[Difference, ...]:
-        """Compares the name of the archive, which is the digest of all its files."""
-        if actual is None or not (self.version and self.staged):
-            return ()
-        common = CommonFiles.of(self.staged, self.descriptors).manifest
-        wanted = archive_name(common.with_file(own.file) if own else common)
-        return drift.compare_files({"the archive": wanted}, {"the archive": actual})
-
-
-def _minimal_app(runtime: str) -> AppYaml:
-    """An app.yaml with nothing but the runtime."""
-    return AppYaml("app.yaml", {"runtime": runtime}, {}, {"runtime": "app.yaml"})
 
 
 def _source(

@@ -40,7 +40,13 @@ def collect_settings(
     for instance in instances:
         try:
             own = own_descriptor(descriptors, instance)
-            found[instance.id] = _settings(apply_own_settings(app, instance, own), instance, own)
+            effective = apply_own_settings(app, instance, own)
+            found[instance.id] = {
+                key: Setting(
+                    _masked_value(key, effective.settings), source_of(key, effective, instance, own)
+                )
+                for key in effective.origins
+            }
         except Refused as refused:
             refusals.append(refused)
     return found, refusals
@@ -56,17 +62,6 @@ def source_of(key: str, app: AppYaml, instance: Instance, own: InstanceDescripto
 
 def descriptor_source(instance: Instance) -> str:
     return f"descriptor {instance.id}/{NAME}"
-
-
-def _settings(
-    settled_app: AppYaml, instance: Instance, own: InstanceDescriptor | None
-) -> dict[str, Setting]:
-    return {
-        key: Setting(
-            _masked_value(key, settled_app.settings), source_of(key, settled_app, instance, own)
-        )
-        for key in settled_app.origins
-    }
 
 
 def _masked_value(key: str, settings: Mapping[str, Any]) -> Any:

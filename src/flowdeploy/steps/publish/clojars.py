@@ -25,17 +25,14 @@ from flowdeploy.steps.publish.read_back import (
     not_visible,
     read_back,
     read_metadata,
-    require_same_bytes,
 )
 
 
-def publish(
-    client: RepositoryClient, release: LibraryRelease, *, commit_in_version: bool
-) -> PublishResult:
+def publish(client: RepositoryClient, release: LibraryRelease) -> PublishResult:
     """Publish a release to Clojars. Raises as `publish.publish_library`."""
     api = client.repository.api
     assert api is not None  # noqa: S101  (without one the repository is not Clojars)
-    return _ClojarsPublish(client, api, release).publish(commit_in_version=commit_in_version)
+    return _ClojarsPublish(client, api, release).publish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class _ClojarsPublish:
     api: str
     release: LibraryRelease
 
-    def publish(self, *, commit_in_version: bool) -> PublishResult:
+    def publish(self) -> PublishResult:
         """See `publish`.
 
         No file of an unpublished version is requested: the cache in front of the
@@ -56,14 +53,17 @@ class _ClojarsPublish:
         known = self._versions()
         if self.release.version in known:
             differing = read_back(self.client, self.release)
-            require_same_bytes(self.release, differing, commit_in_version=commit_in_version)
             return PublishResult(True, url, (*differing, *self._listing_warnings()))
         fresh = self._stage()
         ours = self._publish_version(known)
         differing = read_back(self.client, self.release)
         if fresh and ours and differing:
-            raise _wrong_files(self.release, differing)
-        require_same_bytes(self.release, differing, commit_in_version=commit_in_version)
+            raise ServiceError(
+                "VERIFICATION_FAILED",
+                f"the files of {self.release} in the repository are not those that were sent",
+                details=differing,
+                hint="Publish another version, and tell the repository's operators.",
+            )
         if not is_listed(self.client, self.release):
             raise not_visible(self.client.repository.address(self.release.coordinates.metadata))
         return PublishResult(False, url, differing)
@@ -116,7 +116,12 @@ class _ClojarsPublish:
                 self.client.say(f"published {self.release}")
                 return not isinstance(refusal, Rejected)
             time.sleep(wait)
-        raise refusal or _not_published(self.release)
+        raise refusal or ServiceError(
+            "NOT_PUBLISHED",
+            f"Clojars accepted all files but did not publish {self.release}",
+            hint="Another version of it was staged later under this token and blocks this one: "
+            "use another token, or run it again in three days.",
+        )
 
     def _metadata(self, known: tuple[str, ...]) -> Metadata:
         """The repository's metadata with all versions of the API, for it may be outdated.
@@ -137,21 +142,3 @@ class _ClojarsPublish:
                 raise
             return error
         return None
-
-
-def _not_published(release: LibraryRelease) -> ServiceError:
-    return ServiceError(
-        "NOT_PUBLISHED",
-        f"Clojars accepted all files but did not publish {release}",
-        hint="Another version of it was staged later under this token and blocks this one: "
-        "use another token, or run it again in three days.",
-    )
-
-
-def _wrong_files(release: LibraryRelease, differing: tuple[str, ...]) -> ServiceError:
-    return ServiceError(
-        "VERIFICATION_FAILED",
-        f"the files of {release} in the repository are not those that were sent",
-        details=differing,
-        hint="Publish another version, and tell the repository's operators.",
-    )

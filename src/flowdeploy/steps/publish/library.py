@@ -42,8 +42,10 @@ def check_library(library: Library, version: str, repository: Repository) -> Lib
     Raises Refused with every problem, each with what to change.
     """
     pom, pom_problems = _read_pom(library.pom, repository)
-    problems = [
-        *_target_problems(repository),
+    problems = [*repository_rules.address_problems(repository.url)]
+    if repository.api is not None:
+        problems += clojars_rules.credential_problems(*repository.credentials)
+    problems += [
         *repository_rules.version_problems(version),
         *repository_rules.classifier_problems(library.classifier),
         *_jar_problems(library.jar, repository),
@@ -52,27 +54,16 @@ def check_library(library: Library, version: str, repository: Repository) -> Lib
     if problems:
         where = repository_rules.without_user(repository.url)
         raise Refused(f"the library cannot be published to {where}", details=problems)
-    return _release(library, version, pom)
-
-
-def _release(library: Library, version: str, pom: bytes) -> LibraryRelease:
     name = coordinates(pom, str(library.pom))
-    content = with_version(pom, version)
     jar = name.path(version, "jar", library.classifier)
     return LibraryRelease(
         name,
         version,
         (
             RepositoryFile(jar, library.jar, Checksums.of(_chunks(library.jar))),
-            RepositoryFile.of(name.path(version, "pom"), content),
+            RepositoryFile.of(name.path(version, "pom"), with_version(pom, version)),
         ),
     )
-
-
-def _target_problems(repository: Repository) -> Iterator[str]:
-    yield from repository_rules.address_problems(repository.url)
-    if repository.api is not None:
-        yield from clojars_rules.credential_problems(*repository.credentials)
 
 
 def _read_pom(path: Path, repository: Repository) -> tuple[bytes, list[str]]:

@@ -15,25 +15,19 @@ from flowdeploy.maven.metadata import Metadata
 from flowdeploy.steps.publish.library import LibraryRelease
 from flowdeploy.steps.publish.read_back import (
     PublishResult,
-    differences,
     is_listed,
     not_visible,
     read_back,
     read_metadata,
-    require_same_bytes,
 )
 
 
-def publish(
-    client: RepositoryClient, release: LibraryRelease, *, commit_in_version: bool
-) -> PublishResult:
+def publish(client: RepositoryClient, release: LibraryRelease) -> PublishResult:
     """Upload the missing files and read all of them back.
 
     Raises as `publish.publish_library`.
     """
     stored = [(file, client.checksums(file.path)) for file in release.files]
-    differing = differences((file, there) for file, there in stored if there)
-    require_same_bytes(release, differing, commit_in_version=commit_in_version)
     completed = [_complete(client, file, there) for file, there in stored]
     completed.append(_complete_metadata(client, release))
     differing = read_back(client, release)

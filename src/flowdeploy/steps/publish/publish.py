@@ -58,9 +58,7 @@ class LibraryPublisher:
                 require_lock()  # called between any two requests that change something
                 notify(text)
 
-            result = publish_library(
-                release, self._repository, commit_in_version=True, progress=progress
-            )
+            result = publish_library(release, self._repository, progress)
         yield from ()
         outcome = Outcome.UNCHANGED if result.unchanged else Outcome.DONE
         # The public address, also when the sandbox stands in for the repository.
@@ -75,23 +73,20 @@ class LibraryPublisher:
 def publish_library(
     release: LibraryRelease,
     repository: Repository,
-    *,
-    commit_in_version: bool,
     progress: Callable[[str], None],
     patience: Patience = Patience(),  # noqa: B008 (frozen)
 ) -> PublishResult:
     """Publish a release and read it back; files that are there already are not sent.
 
-    ``commit_in_version`` is whether the version names the commit that it is built from, so
-    that a published one is known to be of this commit. ``progress`` gets a line for each
-    thing done, and may raise to end the publish between two requests.
+    The version names the commit that it is built from, so files with other bytes are of
+    another build of this commit, and stay. ``progress`` gets a line for each thing done, and
+    may raise to end the publish between two requests.
 
-    Raises Refused where the version is published with other bytes and names no commit;
-    ServiceError where the repository fails.
+    Raises ServiceError where the repository fails.
     """
     publish = clojars.publish if repository.api else maven.publish
     with closing(RepositoryClient(repository, patience, progress)) as client:
-        return publish(client, release, commit_in_version=commit_in_version)
+        return publish(client, release)
 
 
 @contextmanager

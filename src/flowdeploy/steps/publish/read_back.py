@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flowdeploy.clients.maven_repository import RepositoryClient
 from flowdeploy.clients.repository import RepositoryFile
-from flowdeploy.errors import Refused, ServiceError
+from flowdeploy.errors import ServiceError
 from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.metadata import Metadata, parse
 from flowdeploy.steps.publish.library import LibraryRelease
@@ -23,33 +22,17 @@ class PublishResult:
 
 
 def read_back(client: RepositoryClient, release: LibraryRelease) -> tuple[str, ...]:
-    """How the files in the repository differ from ours; see `differences`.
+    """A sentence for each file with other bytes in the repository than here.
 
     Raises ServiceError where a file does not become visible.
     """
-    return differences((file, _await_file(client, file)) for file in release.files)
-
-
-def differences(files: Iterable[tuple[RepositoryFile, Checksums]]) -> tuple[str, ...]:
-    """A sentence for each file with other bytes in the repository than here."""
+    stored = ((file, _await_file(client, file)) for file in release.files)
     return tuple(
         f"{file.name} in the repository is from another build: "
         f"SHA-256 {there.sha256} there, {file.checksums.sha256} here"
-        for file, there in files
+        for file, there in stored
         if there.sha256 != file.checksums.sha256
     )
-
-
-def require_same_bytes(
-    release: LibraryRelease, differing: tuple[str, ...], *, commit_in_version: bool
-) -> None:
-    """Raises Refused where the published bytes differ and the version names no commit."""
-    if differing and not commit_in_version:
-        raise Refused(
-            f"{release} is already published, with other bytes",
-            details=differing,
-            hint="A published version cannot be replaced: publish another version.",
-        )
 
 
 def read_metadata(client: RepositoryClient, release: LibraryRelease) -> Metadata | None:
@@ -70,7 +53,12 @@ def read_metadata(client: RepositoryClient, release: LibraryRelease) -> Metadata
 
 def is_listed(client: RepositoryClient, release: LibraryRelease) -> bool:
     """Wait until the metadata lists the version; False where it does not in time."""
-    return client.look_for("the version", lambda: _find_listing(client, release)) is not None
+
+    def find_listing() -> Metadata | None:
+        metadata = read_metadata(client, release)
+        return metadata if metadata and release.version in metadata.versions else None
+
+    return client.look_for("the version", find_listing) is not None
 
 
 def not_visible(url: str) -> ServiceError:
@@ -87,8 +75,3 @@ def _await_file(client: RepositoryClient, file: RepositoryFile) -> Checksums:
     if found is None:
         raise not_visible(client.repository.address(file.path))
     return found
-
-
-def _find_listing(client: RepositoryClient, release: LibraryRelease) -> Metadata | None:
-    metadata = read_metadata(client, release)
-    return metadata if metadata and release.version in metadata.versions else None

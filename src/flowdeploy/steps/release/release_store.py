@@ -14,10 +14,8 @@ from pathlib import Path
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
 from flowdeploy.clients.files import BucketFolder
-from flowdeploy.clients.repository import RepositoryFile
 from flowdeploy.config import BucketRecords, LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
-from flowdeploy.planning.fleet import Fleet
 from flowdeploy.planning.refs import Commit
 from flowdeploy.records.releases import (
     Builder,
@@ -165,17 +163,16 @@ class ReleaseStore:
         return Library(jar, pom, configured.classifier)
 
     def _library_files(self, library: LocalLibrary | None) -> Mapping[str, Path]:
-        """The library's files on this machine by SHA-1."""
-        files = library.files if library else ()
-        return {file.checksums.sha1: self._path_of(file) for file in files}
-
-    def _path_of(self, file: RepositoryFile) -> Path:
-        """The file on this machine; written into the run's folder where it is in memory."""
-        if isinstance(file.content, Path):
-            return file.content
-        path = self.context.run_folder / file.name
-        path.write_bytes(file.content)
-        return path
+        """The library's files on this machine by SHA-1; what is in memory is written to one."""
+        paths: dict[str, Path] = {}
+        for file in library.files if library else ():
+            path = self.context.run_folder / file.name
+            if isinstance(file.content, Path):
+                path = file.content
+            else:
+                path.write_bytes(file.content)
+            paths[file.checksums.sha1] = path
+        return paths
 
     def _of_another_commit(self, release: Release, theirs: Commit, ours: Commit) -> Refused:
         return Refused(
@@ -247,11 +244,14 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
         folder = context.home / "records" / "objects"
         return ReleaseStore(context, version, records, [FolderFileStore(folder)])
     place = config.records
+    # App Engine names the staging buckets after their projects.
+    projects = dict.fromkeys(i.project for i in config.fleet.instances if not i.skip)
+    staging_buckets = [BucketFolder(staging_bucket(project)) for project in projects]
     clients.buckets.keep_listing(place.bucket)  # it may be a staging bucket, too
     files = BucketFileStore(
         clients.buckets,
         BucketFolder(place.bucket, f"{place.prefix}objects/" if place.own else ""),
-        () if place.own else _staging_buckets(config.fleet),
+        () if place.own else staging_buckets,
     )
     archives = ZipFileStore(files, context.run_folder)
     zipped = config.upload is UploadMode.ZIP
@@ -268,12 +268,6 @@ def open_release_records(context: Context) -> Releases:
             return Releases(common, f"gs://{bucket}/{prefix}")
         case _:
             return Releases(common, str(context.home / "records"))
-
-
-def _staging_buckets(fleet: Fleet) -> tuple[BucketFolder, ...]:
-    """The staging buckets of a fleet, as App Engine names them after their projects."""
-    projects = dict.fromkeys(i.project for i in fleet.instances if not i.skip)
-    return tuple(BucketFolder(staging_bucket(project)) for project in projects)
 
 
 def _paths(release: Release) -> dict[str, str]:

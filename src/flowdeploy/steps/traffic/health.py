@@ -36,14 +36,10 @@ def wait_until_healthy(
         if attempt < health.attempts:
             again = f"attempt {attempt + 1} of {health.attempts} follows"
             yield Pause(min(attempt, LONGEST_WAIT), f"{_describe(answer)}; {again}")
-    raise _unhealthy(health, answer)
-
-
-def _unhealthy(health: HealthConfig, answer: PageAnswer) -> ServiceError:
-    """In the same words for every host, so that equal failures are shown once."""
     attempts = "1 attempt" if health.attempts == 1 else f"{health.attempts} attempts"
-    return ServiceError(
+    raise ServiceError(
         UNHEALTHY,
+        # The same words for every host, so that equal failures are shown once.
         f"its page {health.path} is not healthy after {attempts}: {_describe(answer)}",
         hint=_hint(answer),
     )

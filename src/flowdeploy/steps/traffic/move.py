@@ -16,7 +16,7 @@ from flowdeploy.planning.traffic import SAME, Split
 from flowdeploy.planning.urls import live_url
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Notify, Pause, Request, Running, StepFailed
-from flowdeploy.steps.change import ChangeRequest, OutcomeUnknown, send_and_verify
+from flowdeploy.steps.change import ChangeRequest, send_and_verify
 
 AwaitHealth = Callable[[], Generator[Pause, None, object]]
 
@@ -60,8 +60,8 @@ def move_traffic(step: Promote, move: Move, notify: Notify) -> Running:
             done = replace(done, state=State.LIVE, attempts=max(done.attempts, attempts))
     except FlowdeployError as error:
         raise StepFailed(error, done) from error
-    except OutcomeUnknown as doubt:
-        raise StepFailed(doubt.error, replace(done, state=State.UNKNOWN)) from doubt
+    except StepFailed as failed:
+        raise StepFailed(failed.error, replace(done, state=failed.left.state)) from failed
     return done
 
 
@@ -140,8 +140,5 @@ def _set_split(
         return False
 
     intended = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
-    return (
-        yield from send_and_verify(
-            ChangeRequest(engine, instance.project, intended, send, is_in_effect)
-        )
-    )
+    request = ChangeRequest(engine, instance.project, intended, send, is_in_effect)
+    return (yield from send_and_verify(request))

@@ -28,7 +28,6 @@ from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.report import State
 from flowdeploy.rollout.contract import Done, Notify, Pause, Running, StepFailed
 from flowdeploy.rollout.parallel import map_in_threads
-from flowdeploy.steps.observe import before_promotion
 from flowdeploy.steps.traffic.health import UNHEALTHY, wait_until_healthy
 from flowdeploy.steps.traffic.move import Move
 
@@ -136,8 +135,13 @@ class Gate:
             )
 
     def _look(self, step: Verify) -> BeforePromotion | ServiceError:
+        engine, where = self.clients.engine, (step.instance.project, step.instance.service)
         try:
-            return before_promotion(self.clients.engine, step.instance, step.to)
+            app = engine.app(step.instance.project)
+            if app is None:
+                return BeforePromotion(None)
+            versions = {v: engine.find_version(*where, v, settings=False) for v in step.to.live}
+            return BeforePromotion(app, engine.split(*where), versions)
         except ServiceError as error:
             return error
 
@@ -166,7 +170,8 @@ class Gate:
         seen = self._seen[instance.id]
         assert isinstance(seen, BeforePromotion)  # noqa: S101  (it was promoted)
         try:
-            for pause in self._await_health(_live_url(instance, seen), lambda _: None):
+            url = live_url(instance.service, _app(seen).default_hostname)
+            for pause in self._await_health(url, lambda _: None):
                 time.sleep(pause.seconds)
         except ServiceError as error:
             return error
@@ -184,10 +189,6 @@ class Gate:
 def _app(seen: BeforePromotion) -> App:
     assert seen.app is not None  # noqa: S101  (a missing application is an objection)
     return seen.app
-
-
-def _live_url(instance: Instance, seen: BeforePromotion) -> str:
-    return live_url(instance.service, _app(seen).default_hostname)
 
 
 def _dark_urls(step: Verify | Promote, app: App) -> list[str]:

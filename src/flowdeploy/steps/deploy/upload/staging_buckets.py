@@ -80,6 +80,6 @@ class StagingBuckets:
             )
             yield from transfer.complete(missing, self._uploads, notify)
             known.there += missing
-            return transfer.remarks
+            return tuple(transfer.remarks)
         finally:
             known.lock.release()

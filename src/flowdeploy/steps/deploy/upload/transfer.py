@@ -24,7 +24,8 @@ LONGEST_LOOK = 1.0
 class BucketTransfer:
     """The work of one step at one bucket.
 
-    ``replacing`` are the bucket's objects that are about to expire.
+    ``replacing`` are the bucket's objects that are about to expire; ``remarks`` are for the
+    report.
     """
 
     buckets: Buckets
@@ -32,12 +33,8 @@ class BucketTransfer:
     bucket: str
     needed: NeededObjects
     replacing: frozenset[str]
+    remarks: list[str] = field(default_factory=list)
     _refused: set[tuple[str, BucketFolder]] = field(default_factory=set)
-    _remarks: list[str] = field(default_factory=list)
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        return tuple(self._remarks)
 
     def complete(
         self, missing: Sequence[str], pool: Executor, notify: Notify
@@ -51,7 +48,13 @@ class BucketTransfer:
             uploads = [self._start_upload(name, pool) for name in plan.upload]
             try:
                 self._remark(plan.upload)
-                _require_obtainable(plan.lost)
+                if plan.lost:
+                    raise ServiceError(
+                        "NOT_FOUND",
+                        f"{len(plan.lost)} files are neither on this machine nor in a bucket",
+                        details=plan.lost[:3],
+                        hint="The release's files may have expired: build it again.",
+                    )
                 refused = self._copy(plan.copy, notify)
                 yield from _wait_for_uploads(uploads, notify)
             finally:
@@ -62,7 +65,10 @@ class BucketTransfer:
             missing = (*refused, *plan.wait)
 
     def _start_upload(self, name: str, pool: Executor) -> Future[int]:
-        """Start to upload a file; the registry learns of its end even if this step has failed."""
+        """Start to upload a file; the result is the number of bytes sent.
+
+        The registry learns of its end even if this step has failed.
+        """
 
         def end(upload: Future[int]) -> None:
             if upload.cancelled() or upload.exception():
@@ -70,13 +76,10 @@ class BucketTransfer:
             else:
                 self.registry.end_upload(self.bucket, name)
 
-        upload = pool.submit(self._upload, name)
+        file = self.needed.here[name]
+        upload = pool.submit(self.buckets.upload, self.bucket, name, file, self.replacing)
         upload.add_done_callback(end)
         return upload
-
-    def _upload(self, name: str) -> int:
-        """Upload a file; the number of bytes sent."""
-        return self.buckets.upload(self.bucket, name, self.needed.here[name], self.replacing)
 
     def _copy(
         self, copies: Mapping[BucketFolder, Sequence[str]], notify: Notify
@@ -99,7 +102,7 @@ class BucketTransfer:
         again = {name: source.bucket for name, source in self._refused if name in sent}
         if again:
             buckets = ", ".join(sorted(set(again.values())))
-            self._remarks.append(
+            self.remarks.append(
                 f"{len(again)} files were uploaded, since copies from {buckets} are refused"
             )
 
@@ -126,13 +129,3 @@ def _wait_for_uploads(
         notify(f"uploading {len(done)}/{len(uploads)} files, {sent / 1e6:.1f} MB")
         if pending:
             yield Pause(LOOK_AGAIN)
-
-
-def _require_obtainable(lost: Sequence[str]) -> None:
-    if lost:
-        raise ServiceError(
-            "NOT_FOUND",
-            f"{len(lost)} files are neither on this machine nor in a bucket",
-            details=lost[:3],
-            hint="The release's files may have expired: build it again.",
-        )
