@@ -17,7 +17,8 @@ from flowdeploy.cli.session import Session, current_session
 from flowdeploy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from flowdeploy.config import Config, Problem
+    from flowdeploy.appengine.forms.problems import Problem
+    from flowdeploy.config.values import Config
 
 # Source: the lifecycle rule that App Engine gives a staging bucket when it makes it.
 SHORT_LIVED = (
@@ -36,7 +37,7 @@ def command() -> None:
 @common_options()
 def check() -> None:
     """Report every problem of the configuration at once, each with what to write instead."""
-    from flowdeploy.config import describe, problems
+    from flowdeploy.config.loading import describe, problems
 
     session = current_session()
     found = problems(session.config_path)
@@ -56,7 +57,7 @@ def check() -> None:
 @common_options()
 def schema() -> None:
     """Print the configuration's JSON Schema, for editors."""
-    from flowdeploy.config import schema as json_schema
+    from flowdeploy.config.models import schema as json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
 
@@ -99,7 +100,7 @@ def _confirm(config: Config) -> None:
 
 
 def _warnings(config: Config) -> list[str]:
-    from flowdeploy.config import BucketRecords
+    from flowdeploy.config.values import BucketRecords
 
     match config.records:
         case BucketRecords(own=False):

@@ -15,7 +15,7 @@ from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
 from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.repository import RepositoryFile
-from flowdeploy.config import BucketRecords, LocalRecords, UploadMode, staging_bucket
+from flowdeploy.config.values import BucketRecords, LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Fleet
 from flowdeploy.planning.refs import Commit
