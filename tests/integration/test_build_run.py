@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdeploy.config import BuildConfig
+from flowdeploy.config.values import BuildConfig
 from flowdeploy.errors import ToolError
 from flowdeploy.steps import build
 

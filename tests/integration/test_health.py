@@ -12,7 +12,7 @@ from aiohttp import web as aiohttp_web
 from aiohttp.typedefs import Handler
 
 from flowdeploy.clients.web import PageAnswer, Web
-from flowdeploy.config import HealthConfig
+from flowdeploy.config.values import HealthConfig
 from flowdeploy.errors import ServiceError
 from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.rollout.contract import Pause

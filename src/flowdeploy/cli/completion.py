@@ -18,7 +18,7 @@ def complete_instances(
     incomplete: str,
 ) -> list[CompletionItem]:
     """Ids that begin with ``incomplete``. A broken configuration completes nothing."""
-    from flowdeploy.config import find, load
+    from flowdeploy.config.loading import find, load
 
     try:
         fleet = load(find(Path.cwd())).fleet

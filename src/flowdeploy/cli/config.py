@@ -10,11 +10,13 @@ from pathlib import Path
 
 import click
 
+from flowdeploy.appengine.forms.problems import Problem
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, current_session
-from flowdeploy.config import BucketRecords, Config, Problem, describe, problems
-from flowdeploy.config import schema as json_schema
+from flowdeploy.config.loading import describe, problems
+from flowdeploy.config.models import schema as json_schema
+from flowdeploy.config.values import BucketRecords, Config
 from flowdeploy.display.terminal import console_on, say
 from flowdeploy.errors import ConfigError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowdeploy.cli.report_files import ensure_folder
-from flowdeploy.config import Config
+from flowdeploy.config.values import Config
 from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.sandbox.scenario import (
     Scenario,

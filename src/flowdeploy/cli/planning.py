@@ -12,7 +12,7 @@ from flowdeploy.cli.checkout import find_source
 from flowdeploy.cli.options import Command
 from flowdeploy.cli.parameters import only_option
 from flowdeploy.cli.session import Session
-from flowdeploy.config import Config
+from flowdeploy.config.values import Config
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.configure_steps import add_configuration_steps
 from flowdeploy.planning.pipelines import Scope, plan_ref

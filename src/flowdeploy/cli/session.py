@@ -21,7 +21,7 @@ from flowdeploy.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from flowdeploy.clients.cloud import GoogleClients
-    from flowdeploy.config import Config
+    from flowdeploy.config.values import Config
     from flowdeploy.records.runs import Run
     from flowdeploy.steps.history import RunHistory
 
@@ -38,13 +38,13 @@ class Session:
     @cached_property
     def config(self) -> Config:
         """Raises ConfigError with every problem of the file."""
-        from flowdeploy.config import load
+        from flowdeploy.config.loading import load
 
         return load(self.config_path)
 
     @cached_property
     def config_path(self) -> Path:
-        from flowdeploy.config import find
+        from flowdeploy.config.loading import find
 
         return self.options.config or find(Path.cwd())
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowdeploy.clients.service_usage import ServiceUsage
     from flowdeploy.clients.storage import Buckets
     from flowdeploy.clients.tasks import Tasks
-    from flowdeploy.config import BucketRecords
+    from flowdeploy.config.values import BucketRecords
 
 
 @dataclass

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
@@ -102,7 +102,9 @@ class Lease:
             if self._write(found.generation if found else 0) is not None:
                 return
             found = self.store.read(self.name)
-        raise self._error_in_use(found)
+        raise LockHeld(
+            f"another run has the lock {self.name}: {_describe_holder(found)}", hint=self.hint
+        )
 
     def confirm(self) -> None:
         """Ask the store whether the lease is still this run's, and was refreshed in time.
@@ -114,7 +116,10 @@ class Lease:
         # Not by the generation: the refreshing thread may not know the newest one yet.
         if found is None or found.content != bytes(self.holder):
             self._lost = True
-            raise self._error_taken_over(found)
+            raise LockHeld(
+                f"the lock {self.name} was taken over: {_describe_holder(found)}",
+                hint="This run changes nothing more. `flowdeploy history` shows the other one.",
+            )
         self._confirmed = max(self._confirmed, asked - found.age)
         self.require()
 
@@ -149,18 +154,6 @@ class Lease:
             self._generation, self._confirmed = written, asked
         return written
 
-    def _error_in_use(self, found: Stored | None) -> LockHeld:
-        return LockHeld(
-            f"another run has the lock {self.name}: {_describe_holder(found)}",
-            hint=self.hint,
-        )
-
-    def _error_taken_over(self, found: Stored | None) -> LockHeld:
-        return LockHeld(
-            f"the lock {self.name} was taken over: {_describe_holder(found)}",
-            hint="This run changes nothing more. `flowdeploy history` shows the other one.",
-        )
-
 
 def _is_free(found: Stored) -> bool:
     if found.age >= TTL:
@@ -189,22 +182,18 @@ def acquire_lease(
     """
     deadline = time.monotonic() + wait
     told = ""
-    while (error := _refusal(lease, take_over)) is not None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise error
-        if error.message != told:
-            told = error.message
-            notify(f"waiting: {told}")
+    while True:
+        try:
+            lease.acquire(take_over=take_over)
+            return
+        except LockHeld as error:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+            if error.message != told:
+                told = error.message
+                notify(f"waiting: {told}")
         sleep(min(LOOK_AGAIN, left))
-
-
-def _refusal(lease: Lease, take_over: bool) -> LockHeld | None:
-    try:
-        lease.acquire(take_over=take_over)
-    except LockHeld as error:
-        return error
-    return None
 
 
 @contextmanager
@@ -219,12 +208,5 @@ def hold_lease(lease: Lease, refresh: float = REFRESH) -> Iterator[None]:
     finally:
         lease.stop()
         keeper.join(REFRESH)  # a refresh that is under way would outlive the release
-        _release(lease)
-
-
-def _release(lease: Lease) -> None:
-    """A lease that cannot be released lapses."""
-    try:
-        lease.release()
-    except FlowdeployError:
-        return
+        with suppress(FlowdeployError):  # a lease that cannot be released lapses
+            lease.release()

@@ -48,9 +48,9 @@ class Process:
                 "boot": str(boot),
                 "namespace": str(namespace),
                 "pid": int(pid),
-                "started": start,
+                "started": int(started),
             }:
-                return cls(boot, namespace, pid, start) if isinstance(start, int) else None
+                return cls(boot, namespace, pid, started)
         return None
 
     def is_gone(self) -> bool:

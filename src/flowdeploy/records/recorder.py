@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from flowdeploy.errors import Refused
@@ -16,7 +16,6 @@ from flowdeploy.records.runs import (
     RecordedChange,
     Run,
     add_endings,
-    change_json,
     endings_json,
     entry_name,
     header_json,
@@ -72,13 +71,8 @@ class Recorder:
         names = [step.get("instance", "") for _, step in self.run.steps] if intents else []
         begun = [RecordedChange(session, p, names[p], at, change) for p, change in intents]
         endings = {place: Ending.of(report) for place, report in ended}
-        self._write(
-            "changes",
-            {
-                "intents": [change_json(each) for each in begun],
-                "ended": endings_json(endings.items()),
-            },
-        )
+        intended = [asdict(each) for each in begun]
+        self._write("changes", {"intents": intended, "ended": endings_json(endings)})
         self.run = add_endings(replace(self.run, changes=(*self.run.changes, *begun)), endings)
         if intents:
             self.confirm()

@@ -185,8 +185,8 @@ def _add_entry(run: Run | None, entry: _RecordEntry, document: Mapping[str, Any]
         return replace(begun, report=None, sessions=entry.session + 1)
     if run is None:
         raise ValueError("it does not begin with a plan")
-    endings = {place: _parse_ending(each) for place, each in _by_place(document["ended"])}
     changes = tuple(_parse_change(each) for each in document["intents"])
+    endings = _parse_endings(document["ended"])
     return add_endings(replace(run, changes=run.changes + changes), endings)
 
 
@@ -214,17 +214,13 @@ def _judge_change(each: RecordedChange, ending: Ending, session: int) -> bool | 
     """
     if ending.outcome in SUCCESS:
         return True
-    return _judge_failed_change(each.change, ending) if each.session == session else None
-
-
-def _judge_failed_change(change: Change, ending: Ending) -> bool | None:
-    """Whether a change of a failed step happened; None where it is not known."""
-    match ending.outcome:
-        case Outcome.FAILED if not ending.left_unchanged and ending.state is not None:
-            moved_nothing = change.aspect is Aspect.TRAFFIC and ending.state in _STAYED
-            return False if moved_nothing else None
-        case _:
-            return False
+    if each.session != session:
+        return None
+    failed = ending.outcome is Outcome.FAILED
+    if not failed or ending.left_unchanged or ending.state is None:
+        return False
+    moved_nothing = each.change.aspect is Aspect.TRAFFIC and ending.state in _STAYED
+    return False if moved_nothing else None
 
 
 def run_json(run: Run) -> dict[str, Any]:
@@ -232,8 +228,8 @@ def run_json(run: Run) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "header": header_json(run.header),
-        "changes": [change_json(each) for each in run.changes],
-        "ended": endings_json((run.endings or {}).items()),
+        "changes": [asdict(each) for each in run.changes],
+        "ended": endings_json(run.endings or {}),
         "report": run.report,
     }
 
@@ -246,19 +242,15 @@ def header_json(header: Header) -> dict[str, Any]:
     }
 
 
-def change_json(each: RecordedChange) -> dict[str, Any]:
-    return asdict(each)
-
-
-def endings_json(endings: Iterable[tuple[int, Ending]]) -> list[dict[str, Any]]:
-    return [{"place": place, **asdict(ending)} for place, ending in endings]
+def endings_json(endings: Mapping[int, Ending]) -> list[dict[str, Any]]:
+    return [{"place": place, **asdict(ending)} for place, ending in endings.items()]
 
 
 def _parse_run(document: Mapping[str, Any], session: int) -> Run:
     return Run(
         _parse_header(document["header"]),
         tuple(_parse_change(each) for each in document["changes"]),
-        {place: _parse_ending(each) for place, each in _by_place(document["ended"])},
+        _parse_endings(document["ended"]),
         document["report"],
         session + 1,
     )
@@ -276,8 +268,8 @@ def _parse_header(document: Mapping[str, Any]) -> Header:
     )
 
 
-def _by_place(endings: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    return ((each["place"], each) for each in endings)
+def _parse_endings(documents: Iterable[Mapping[str, Any]]) -> Mapping[int, Ending]:
+    return {each["place"]: _parse_ending(each) for each in documents}
 
 
 def _parse_ending(document: Mapping[str, Any]) -> Ending:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
@@ -42,8 +42,10 @@ def find_undo(instances: Sequence[Instance], runs: Iterable[Run]) -> UndoPlan:
     an earlier run would take this instance further back than the others.
     """
     forward = [run for run in runs if run.kind != PlanKind.ROLLBACK]
-    moving = [run for run in forward if _moves_traffic(run)]
-    configuring = [run for run in forward if _changes_configuration(run)]
+    moving = [run for run in forward if any(run.changes_of(Aspect.TRAFFIC))]
+    configuring = [
+        run for run in forward if any(any(run.changes_of(each)) for each in _UNDONE.values())
+    ]
     found = {each.id: _find_last_undo(each, moving, configuring) for each in instances}
     return UndoPlan(
         tuple(last for last in found.values() if isinstance(last, Restoration)),
@@ -105,13 +107,13 @@ def _find_last_undo(
 def _explain_unmoved(instance: Instance, run: Run) -> str:
     """Why there is nothing to undo. Queues change before the traffic, and may have changed."""
     reason = f"run {run.name} was to move its traffic, and did not"
-    if not _configuration_changes(instance, run, Aspect.QUEUES):
+    if not _changes(instance, run, Aspect.QUEUES):
         return reason
     return f"{reason}, but has changed its queues: promote its live version to restore them"
 
 
 def _undo_of(instance: Instance, run: Run) -> Restoration | None:
-    moves = tuple(_traffic_changes(instance, run))
+    moves = _changes(instance, run, Aspect.TRAFFIC)
     splits = [Split.of_json(each.change.before) for each in moves[:1] if each.change.before]
     if not splits:
         return None  # never moved, or live by being the service's first version
@@ -130,30 +132,20 @@ def _configuring_runs(
     later = [(_time_of(instance, each), each.name, each) for each in runs]
     since = [each for at, _, each in sorted(later, key=itemgetter(0, 1)) if at >= moment]
     found = {
-        phase: tuple(each.name for each in since if _configuration_changes(instance, each, aspect))
+        phase: tuple(each.name for each in since if _changes(instance, each, aspect))
         for phase, aspect in _UNDONE.items()
     }
     return {phase: names for phase, names in found.items() if names}
 
 
-def _moves_traffic(run: Run) -> bool:
-    return any(True for _ in run.changes_of(Aspect.TRAFFIC))
+def _changes(instance: Instance, run: Run, aspect: Aspect) -> list[RecordedChange]:
+    """The run's changes of the instance, in order.
 
-
-def _changes_configuration(run: Run) -> bool:
-    return any(True for aspect in _UNDONE.values() for _ in run.changes_of(aspect))
-
-
-def _traffic_changes(instance: Instance, run: Run) -> Iterator[RecordedChange]:
-    """The run's changes of the instance's traffic, in order."""
-    return _changes(instance, run, Aspect.TRAFFIC)
-
-
-def _changes(instance: Instance, run: Run, aspect: Aspect) -> Iterator[RecordedChange]:
-    """The run's changes of the instance, unless its name belonged to another project then."""
+    Empty where its name belonged to another project then.
+    """
     if run.header.places.get(instance.id) != (instance.project, instance.service):
-        return iter(())
-    return (each for each in run.changes_of(aspect) if each.instance == instance.id)
+        return []
+    return [each for each in run.changes_of(aspect) if each.instance == instance.id]
 
 
 def _plans_to_move(instance: Instance, run: Run) -> bool:
@@ -182,7 +174,7 @@ def _first_locked_time(run: Run) -> str:
 
 def _time_of(instance: Instance, run: Run) -> str:
     """When the run moved the instance's traffic; when it began, if it did not."""
-    return next((each.at for each in _traffic_changes(instance, run)), run.header.started)
+    return next((each.at for each in _changes(instance, run, Aspect.TRAFFIC)), run.header.started)
 
 
 def find_configuration(
@@ -193,11 +185,7 @@ def find_configuration(
     The latter is None where it was never read back. Raises ValueError where the runs have
     changed nothing of it.
     """
-    changes = [change for run in runs for change in _configuration_changes(instance, run, aspect)]
+    changes = [change for run in runs for change in _changes(instance, run, aspect)]
     if not changes:
         raise ValueError(f"nothing of {instance.id}'s {aspect} is on record")
     return changes[0].change.before, changes[-1].change.after
-
-
-def _configuration_changes(instance: Instance, run: Run, aspect: Aspect) -> list[RecordedChange]:
-    return list(_changes(instance, run, aspect))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.config import Config
+from flowdeploy.config.values import Config
 from flowdeploy.errors import Refused
 from flowdeploy.planning.refs import Commit
 from flowdeploy.records.runs import Run

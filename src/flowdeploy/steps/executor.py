@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from flowdeploy.checks.deploy import Finding
-from flowdeploy.config import LocalRecords
+from flowdeploy.config.values import LocalRecords
 from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import add_configuration_steps, configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.config import Config
+from flowdeploy.config.values import Config
 from flowdeploy.endpoints import GOOGLE
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance

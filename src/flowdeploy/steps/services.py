@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowdeploy.config import HealthConfig, UploadMode
+from flowdeploy.config.values import HealthConfig, UploadMode
 from flowdeploy.steps.context import Context
 from flowdeploy.steps.stores import open_records
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.config import BucketRecords, Config, LocalRecords
+from flowdeploy.config.values import BucketRecords, Config, LocalRecords
 from flowdeploy.records.store import ObjectStore
 
 

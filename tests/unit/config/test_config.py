@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from flowdeploy.appengine.forms.problems import Position
-from flowdeploy.config import (
+from flowdeploy.config.loading import find, load, problems
+from flowdeploy.config.values import (
     BucketRecords,
     BuildConfig,
     Config,
@@ -16,9 +17,6 @@ from flowdeploy.config import (
     LocalRecords,
     RolloutConfig,
     UploadMode,
-    find,
-    load,
-    problems,
 )
 from flowdeploy.errors import ConfigError
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave

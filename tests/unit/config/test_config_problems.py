@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.config import describe, load, problems
+from flowdeploy.config.loading import describe, load, problems
 from flowdeploy.errors import ConfigError
 
 VALID = """\

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from flowdeploy.config import schema
+from flowdeploy.config.models import schema
 
 CONFIG = Path(__file__).parents[3] / "config"
 

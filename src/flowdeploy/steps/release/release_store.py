@@ -14,7 +14,7 @@ from pathlib import Path
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
 from flowdeploy.clients.files import BucketFolder
-from flowdeploy.config import BucketRecords, LocalRecords, UploadMode, staging_bucket
+from flowdeploy.config.values import BucketRecords, LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
 from flowdeploy.planning.refs import Commit
 from flowdeploy.records.releases import (

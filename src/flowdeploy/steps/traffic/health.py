@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from flowdeploy.clients.web import PageAnswer, Web
-from flowdeploy.config import HealthConfig
+from flowdeploy.config.values import HealthConfig
 from flowdeploy.errors import ServiceError
 from flowdeploy.rollout.contract import Notify, Pause
 

@@ -20,7 +20,7 @@ from flowdeploy.checks.promotion import (
 )
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.web import Web
-from flowdeploy.config import HealthConfig
+from flowdeploy.config.values import HealthConfig
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote, Verify
