@@ -10,7 +10,7 @@ from google.auth.credentials import AnonymousCredentials
 from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import LockHeld, ServiceError
-from flowdeploy.records.lease import TTL, WAIT_OR_TAKE_OVER, Holder, Lease
+from flowdeploy.records.locks import TTL, WAIT_OR_TAKE_OVER, Holder, Lease
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Remote

@@ -16,7 +16,7 @@ from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import LockHeld
 from flowdeploy.maven.coordinates import Coordinates
-from flowdeploy.records.lease import Holder, Lease
+from flowdeploy.records.locks import Holder, Lease
 from flowdeploy.steps.publish.publish import publish_lock
 
 if TYPE_CHECKING:

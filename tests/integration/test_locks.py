@@ -16,7 +16,7 @@ from google.auth.credentials import AnonymousCredentials
 from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.clients.http import GoogleSession
 from flowdeploy.planning.fleet import Role
-from flowdeploy.records.lease import Holder, Lease
+from flowdeploy.records.locks import Holder, Lease
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Project, Remote

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.records.clock import OURS, Clock
-from flowdeploy.records.lease import WAIT, WAIT_OR_TAKE_OVER, Holder
-from flowdeploy.records.locks import Locks
+from flowdeploy.records.locks import WAIT, WAIT_OR_TAKE_OVER, Holder, Locks
 from flowdeploy.records.recorder import Recorder
 from flowdeploy.records.runs import Ending, Header, Run
 from flowdeploy.records.store import ObjectStore

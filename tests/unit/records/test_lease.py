@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowdeploy.clients.folder_store import FolderStore
 from flowdeploy.errors import LockHeld
-from flowdeploy.records.lease import TTL, Holder, Lease, acquire_lease, hold_lease
+from flowdeploy.records.locks import TTL, Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.process import Process
 
 OURS = Holder("run-1", "ada", "laptop", "flowdeploy run master", "2020-04-03T07:30:34+00:00")

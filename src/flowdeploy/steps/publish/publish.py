@@ -16,7 +16,7 @@ from flowdeploy.endpoints import Endpoints
 from flowdeploy.maven.clojars_rules import api_of
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.planning.plan import Publish
-from flowdeploy.records.lease import Holder, Lease, acquire_lease, hold_lease
+from flowdeploy.records.locks import Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.store import ObjectStore
 from flowdeploy.report import Outcome
 from flowdeploy.rollout.contract import Done, Notify, Running
