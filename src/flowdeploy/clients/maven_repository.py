@@ -15,10 +15,9 @@ from requests.auth import HTTPBasicAuth
 from flowdeploy.clients.answers import Answer, Form, read_answer
 from flowdeploy.clients.failures import retry_after
 from flowdeploy.clients.http import prepare
-from flowdeploy.clients.repository import CHUNK, Repository, RepositoryFile
+from flowdeploy.clients.repository import CHUNK, Checksums, Repository, RepositoryFile
 from flowdeploy.errors import BadAnswer, ServiceError
 from flowdeploy.maven import clojars_rules
-from flowdeploy.maven.checksums import Checksums
 
 _TIMEOUTS = (10.0, 120.0)  # seconds to connect, and between two bytes of an answer
 _CONNECTIONS = 2

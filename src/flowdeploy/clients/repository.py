@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-
-from flowdeploy.maven.checksums import Checksums
 
 CHUNK = 1 << 20
 
@@ -32,6 +32,32 @@ class Repository:
 
     def address(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checksums:
+    """Digests in lower-case hex; ``size`` in bytes.
+
+    Clients of a repository read SHA-1 and MD5; flowdeploy compares files by SHA-256.
+    """
+
+    size: int
+    md5: str
+    sha1: str
+    sha256: str
+
+    @classmethod
+    def of(cls, chunks: Iterable[bytes]) -> Checksums:
+        """Compute the checksums of all chunks together, in one pass."""
+        size = 0
+        md5 = hashlib.md5(usedforsecurity=False)
+        sha1 = hashlib.sha1(usedforsecurity=False)
+        sha256 = hashlib.sha256()
+        for chunk in chunks:
+            size += len(chunk)
+            for digest in (md5, sha1, sha256):
+                digest.update(chunk)
+        return cls(size, md5.hexdigest(), sha1.hexdigest(), sha256.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +86,8 @@ class RepositoryFile:
 
 
 def checksum_files(path: str, checksums: Checksums) -> tuple[RepositoryFile, ...]:
-    """The checksum files of the file at ``path``."""
-    return tuple(RepositoryFile.of(path + suffix, digest) for suffix, digest in checksums.files())
+    """The checksum files of the file at ``path``, as Maven writes them: bare hex."""
+    return (
+        RepositoryFile.of(f"{path}.sha1", checksums.sha1.encode()),
+        RepositoryFile.of(f"{path}.md5", checksums.md5.encode()),
+    )

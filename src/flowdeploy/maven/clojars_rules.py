@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.maven.pom import Pom
 from flowdeploy.maven.repository_rules import is_plain
 
@@ -83,11 +82,6 @@ def api_of(repository: str) -> str | None:
     """The address of Clojars' API for artifacts if ``repository`` is Clojars; else None."""
     is_clojars = urlsplit(repository).hostname in _HOSTS
     return "https://clojars.org/api/artifacts" if is_clojars else None
-
-
-def artifact_address(api: str, coordinates: Coordinates) -> str:
-    """The API's address of an artifact, which is not cached; 404 if it is unknown."""
-    return f"{api}/{coordinates.group}/{coordinates.artifact}"
 
 
 def hint(status: int, title: str) -> str | None:

@@ -95,7 +95,9 @@ def _find_last_undo(
     Later runs may have completed the configuration that belongs to that traffic; the undo
     covers them, too.
     """
-    planning = [run for run in moving if _plans_to_move(instance, run)]
+    planning = [
+        run for run in moving if any(_moves_instance(instance, step) for _, step in run.steps)
+    ]
     for run in sorted(planning, key=lambda run: _time_of(instance, run), reverse=True):
         if undo := _undo_of(instance, run):
             return replace(undo, configuration_runs=_configuring_runs(instance, run, configuring))
@@ -146,10 +148,6 @@ def _changes(instance: Instance, run: Run, aspect: Aspect) -> list[RecordedChang
     if run.header.places.get(instance.id) != (instance.project, instance.service):
         return []
     return [each for each in run.changes_of(aspect) if each.instance == instance.id]
-
-
-def _plans_to_move(instance: Instance, run: Run) -> bool:
-    return any(_moves_instance(instance, step) for _, step in run.steps)
 
 
 def _moves_instance(instance: Instance, step: Mapping[str, Any]) -> bool:

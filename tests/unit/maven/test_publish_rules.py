@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from flowdeploy.clients.repository import Checksums, checksum_files
 from flowdeploy.maven import clojars_rules, repository_rules
-from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.maven.pom import Dependency, Pom
 
@@ -156,7 +156,7 @@ def test_an_artifact_has_its_place() -> None:
 def test_checksums_do_not_depend_on_the_chunks() -> None:
     whole = Checksums.of([b"abc"])
     assert Checksums.of([b"a", b"", b"bc"]) == whole
-    assert dict(whole.files()) == {
-        ".sha1": b"a9993e364706816aba3e25717850c26c9cd0d89d",
-        ".md5": b"900150983cd24fb0d6963f7d28e17f72",
+    assert {file.path: file.content for file in checksum_files("a.jar", whole)} == {
+        "a.jar.sha1": b"a9993e364706816aba3e25717850c26c9cd0d89d",
+        "a.jar.md5": b"900150983cd24fb0d6963f7d28e17f72",
     }

@@ -69,9 +69,9 @@ class _ClojarsPublish:
         return PublishResult(False, url, differing)
 
     def _versions(self) -> tuple[str, ...]:
-        """The published versions by the API, oldest first."""
-        url = clojars_rules.artifact_address(self.api, self.release.coordinates)
-        return self.client.published_versions(url)
+        """The published versions by the API, which is not cached; oldest first."""
+        artifact = self.release.coordinates
+        return self.client.published_versions(f"{self.api}/{artifact.group}/{artifact.artifact}")
 
     def _listing_warnings(self) -> Iterator[str]:
         if not is_listed(self.client, self.release):

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowdeploy.clients.repository import CHUNK, Repository, RepositoryFile
+from flowdeploy.clients.repository import CHUNK, Checksums, Repository, RepositoryFile
 from flowdeploy.errors import Refused
 from flowdeploy.maven import clojars_rules, repository_rules
-from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.coordinates import Coordinates
 from flowdeploy.maven.pom import coordinates, parse, with_version
 

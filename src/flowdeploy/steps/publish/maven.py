@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flowdeploy.clients.maven_repository import Rejected, RepositoryClient
-from flowdeploy.clients.repository import RepositoryFile, checksum_files
-from flowdeploy.maven.checksums import Checksums
+from flowdeploy.clients.repository import Checksums, RepositoryFile, checksum_files
 from flowdeploy.maven.metadata import Metadata
 from flowdeploy.steps.publish.library import LibraryRelease
 from flowdeploy.steps.publish.read_back import (

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowdeploy.clients.maven_repository import RepositoryClient
-from flowdeploy.clients.repository import RepositoryFile
+from flowdeploy.clients.repository import Checksums, RepositoryFile
 from flowdeploy.errors import ServiceError
-from flowdeploy.maven.checksums import Checksums
 from flowdeploy.maven.metadata import Metadata, parse
 from flowdeploy.steps.publish.library import LibraryRelease
 
