@@ -114,7 +114,7 @@ class PlanExecutor:
         self._add_configuration_steps()
         stage = self.plan.stages[index]
         if stage.instances:
-            self._acquire_locks()
+            self.journal.lock(self.plan, self._listener.waiting)
         is_first_change = stage.changes_instances and not self._is_changing
         if stage.kind is StageKind.PUBLISH or is_first_change:
             checks = [self._library_release] if stage.kind is StageKind.PUBLISH else []
@@ -189,7 +189,7 @@ class PlanExecutor:
             self._listener.message(f"Identity: {self._context.clients.authenticate()}")
         resumed = self._context.resumed
         if self._replan:
-            self._acquire_locks()
+            self.journal.lock(self.plan, self._listener.waiting)
             plan, resumed = self._replan()
             if plan.roles != self.plan.roles:
                 raise Refused(
@@ -200,9 +200,6 @@ class PlanExecutor:
         self.journal.begin(self.plan, shared=uses_google, resumed=resumed)
         self._prepare_services()
         self._recall_artifacts()
-
-    def _acquire_locks(self) -> None:
-        self.journal.lock(self.plan, self._listener.waiting)
 
     def _prepare_services(self) -> None:
         """Make what the plan's steps work with."""

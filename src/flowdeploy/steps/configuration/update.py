@@ -80,10 +80,18 @@ class ConfigurationUpdater:
         """
         try:
             snapshots = [(step, self._read(step)) for step in steps]
-        except ServiceError as error:
-            raise self._with_enable_hint(error, steps) from error
-        changes = (change for step, actual in snapshots for change in self._look(step, actual))
-        return tuple(map(str, changes))
+        except PermissionDenied as error:
+            # Hints at the disabled APIs of all steps at once.
+            kinds = [kind for step in steps for kind in self._kinds(step)]
+            hint = enable_hint(self.cloud, steps[0].instance.project, kinds)
+            raise Refused(error.message, hint=hint or error.hint) from error
+        changes: list[str] = []
+        for step, actual in snapshots:
+            missing = self._missing(step, actual)
+            if not changes_to_send(missing):  # `update` need not look again for a while
+                self._unchanged[_key(step)] = time.monotonic(), missing
+            changes += map(str, missing)
+        return tuple(changes)
 
     def preview(self, plan: Plan) -> Preview:
         """What the plan's steps would do now, and what a promotion would wait for."""
@@ -181,14 +189,6 @@ class ConfigurationUpdater:
             return " ".join(filter(None, (f"{error.message}.", error.hint)))
         return None
 
-    def _with_enable_hint(self, error: ServiceError, steps: Sequence[Configure]) -> FlowdeployError:
-        """For a denied permission, hints at the disabled APIs of all steps at once."""
-        if not isinstance(error, PermissionDenied):
-            return error
-        kinds = [kind for step in steps for kind in self._kinds(step)]
-        hint = enable_hint(self.cloud, steps[0].instance.project, kinds)
-        return Refused(error.message, hint=hint or error.hint)
-
     def _send_until_done(
         self, step: Configure, intended: Change, changes: Changes, notify: Notify
     ) -> Generator[Request, None, tuple[int, Snapshot]]:
@@ -224,13 +224,6 @@ class ConfigurationUpdater:
                 error.details += (f"met by this change: {change}",)
                 return error
         return None
-
-    def _look(self, step: Configure, actual: Snapshot) -> Changes:
-        """The missing changes; if there are none, `update` need not look again for a while."""
-        missing = self._missing(step, actual)
-        if not changes_to_send(missing):
-            self._unchanged[_key(step)] = time.monotonic(), missing
-        return missing
 
     def _is_stale(self, step: Configure) -> bool:
         """Whether no recent look has found that nothing is missing."""
