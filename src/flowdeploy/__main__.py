@@ -1,7 +1,5 @@
 """``flowdeploy`` and ``python -m flowdeploy``."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -4,8 +4,6 @@ Plain values, made once from the options and passed down. The choice between Goo
 the sandbox is made here only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit

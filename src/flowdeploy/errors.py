@@ -18,8 +18,6 @@
 or with 3 (something was changed) follows from its report, not from an exception.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

@@ -5,8 +5,6 @@ A row is chosen by the error's code and a part of its message, because Google ke
 stable and messages nearly so.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

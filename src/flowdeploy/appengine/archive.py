@@ -13,8 +13,6 @@ the head is sent once for a whole fleet; and the result does not depend on the v
 of zlib. Source: PKWARE's APPNOTE 6.3.10.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 `flowdeploy.clients` builds them from what the Admin API answers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Differences between runtimes. The families are those of gcloud 528, by prefix of the name."""
 
-from __future__ import annotations
-
 import re
 
 _SECOND_GENERATION = re.compile(

@@ -3,8 +3,6 @@
 They run before the first change of any instance, so that a release is refused as a whole.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -10,8 +10,6 @@ wanted fields are compared, with two exceptions:
   scaling and for service accounts, the default cannot be told apart.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

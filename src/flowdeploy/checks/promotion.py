@@ -1,7 +1,5 @@
 """The checks before any traffic is moved: objections to moving an instance's traffic."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The check before a build: the git checkout must be the commit that the ref names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The commit that a run builds, and whether the tree is what the ref names."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from datetime import UTC, datetime

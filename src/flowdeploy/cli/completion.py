@@ -1,7 +1,5 @@
 """Shell completion: instance ids from the configuration, runs from this machine's records."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

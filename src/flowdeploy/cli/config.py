@@ -1,7 +1,5 @@
 """``flowdeploy config``: check the configuration; print its JSON Schema."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

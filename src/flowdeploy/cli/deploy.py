@@ -1,7 +1,5 @@
 """``flowdeploy deploy VERSION INSTANCE…``: deploy a released version, dark, without a build."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """Starting the sandbox from a command: with the configuration's applications, in a folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from flowdeploy.cli.report_files import ensure_folder

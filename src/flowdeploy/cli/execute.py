@@ -1,7 +1,5 @@
 """Runs a plan for a command: progress, record, report, exit code."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

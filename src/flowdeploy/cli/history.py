@@ -1,7 +1,5 @@
 """``flowdeploy history [RUN]``: past runs, or one of them in full. Changes nothing."""
 
-from __future__ import annotations
-
 import sys
 
 import click

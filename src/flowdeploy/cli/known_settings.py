@@ -1,7 +1,5 @@
 """The settings that each instance of a plan would get, as far as they are known offline."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

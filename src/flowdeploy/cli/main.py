@@ -1,7 +1,5 @@
 """The entry point of the command line, and the one place where errors are caught."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

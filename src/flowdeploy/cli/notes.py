@@ -1,7 +1,5 @@
 """Notes beside a command's result, on standard error."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """Options that every command takes, before its name or after it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

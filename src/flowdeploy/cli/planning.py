@@ -1,7 +1,5 @@
 """Plans from what the user, the configuration and the checkout say."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path

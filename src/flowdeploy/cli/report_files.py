@@ -1,7 +1,5 @@
 """Writing reports: into the run's folder, into ``--report``, onto CI's summary page."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

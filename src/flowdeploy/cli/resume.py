@@ -1,7 +1,5 @@
 """``flowdeploy resume RUN``: continue a run that was interrupted, or failed in part."""
 
-from __future__ import annotations
-
 import json
 
 import click

@@ -1,7 +1,5 @@
 """``flowdeploy rollback all|INSTANCE…``: restore what instances served before."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

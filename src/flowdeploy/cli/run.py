@@ -1,7 +1,5 @@
 """``flowdeploy run REF``: parse the ref, plan its pipeline, run it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

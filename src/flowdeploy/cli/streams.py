@@ -1,7 +1,5 @@
 """Standard streams: a closed reader never stops a run."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys

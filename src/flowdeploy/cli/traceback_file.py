@@ -1,7 +1,5 @@
 """Bugs of flowdeploy itself: the user gets a file to send, not a traceback to read."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import traceback

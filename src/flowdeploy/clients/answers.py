@@ -5,8 +5,6 @@ which type it is. Fields that a form does not know are ignored, and so are unkno
 of enums, which are plain text here.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The App Engine Admin API v1, as far as deploying and promoting needs it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property

@@ -7,8 +7,6 @@ google-cloud-storage cannot carry one, since its rewrite reads an answer that is
 not there yet (googleapis/python-storage, issue 32).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 

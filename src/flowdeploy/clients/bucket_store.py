@@ -5,8 +5,6 @@ that library shows neither the server's clock nor an object's generation
 together with its content, and it takes long to load for a promotion.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """Datastore Admin v1: an application's composite indexes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """How a request fails: each failure becomes a ServiceError, and some are tried again."""
 
-from __future__ import annotations
-
 import random
 import re
 import socket

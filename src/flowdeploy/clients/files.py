@@ -1,7 +1,5 @@
 """Files here and in Cloud Storage, as values; importing this loads no client."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterator

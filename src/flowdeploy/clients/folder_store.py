@@ -5,8 +5,6 @@ write; a file holds the object's bytes and nothing else. Reads take no lock, bec
 write replaces the whole file by renaming.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ Imported only by commands that speak to Google (or to the sandbox), because
 google-auth and requests take a noticeable part of a second to load.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar

@@ -4,8 +4,6 @@ No session takes credentials from a .netrc, asks a proxy for this machine, or fo
 redirect unless it says so here.
 """
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlsplit
 

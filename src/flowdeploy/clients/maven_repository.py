@@ -1,7 +1,5 @@
 """HTTP to one Maven repository: PUT with credentials, GET without; the only place of retries."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Cloud Scheduler v1beta1: the cron jobs of an application's cron.yaml."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -3,8 +3,6 @@
 Through no library of Google's: there is one question, and it is a GET.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from urllib.parse import urlencode
 

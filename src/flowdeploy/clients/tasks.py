@@ -1,7 +1,5 @@
 """Cloud Tasks v2beta3: an application's queues, without the tasks in them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 

@@ -6,8 +6,6 @@ with the MD5 of its bytes, so that Cloud Storage refuses what was garbled on the
 Source: "Uploads and downloads" in the guides of Cloud Storage.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -4,8 +4,6 @@ The type comes with Google's client library, which takes a quarter of a second o
 load: it is loaded when it is first needed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from typing import Any

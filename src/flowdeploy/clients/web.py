@@ -1,7 +1,5 @@
 """Pages of the applications, requested without credentials or cookies."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from http.client import responses
 from http.cookiejar import DefaultCookiePolicy

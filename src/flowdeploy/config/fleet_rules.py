@@ -4,8 +4,6 @@ They check raw data, not validated models, so that an error elsewhere in the fil
 not hide their problems. The models check the types of values.
 """
 
-from __future__ import annotations
-
 import re
 import reprlib
 from collections.abc import Callable, Iterator, Sequence

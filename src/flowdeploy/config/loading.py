@@ -1,7 +1,5 @@
 """Finds the configuration file, loads it, and lists its problems."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Validates the data with the models, and rewords pydantic's errors."""
 
-from __future__ import annotations
-
 import json
 import reprlib
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The values of a configuration file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Shows an error: what happened, the findings, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.console import Console

@@ -1,7 +1,5 @@
 """Draws the live display, in lines that fit the terminal's width and height."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

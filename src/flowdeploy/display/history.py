@@ -1,7 +1,5 @@
 """Rows for past runs, and for the steps of one run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A report in words, for the terminal and for the Markdown summary."""
 
-from __future__ import annotations
-
 from flowdeploy.display.text import duration, group_values, join_words, names_or_count
 from flowdeploy.display.words import instance_name, result, skip_lines, where
 from flowdeploy.errors import FlowdeployError

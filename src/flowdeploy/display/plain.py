@@ -1,7 +1,5 @@
 """Progress as plain lines, one for each event, for logs and pipes."""
 
-from __future__ import annotations
-
 from rich.console import Console
 
 from flowdeploy.display.terminal import say

@@ -1,7 +1,5 @@
 """Shows a plan: a table of its stages, and the instances that it skips."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Progress while a plan runs: redrawn in place on a terminal, else a line for each event."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Shows a report: every instance with its URL, every error once, and how the run ended."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console

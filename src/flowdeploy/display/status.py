@@ -1,7 +1,5 @@
 """Rows for ``status`` and for ``status --drift``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Rows as a table, JSON, YAML or CSV. The table looks like gcloud's."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Consoles: what a terminal, a pipe or an ASCII stream can show."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO

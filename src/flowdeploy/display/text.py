@@ -1,7 +1,5 @@
 """Prepares text for display: text from outside, durations, lists of names."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Hashable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """The versions of a project, as ``gcloud app versions list`` (Google Cloud SDK 528) shows them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo

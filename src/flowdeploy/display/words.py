@@ -1,7 +1,5 @@
 """Steps and their outcomes in words."""
 
-from __future__ import annotations
-
 from typing import assert_never
 
 from flowdeploy.display.text import group_values

@@ -4,8 +4,6 @@ Source: the deploy routes of clojars-web as of August 2026, and the wiki pages t
 its refusals point to.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit

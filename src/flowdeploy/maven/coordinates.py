@@ -1,7 +1,5 @@
 """Paths of an artifact in a Maven repository."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

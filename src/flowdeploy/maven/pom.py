@@ -1,7 +1,5 @@
 """Reads the pom of a library, and sets its version."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 `flowdeploy.maven.clojars_rules` has the rules of Clojars.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The steps that a version's configuration files add to a plan."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from flowdeploy.planning.plan import (

@@ -1,7 +1,5 @@
 """The plan of each kind of ref and command: its stages, their instances and steps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 

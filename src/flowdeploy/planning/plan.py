@@ -4,8 +4,6 @@ A plan has stages, which run one after the other; a stage has steps. Within a st
 instances run side by side, and the steps of one instance in order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum

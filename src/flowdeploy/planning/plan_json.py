@@ -1,7 +1,5 @@
 """Plans as JSON: for people and programs to read, and to resume a run from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, assert_never
 

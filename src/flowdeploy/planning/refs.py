@@ -5,8 +5,6 @@ A short name is a pull request, the trunk, a release tag or a promote tag if it 
 form, and otherwise a feature branch.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

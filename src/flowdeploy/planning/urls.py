@@ -5,8 +5,6 @@ or without ``REGION_ID.r`` for old apps); versions and services are addressed by
 first label in front of it, joined with ``-dot-``.
 """
 
-from __future__ import annotations
-
 from flowdeploy.errors import UsageError
 
 LABEL_LIMIT = 63  # octets of a DNS label, RFC 1035 section 2.3.4

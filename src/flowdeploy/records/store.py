@@ -1,7 +1,5 @@
 """The store of objects that records need; `flowdeploy.clients` has a bucket and a folder."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol

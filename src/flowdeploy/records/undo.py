@@ -1,7 +1,5 @@
 """What a rollback restores, by the records of runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """The state of every step while a plan runs."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What the rollout requires of its executor, journal and listener, and what they exchange."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -5,8 +5,6 @@ intents that have come together to the journal, which also checks that the run s
 its locks. Each recorded intent becomes a grant: the step may go ahead.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence

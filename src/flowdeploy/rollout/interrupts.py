@@ -1,7 +1,5 @@
 """Turn a signal into a call, where a KeyboardInterrupt at any line would lose track of work."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Call a function for many items in parallel."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections import deque

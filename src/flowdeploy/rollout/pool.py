@@ -5,8 +5,6 @@ steps, and post what each came to in the inbox of the caller's thread. A step th
 gives its worker back: it waits in a heap ordered by the time at which it is due.
 """
 
-from __future__ import annotations
-
 import heapq
 import itertools
 import queue

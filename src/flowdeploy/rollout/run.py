@@ -1,7 +1,5 @@
 """Runs the stages of a plan, one after the other."""
 
-from __future__ import annotations
-
 import time
 from contextlib import closing
 

@@ -1,7 +1,5 @@
 """What the worker threads advance: the steps of one instance in one stage."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ and version that served it. If the hostname names no service or version, the dis
 and the traffic split choose them.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import sqlite3

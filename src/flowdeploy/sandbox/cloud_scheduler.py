@@ -4,8 +4,6 @@ Source: the API reference. The cron jobs of `cron.yaml` are marked `legacyAppEng
 requests to list or delete jobs apply either to them or to the others.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sqlite3

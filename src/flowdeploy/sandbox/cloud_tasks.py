@@ -4,8 +4,6 @@ Source: the API reference. Every application has a queue `default`. Updating a q
 does not exist creates it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sqlite3

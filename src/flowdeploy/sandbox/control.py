@@ -15,8 +15,6 @@
 they are not part of the state.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping

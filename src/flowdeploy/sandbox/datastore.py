@@ -5,8 +5,6 @@ Operation faults apply with the method ``CreateIndex`` and the target
 ``projects/P/indexes/KIND``: the index then stays CREATING, or ends in the state ERROR.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import uuid

@@ -3,8 +3,6 @@
 The names are those of Google Cloud SDK 528. App Engine's URL must end in a slash.
 """
 
-from __future__ import annotations
-
 _APIS = ("APPENGINE", "CLOUDSCHEDULER", "CLOUDTASKS", "DATASTORE", "SERVICEUSAGE")
 _ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 

@@ -4,8 +4,6 @@ Queues and jobs have names like ``projects/P/locations/L/queues/Q``, are listed,
 deleted, paused and resumed in the same way, and exist in the application's location only.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping

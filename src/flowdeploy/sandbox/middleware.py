@@ -1,7 +1,5 @@
 """The processing of every request: log, latency, faults and the format of errors."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable

@@ -16,8 +16,6 @@
 defines its applications; a test module or a conftest may override it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The log of recent requests, kept in memory."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass

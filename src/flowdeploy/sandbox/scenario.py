@@ -13,8 +13,6 @@ The keys are the fields of ``state.Settings``, ``state.App`` and ``faults.Fault`
 part is optional. ``builtin_names()`` lists the scenarios in the package.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from importlib import resources

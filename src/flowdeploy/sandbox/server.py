@@ -1,7 +1,5 @@
 """The sandbox's server: all emulated services behind one address."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import socket

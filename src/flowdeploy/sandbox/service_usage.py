@@ -3,8 +3,6 @@
 At first all APIs are enabled except those in the application's ``disabled_apis``.
 """
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Iterable

@@ -5,8 +5,6 @@ leaves either all of a change or nothing of it, and several processes may share 
 A blob is in place before a row refers to it.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

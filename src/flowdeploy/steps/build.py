@@ -4,8 +4,6 @@ Each command leads a session and process group of its own, which ends with the c
 by its last line, by a failure, or by a signal to flowdeploy.
 """
 
-from __future__ import annotations
-
 import codecs
 import io
 import os

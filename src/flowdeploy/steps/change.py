@@ -6,8 +6,6 @@ the state is read. Every attempt yields an `Intent` first: the rollout then reco
 checks that the run still holds its lock.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Generator, Iterator

@@ -1,7 +1,5 @@
 """The records of past runs, of this machine and of others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """The record and the locks of one run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from flowdeploy.planning.plan import Plan

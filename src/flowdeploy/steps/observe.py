@@ -1,7 +1,5 @@
 """Reads the state of an instance for the checks and for `status`."""
 
-from __future__ import annotations
-
 from flowdeploy.checks.deploy import BeforeDeploy, InstanceStatus
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.planning.fleet import Instance

@@ -4,8 +4,6 @@ Nothing is written into it. gcloud adds a ``source-context.json`` to deploys fro
 checkout; flowdeploy does not.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import stat

@@ -1,7 +1,5 @@
 """Where the records of a fleet are kept: this machine's folder, and a bucket if there is one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never

@@ -1,7 +1,5 @@
 """Reads and checks app.yaml, and builds the Version that is sent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Checks which keys of app.yaml can be used with a runtime and with each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reads handlers, error handlers and the API configuration of app.yaml."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

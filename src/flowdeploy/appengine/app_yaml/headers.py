@@ -1,7 +1,5 @@
 """Checks the response headers of static handlers (RFC 9110 and App Engine's own rules)."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from wsgiref.util import is_hop_by_hop

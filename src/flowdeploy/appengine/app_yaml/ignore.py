@@ -9,8 +9,6 @@ matches in any folder, ``*`` alone matches in the top folder only, and ``a/**`` 
 ``a`` itself. A rule cannot include what is inside an ignored folder.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

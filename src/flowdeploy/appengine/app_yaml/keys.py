@@ -4,8 +4,6 @@ The table follows ``appengine/admin/tools/conversion/yaml_schema_v1`` of gcloud
 528. If several keys set one field, the later one in the table wins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

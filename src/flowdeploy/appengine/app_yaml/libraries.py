@@ -1,7 +1,5 @@
 """Reads the libraries of the python27 runtime; no other runtime has any."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place

@@ -1,7 +1,5 @@
 """Reads the three scaling blocks; a version has at most one of them."""
 
-from __future__ import annotations
-
 from flowdeploy.appengine.app_yaml.times import idle_timeout, latency
 from flowdeploy.appengine.forms.schema import (
     FLEXIBLE,

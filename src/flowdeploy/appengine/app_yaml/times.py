@@ -1,7 +1,5 @@
 """Converts times of app.yaml to durations of the API."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

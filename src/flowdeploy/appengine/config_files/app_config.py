@@ -1,7 +1,5 @@
 """The configuration files beside app.yaml, read and checked together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial

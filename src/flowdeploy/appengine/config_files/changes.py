@@ -5,8 +5,6 @@ the region; its ``str()`` describes it. A body is the JSON of the API's resource
 ``mask`` holds the paths of its update mask.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Compares an application's configuration with a version's files, or with an earlier state."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

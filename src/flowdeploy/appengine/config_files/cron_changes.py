@@ -4,8 +4,6 @@ As with gcloud 528 no job is ever updated: a job that differs is created again, 
 existing one is deleted. Jobs have no names in the file; their content identifies them.
 """
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ The grammar is that of App Engine's cron.yaml reference. gcloud 528 sends any te
 Cloud Scheduler would refuse it too late. A schedule is sent as it is written.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from typing import Any

@@ -4,8 +4,6 @@ The keys are those of the cron.yaml reference, the bodies those of gcloud 528: r
 parameters are sent only if the file has some, then with defaults for the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any
 

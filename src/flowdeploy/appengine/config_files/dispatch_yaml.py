@@ -4,8 +4,6 @@ Sources: gcloud 528 for hosts and for how a url is split, the Admin API's refere
 (UrlDispatchRule, Application.dispatchRules) for lengths and numbers.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Values that several configuration files share, read as gcloud 528 reads them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

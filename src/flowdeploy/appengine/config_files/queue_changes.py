@@ -5,8 +5,6 @@ demand (gcloud always pauses it), and a new queue with a rate of 0 is paused in 
 (gcloud pauses it at the next deploy).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Source: the reference of Cloud Tasks v2beta3 and what gcloud 528 sends for queue.yaml.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any

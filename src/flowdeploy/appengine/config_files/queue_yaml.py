@@ -4,8 +4,6 @@ The keys are those of the queue.yaml reference, what is sent that of gcloud 528:
 defaults are written out, and ``total_storage_limit`` and ``acl`` have no setting there.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """YAML as gcloud 528 reads app.yaml and the configuration files beside it."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Any

@@ -6,8 +6,6 @@ one pass finds all problems. The conversions are those of gcloud 528
 (``appengine/api/appinfo`` and ``appengine/admin/tools/conversion``).
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 import re

@@ -1,7 +1,5 @@
 """Reads YAML text as plain data that remembers the position of every key and value."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Handlers: ``apps``, ``services``, ``versions`` and ``instances``. State: ``table
 and ``operations``. Formats: ``resources`` and ``enums``. Checks: ``rules`` and ``sources``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from aiohttp import web

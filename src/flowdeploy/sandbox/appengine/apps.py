@@ -1,7 +1,5 @@
 """Applications (``apps`` in the API), with their locations and operations."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ The numbers are those of google.appengine.v1 (googleapis/googleapis). They count
 unless given here. A test compares them.
 """
 
-from __future__ import annotations
-
 from flowdeploy.sandbox.google_api.messages import define_enum
 
 INBOUND_SERVICE = define_enum(

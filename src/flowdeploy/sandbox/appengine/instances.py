@@ -4,8 +4,6 @@ A serving version with manual scaling has the number of instances in its setting
 serving versions have one instance while they have traffic.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable

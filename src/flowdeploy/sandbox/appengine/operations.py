@@ -5,8 +5,6 @@ or the error. The first request for the application after the operation's end ru
 statements, so a restart changes nothing.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import uuid

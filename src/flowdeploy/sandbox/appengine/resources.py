@@ -3,8 +3,6 @@
 Source: Google's discovery document, appengine v1. A test compares them.
 """
 
-from __future__ import annotations
-
 from flowdeploy.sandbox.appengine.enums import (
     APP_STATUS,
     AUTH_FAIL_ACTION,

@@ -1,7 +1,5 @@
 """The rules that App Engine checks in requests to create and change resources."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

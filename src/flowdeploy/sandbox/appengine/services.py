@@ -1,7 +1,5 @@
 """Services (``apps.services`` in the API), with their traffic splits."""
 
-from __future__ import annotations
-
 import json
 import math
 import sqlite3

@@ -1,7 +1,5 @@
 """The source files of a version: they must be in Cloud Storage, complete and undamaged."""
 
-from __future__ import annotations
-
 import io
 import re
 import sqlite3

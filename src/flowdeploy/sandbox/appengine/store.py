@@ -1,7 +1,5 @@
 """Transactions on one application, in which ended operations have taken effect."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The tables of App Engine, and the applications that exist at the start."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """Versions (``apps.services.versions`` in the API)."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping

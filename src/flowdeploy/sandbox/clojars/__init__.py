@@ -12,8 +12,6 @@ Handlers: ``handlers``, with ``paths``. State: ``tables``, ``uploads`` and ``pub
 Checks: ``rules``, ``pom`` and ``publishing``. Errors: ``errors``.
 """
 
-from __future__ import annotations
-
 from flowdeploy.sandbox.clojars.handlers import routes
 from flowdeploy.sandbox.clojars.rules import DEMO_TOKEN, DEMO_USER
 from flowdeploy.sandbox.clojars.tables import SCHEMA

@@ -1,7 +1,5 @@
 """Errors of Clojars, as ``application/problem+json`` (RFC 9457)."""
 
-from __future__ import annotations
-
 import json
 
 from aiohttp import web

@@ -1,7 +1,5 @@
 """The routes and handlers of Clojars."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """The paths of files that Clojars accepts."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

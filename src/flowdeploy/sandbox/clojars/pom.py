@@ -1,7 +1,5 @@
 """The POM: the parts that Clojars reads, and their checks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element

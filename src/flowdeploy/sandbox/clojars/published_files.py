@@ -1,7 +1,5 @@
 """The published files, behind the cache in front of the repository."""
 
-from __future__ import annotations
-
 import sqlite3
 
 from flowdeploy.sandbox.clojars.rules import Cache, load

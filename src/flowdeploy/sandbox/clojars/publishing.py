@@ -1,7 +1,5 @@
 """The release, which the PUT of maven-metadata.xml starts: checks, then publishing."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping

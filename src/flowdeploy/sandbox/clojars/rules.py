@@ -11,8 +11,6 @@
 A group that is not set is verified, and its only member is the user ``sandbox``.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re

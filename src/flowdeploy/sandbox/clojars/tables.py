@@ -1,7 +1,5 @@
 """The tables of Clojars."""
 
-from __future__ import annotations
-
 # An upload collects the files of one version that one token sends. Its version is null until
 # the first versioned file arrives. The real Clojars uses a folder for each upload.
 SCHEMA = """

@@ -1,7 +1,5 @@
 """Staged uploads: files that were sent and are not published yet."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 

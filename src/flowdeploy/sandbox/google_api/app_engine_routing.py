@@ -1,7 +1,5 @@
 """The App Engine target of a queue's tasks or a job's requests: AppEngineRouting."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from flowdeploy.sandbox.google_api.messages import STRING, MessageType

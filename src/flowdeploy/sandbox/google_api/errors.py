@@ -4,8 +4,6 @@ Source: google.rpc.Code and its mapping to HTTP (googleapis/googleapis, google/r
 the JSON format is that of AIP-193.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 # name → (google.rpc.Code, HTTP status)

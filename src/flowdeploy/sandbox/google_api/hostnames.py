@@ -4,8 +4,6 @@ Google publishes no table of region ids; these come from the hostnames of real
 applications. An unknown location's id is its name.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 DOMAIN = "appspot.com"

@@ -1,7 +1,5 @@
 """Paging of lists by AIP-158: ``pageSize`` and ``pageToken`` in, ``nextPageToken`` out."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence

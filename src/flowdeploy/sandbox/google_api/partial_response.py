@@ -4,8 +4,6 @@ Source: "Partial response" in the guides of Google's JSON APIs. Commas separate 
 slashes or parentheses select nested fields, and ``*`` selects every field.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

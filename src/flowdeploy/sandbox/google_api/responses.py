@@ -1,7 +1,5 @@
 """Responses in JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

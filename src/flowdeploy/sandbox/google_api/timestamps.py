@@ -1,7 +1,5 @@
 """Timestamps in the format of Google's APIs."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 

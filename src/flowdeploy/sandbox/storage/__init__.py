@@ -4,8 +4,6 @@ Handlers: ``buckets``, ``objects`` with ``listing``, ``uploads`` with ``multipar
 and ``batch``. State: ``tables`` and ``content``. Checks: ``preconditions``. Errors: ``errors``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from aiohttp import web

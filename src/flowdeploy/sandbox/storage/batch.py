@@ -4,8 +4,6 @@ Source: "Sending batch requests" in the guides of the Cloud Storage JSON API. Th
 concurrently, and each is processed like a separate request, with latency, faults and log.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Buckets."""
 
-from __future__ import annotations
-
 import json
 import re
 import sqlite3

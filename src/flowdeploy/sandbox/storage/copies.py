@@ -1,7 +1,5 @@
 """Rewrite, copy and compose. They copy no bytes, because objects refer to blobs."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping

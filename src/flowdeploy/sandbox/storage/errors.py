@@ -3,8 +3,6 @@
 Source: Cloud Storage JSON API, "HTTP status and error codes for JSON".
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from flowdeploy.sandbox.google_api.errors import ApiError

@@ -1,7 +1,5 @@
 """Lists of objects, grouped by prefixes if the request has a delimiter."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Source: RFC 2387. The bytes are passed on as they arrive. Lines may end in a bar
 feed and the boundary may be in single quotes, because gcloud sends both.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field

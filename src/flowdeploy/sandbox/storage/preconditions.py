@@ -1,7 +1,5 @@
 """Preconditions such as ``ifGenerationMatch``. Generation 0 means that there is no object."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The tables of Cloud Storage, and the buckets of new applications."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 

@@ -4,8 +4,6 @@ Source: "Uploads" in the guides of the Cloud Storage JSON API. The progress of a
 upload is the size of its file, so the upload can be resumed after a restart.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """The kinds of configuration beside app.yaml: when each is due, and how it is read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

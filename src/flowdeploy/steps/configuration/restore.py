@@ -1,7 +1,5 @@
 """Restores an instance's configuration from before the given runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock

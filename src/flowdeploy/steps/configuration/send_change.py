@@ -1,7 +1,5 @@
 """Sends one change of a project's configuration to its service."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 
 from flowdeploy.appengine.config_files.changes import (

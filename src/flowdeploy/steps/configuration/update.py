@@ -5,8 +5,6 @@ the end. So the effect of a lost answer is seen, and an interrupted update is co
 comparing once more.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

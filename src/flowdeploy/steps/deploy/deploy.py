@@ -1,7 +1,5 @@
 """Creates a version on one instance, and moves the traffic to it in a live deploy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The instances' own appengine-web.xml, which replace the staged one."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Compares instances with what they should be by the files on this machine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The effective settings of each instance, and where each of them is written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ staged already, and 201 that the metadata published nothing. Therefore the API i
 before and after, and the files are read back at the end.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The library's files, and the checks before the first byte is sent."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ There is no staging and no cache of missing files, so each file is requested fir
 uploaded only where it is missing. An interrupted publish is completed by the next one.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from flowdeploy.clients.maven_repository import Rejected, RepositoryClient

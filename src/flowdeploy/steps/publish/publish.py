@@ -4,8 +4,6 @@ Two publishes of one artifact that interleave can lose one of the two versions, 
 holds a lock: a lease among the records.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass

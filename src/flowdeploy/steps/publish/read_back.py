@@ -1,7 +1,5 @@
 """The result of a publish, by reading the files back from the repository."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from flowdeploy.clients.maven_repository import RepositoryClient

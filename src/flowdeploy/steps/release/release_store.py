@@ -4,8 +4,6 @@ The files are saved before the record, so a release with a record can be deploye
 build.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@ A fleet that deploys archives uploads these bytes anyway; single files would be 
 bytes a second time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path

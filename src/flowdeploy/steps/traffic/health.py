@@ -1,7 +1,5 @@
 """Waiting until a page of an application answers: a new version may need time to start."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 
 from flowdeploy.clients.web import PageAnswer, Web

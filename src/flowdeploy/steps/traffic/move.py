@@ -1,7 +1,5 @@
 """Moving the traffic of one instance."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise

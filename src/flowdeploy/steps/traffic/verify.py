@@ -1,7 +1,5 @@
 """Checks before instances get the traffic of a version, and their health after it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Plans transfers: each object is uploaded once, and copied from there at Google."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
