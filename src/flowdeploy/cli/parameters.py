@@ -1,5 +1,7 @@
 """Types and groups of options that several commands share."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
