@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy import compiled
-from promote import Figures, behave, measured
-from surroundings import COMMIT, Setting, StandIn, configure, stand_in, table, write_files
+from promote import Figures, behave, measure
+from surroundings import COMMIT, Sandbox, Setting, configure, start_sandbox, table, write_files
 
 FIRST, SECOND = "20200403-073034", "20200404-073034"
 MOST = 8.0  # seconds that the files may cost
@@ -102,16 +102,16 @@ def project(instances: int, files: Mapping[str, str]) -> Iterator[Path]:
 
 def figures(instances: int, files: Mapping[str, str]) -> Iterator[Figures]:
     """All commands one after the other, on a fleet that has the first release live."""
-    with stand_in(Setting(instances, 0.0, 0.0)) as there, project(instances, files) as folder:
+    with start_sandbox(Setting(instances, 0.0, 0.0)) as there, project(instances, files) as folder:
         release(there, folder, instances)
         behave(there, latency=0.05, operation_seconds=2.0)
         for name, command in COMMANDS.items():
-            yield measured(name, command, instances, there, folder)
+            yield measure(name, command, instances, there, folder)
 
 
-def release(there: StandIn, folder: Path, instances: int) -> None:
+def release(there: Sandbox, folder: Path, instances: int) -> None:
     for command in (("run", FIRST, "--prebuilt", *COMMIT), ("promote", FIRST, "all")):
-        measured("first", command, instances, there, folder)
+        measure("first", command, instances, there, folder)
 
 
 def main() -> None:

@@ -37,11 +37,11 @@ from surroundings import (
     FLOWDEPLOY,
     JOBS,
     Peak,
+    Sandbox,
     Setting,
-    StandIn,
     configure,
     projects,
-    stand_in,
+    start_sandbox,
     table,
     write_files,
 )
@@ -97,9 +97,9 @@ class Fleet:
     def size(self) -> int:
         return sum(p.stat().st_size for p in self.staging.rglob("*") if p.is_file())
 
-    def deploy(self, stand_in: StandIn, version: str) -> Process:
+    def deploy(self, sandbox: Sandbox, version: str) -> Process:
         command = [*FLOWDEPLOY, "run", version, "--prebuilt", "--report", "report", *COMMIT]
-        return watched(command, self.folder, {"FLOWDEPLOY_SANDBOX": stand_in.url})
+        return watch(command, self.folder, {"FLOWDEPLOY_SANDBOX": sandbox.url})
 
 
 def change_files(folder: Path, share: float) -> None:
@@ -121,7 +121,7 @@ class Process:
     threads: int
 
 
-def watched(command: list[str], folder: Path, variables: dict[str, str]) -> Process:
+def watch(command: list[str], folder: Path, variables: dict[str, str]) -> Process:
     """Run a command; the production stage begins and ends with what it says of it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     marks: list[float] = []
@@ -146,10 +146,10 @@ def watched(command: list[str], folder: Path, variables: dict[str, str]) -> Proc
     return Process(marks[0], marks[-1], cpu, threads.memory, threads.threads)
 
 
-def measured(case: str, setting: Setting, fleet: Fleet, stand_in: StandIn, version: str) -> Figures:
-    stand_in.forget()
-    process = fleet.deploy(stand_in, version)
-    asked = [r for r in stand_in.requests() if process.begin <= r["at"] <= process.end + 1]
+def measure(case: str, setting: Setting, fleet: Fleet, sandbox: Sandbox, version: str) -> Figures:
+    sandbox.forget()
+    process = fleet.deploy(sandbox, version)
+    asked = [r for r in sandbox.requests() if process.begin <= r["at"] <= process.end + 1]
     return Figures(
         case,
         setting.instances,
@@ -158,13 +158,13 @@ def measured(case: str, setting: Setting, fleet: Fleet, stand_in: StandIn, versi
         process.cpu,
         process.memory,
         process.threads,
-        uploaded(stand_in.requests()),
+        count_uploads(sandbox.requests()),
         fleet.size,
         len(asked),
     )
 
 
-def uploaded(requests: list[dict[str, Any]]) -> int:
+def count_uploads(requests: list[dict[str, Any]]) -> int:
     return sum(r["received"] for r in requests if "/upload/storage/" in r["path"])
 
 
@@ -193,22 +193,22 @@ def fleet(setting: Setting, mode: str, files: int, size: int) -> Iterator[Fleet]
 def releases(setting: Setting, mode: str, files: int, size: int) -> Iterator[Figures]:
     """A cold deploy, a typical release after it, and that once more."""
     name = f"{mode}, {files} x {size // 1000} KB"
-    with stand_in(setting) as there, fleet(setting, mode, files, size) as ours:
-        yield measured(f"{name}, cold", setting, ours, there, "20200403-073034")
+    with start_sandbox(setting) as there, fleet(setting, mode, files, size) as ours:
+        yield measure(f"{name}, cold", setting, ours, there, "20200403-073034")
         change_files(ours.staging, 0.05)
-        yield measured(f"{name}, 95 % there", setting, ours, there, "20200404-073034")
-        yield measured(f"{name}, again", setting, ours, there, "20200404-073034")
+        yield measure(f"{name}, 95 % there", setting, ours, there, "20200404-073034")
+        yield measure(f"{name}, again", setting, ours, there, "20200404-073034")
 
 
 def against_gcloud(setting: Setting, mode: str) -> Iterator[Figures]:
     """A cold deploy of 200 files of 20 KB with flowdeploy, and with gcloud in ten processes."""
-    with stand_in(setting) as there, fleet(setting, mode, 200, 20_000) as ours:
-        yield measured(f"{mode}, beside gcloud", setting, ours, there, "20200403-073034")
-    with stand_in(setting) as there, fleet(setting, mode, 200, 20_000) as ours:
+    with start_sandbox(setting) as there, fleet(setting, mode, 200, 20_000) as ours:
+        yield measure(f"{mode}, beside gcloud", setting, ours, there, "20200403-073034")
+    with start_sandbox(setting) as there, fleet(setting, mode, 200, 20_000) as ours:
         yield gcloud(setting, ours, there)
 
 
-def gcloud(setting: Setting, fleet: Fleet, there: StandIn) -> Figures:
+def gcloud(setting: Setting, fleet: Fleet, there: Sandbox) -> Figures:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.time()
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(10) as pool:
@@ -237,7 +237,7 @@ def gcloud(setting: Setting, fleet: Fleet, there: StandIn) -> Figures:
         after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         after.ru_maxrss / 1024,
         0,
-        uploaded(asked),
+        count_uploads(asked),
         fleet.size,
         len(asked),
     )
@@ -264,7 +264,7 @@ def compiled() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = folder
-        with stand_in(nothing) as there, fleet(nothing, "zip", 1, 1) as ours:
+        with start_sandbox(nothing) as there, fleet(nothing, "zip", 1, 1) as ours:
             ours.deploy(there, "20200403-073034")
         yield
 

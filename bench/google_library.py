@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
-from surroundings import Setting, projects, stand_in, table
+from surroundings import Setting, projects, start_sandbox, table
 
 from flowdeploy.clients.appengine import OPERATION, AppEngine
 from flowdeploy.clients.google_api import JsonApi
@@ -47,7 +47,7 @@ def version(name: str, files: int) -> Mapping[str, Any]:
 def main() -> None:
     rows = [("CALL", "LIBRARY_MS", "JSON_MS"), ("load", load_ms(), "-")]
     (project,) = projects(1)
-    with stand_in(Setting(1, 0.0, 0.0)) as there:
+    with start_sandbox(Setting(1, 0.0, 0.0)) as there:
         engine = AppEngine(there.url, GoogleSession(AnonymousCredentials(), 2))
         api = JsonApi(f"{there.url}/v1", GoogleSession(AnonymousCredentials(), 2))
         service = f"apps/{project}/services/default"

@@ -33,11 +33,11 @@ from deploy import compiled
 from surroundings import (
     FLOWDEPLOY,
     Peak,
+    Sandbox,
     Setting,
-    StandIn,
     configure,
     projects,
-    stand_in,
+    start_sandbox,
     table,
 )
 
@@ -88,11 +88,11 @@ class Figures:
 def figures(instances: int) -> Iterator[Figures]:
     """All commands one after the other, on a fleet of its own."""
     setting = Setting(instances, 0.0, 0.0)
-    with stand_in(setting) as there, project(instances) as folder:
+    with start_sandbox(setting) as there, project(instances) as folder:
         prepare(there, instances)
         behave(there, latency=0.05, operation_seconds=2.0)
         for name, command in COMMANDS.items():
-            yield measured(name, command, instances, there, folder)
+            yield measure(name, command, instances, there, folder)
 
 
 @contextmanager
@@ -103,11 +103,11 @@ def project(instances: int) -> Iterator[Path]:
         yield folder
 
 
-def behave(there: StandIn, **settings: float) -> None:
+def behave(there: Sandbox, **settings: float) -> None:
     send(connection(there), "PATCH", "/_sandbox/settings", settings)
 
 
-def prepare(there: StandIn, instances: int) -> None:
+def prepare(there: Sandbox, instances: int) -> None:
     """Put the version on every instance, out of one bucket that has its files."""
     names = [hashlib.sha1(f"{n}".encode()).hexdigest() for n in range(FILES)]  # noqa: S324
     bucket = "staging.bench-uat1.appspot.com"
@@ -128,13 +128,13 @@ def prepare(there: StandIn, instances: int) -> None:
         list(pool.map(lambda part: put_versions(there, part, body.encode()), parts))
 
 
-def put_versions(there: StandIn, names: list[str], body: bytes) -> None:
+def put_versions(there: Sandbox, names: list[str], body: bytes) -> None:
     to = connection(there)
     for name in names:
         send(to, "POST", f"/v1/apps/{name}/services/default/versions", body)
 
 
-def connection(there: StandIn) -> HTTPConnection:
+def connection(there: Sandbox) -> HTTPConnection:
     parts = urlsplit(there.url)
     return HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
@@ -148,8 +148,8 @@ def send(to: HTTPConnection, method: str, path: str, body: object) -> None:
         sys.exit(f"{method} {path}: {answer.status} {said[:500]!r}")
 
 
-def measured(
-    name: str, command: tuple[str, ...], instances: int, there: StandIn, folder: Path
+def measure(
+    name: str, command: tuple[str, ...], instances: int, there: Sandbox, folder: Path
 ) -> Figures:
     there.forget()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -31,7 +31,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class StandIn:
+class Sandbox:
     """A sandbox that runs in a process of its own."""
 
     url: str
@@ -103,7 +103,7 @@ def write_files(folder: Path, count: int, size: int, seed: int = 1) -> None:
 
 
 @contextmanager
-def stand_in(setting: Setting) -> Iterator[StandIn]:
+def start_sandbox(setting: Setting) -> Iterator[Sandbox]:
     with tempfile.TemporaryDirectory() as state:
         names = ["bench-uat1", "bench-uat2", *projects(setting.instances)]
         command = [
@@ -117,7 +117,7 @@ def stand_in(setting: Setting) -> Iterator[StandIn]:
         assert process.stdout is not None  # noqa: S101  (a pipe)
         url = process.stdout.readline().strip()
         try:
-            yield StandIn(url)
+            yield Sandbox(url)
         finally:
             process.terminate()
             process.wait()

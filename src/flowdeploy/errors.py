@@ -4,7 +4,7 @@
     ├── UsageError         2  the command line is wrong
     │   ├── RefError       2  … the git ref
     │   └── ConfigError    2  … the configuration
-    ├── Refused            4  a check refused; nothing was changed
+    ├── Refused            4  a check refused; no instance was changed
     ├── LockHeld           5  another run holds the lock
     ├── ToolError          1  a local program failed, or is not installed
     └── ServiceError       1  a remote service refused or failed a request
@@ -14,7 +14,7 @@
         ├── PermissionDenied    … this identity may not do that
         └── PreconditionFailed  … the thing is in another state than expected
 
-`flowdeploy.cli.main` catches them all, prints them and exits. Whether a *run* ends with 1
+`flowdeploy.cli.main` prints them and exits. Whether a *run* ends with 1
 or with 3 (something was changed) follows from its report, not from an exception.
 """
 

@@ -172,7 +172,7 @@ def test_health_requests_carry_no_credentials_or_cookies(
         assert not headers.keys() & {"Authorization", "Cookie"}
 
 
-def test_without_a_stand_in_pages_are_asked_for_at_their_hosts(application: Application) -> None:
+def test_without_a_sandbox_pages_are_asked_for_at_their_hosts(application: Application) -> None:
     asked = ask(Web(None, 2), application.url, HealthConfig("/_sandbox/clock?a=b", 10.0, 1))
     assert asked.attempts == 1
     [headers] = application.headers

@@ -201,7 +201,7 @@ def test_a_place_that_lasts_is_recommended(fleet: Project) -> None:
     assert any("15 days" in warning for warning in document["warnings"])
 
 
-def test_records_of_google_and_of_a_stand_in_are_kept_apart(fleet: Project) -> None:
+def test_records_of_google_and_of_a_sandbox_are_kept_apart(fleet: Project) -> None:
     fleet.edit(*LOCAL)
     run = fleet.report("promote", "v2", "all")["run"]
     here_it_ran = f'"target": "{fleet.remote.url}"'
@@ -214,7 +214,7 @@ def test_records_of_google_and_of_a_stand_in_are_kept_apart(fleet: Project) -> N
     assert fleet.remote.live("akvoflow-1") == {"v2": 1}
 
 
-def test_the_embedded_stand_in_is_the_same_at_every_port(project: Project) -> None:
+def test_the_embedded_sandbox_is_the_same_at_every_port(project: Project) -> None:
     project.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
     assert project.run("--sandbox", "run", "20200403-073034").code == 0
     assert project.run("--sandbox", "promote", "20200403-073034", "all").code == 0

@@ -129,7 +129,7 @@ class Operator:
 
 
 @contextmanager
-def stand_in(state: Path) -> Iterator[Remote]:
+def start_sandbox(state: Path) -> Iterator[Remote]:
     """A sandbox that no kill touches."""
     apps = [part for name in APPS for part in ("--app", name)]
     command = [sys.executable, "-m", "flowdeploy", "sandbox", "serve", "--state", str(state)]
@@ -246,7 +246,7 @@ def test_killed_at_any_moment_a_release_and_its_promotion_are_gone_on_with(
     write_project(tmp_path / "flow")
     killer = Killer(random.Random(seed), KILLS // 2)
     sys.stdout.write(f"seed {seed}\n")
-    with stand_in(tmp_path / "sandbox") as remote:
+    with start_sandbox(tmp_path / "sandbox") as remote:
         for instance in PRODUCTION[::4]:
             remote.put_version(instance, "v0")
             remote.split(instance, SHARED["allocations"])

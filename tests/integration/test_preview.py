@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -55,6 +56,22 @@ def test_a_dry_run_changes_nothing_and_records_nothing(fleet: Project) -> None:
 
     assert fleet.remote.changes() == []
     assert not (fleet.root / ".flowdeploy/runs").exists()
+
+
+@pytest.mark.parametrize("records", ["records: local\n", ""])
+def test_a_dry_run_without_credentials_says_so_once(
+    fleet: Project, tmp_path: Path, records: str
+) -> None:
+    fleet.edit("config/instances.yaml", "instances:", f"{records}instances:")
+    fleet.monkeypatch.delenv("FLOWDEPLOY_SANDBOX")
+    key = tmp_path / "key.json"
+    key.write_text("{}")
+
+    ended = fleet.run("promote", "v2", "all", "--dry-run", GOOGLE_APPLICATION_CREDENTIALS=str(key))
+
+    assert ended.code == 1
+    told = " ".join(ended.err.split())
+    assert "it cannot be known what would be refused: no usable Google credentials" in told
 
 
 def test_a_verbose_plan_says_what_a_release_would_be_refused_for(project: Project) -> None:

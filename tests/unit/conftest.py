@@ -1,4 +1,4 @@
-"""A rollout's surroundings: a crew made of one function, and a log of what the listener hears."""
+"""A rollout's surroundings: an executor made of one function, and a log of events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _label(step: Step) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Crew:
+class _Executor:
     perform: Perform
     prepare: Callable[[int], Plan]
     leave: Callable[[Sequence[StepReport]], None]
@@ -91,8 +91,8 @@ def _carry_out(
         known = refined(known)
         return known
 
-    crew = _Crew(perform, prepare, leave)
-    return run(plan, crew, _Journal(record), log, limits), log.events
+    executor = _Executor(perform, prepare, leave)
+    return run(plan, executor, _Journal(record), log, limits), log.events
 
 
 @pytest.fixture(scope="session")

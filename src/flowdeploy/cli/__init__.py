@@ -1,1 +1,1 @@
-"""The commands, one module each; the only place that wires things together."""
+"""The commands, one module each; the only place that connects the layers."""

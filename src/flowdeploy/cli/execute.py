@@ -147,14 +147,14 @@ def _roll_out(
         return Result(tuple(initial_reports(plan)), error)
     result = run(plan, executor, executor.journal, progress, limits)
     if isinstance(result.error, LockHeld) and not any(map(has_started, result.steps)):
-        return replace(result, steps=())  # by the contract: nothing was planned yet
+        return replace(result, steps=())  # the contract asks for an empty report without the lock
     return result
 
 
 def _ignore_first_signal() -> None:
-    """From here to the command's end a first signal is ignored: the run has ended as it has.
+    """Ignore the first signal until the command ends: the result can no longer change.
 
-    A second one ends the command at once.
+    A second signal ends the command at once.
     """
     click.get_current_context().with_resource(call_on_signal(lambda: None))
 

@@ -115,7 +115,7 @@ def run_promotion(
 def _preview(plan: Plan, context: Context, session: Session) -> int:
     """Print the plan and what its checks find.
 
-    The exit code: 4 where a run would be refused, 1 where that cannot be known.
+    The exit code: 4 where a run would be refused, or that of the error where it is not known.
     """
     from flowdeploy.steps.executor import preview_plan
 

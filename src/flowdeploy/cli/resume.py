@@ -57,9 +57,9 @@ def _require_resumable(session: Session, name: str) -> Run:
     run = session.require_run(name)
     if later := session.history.find_later_changes(run):
         raise Refused(
-            f"run {name} is overtaken: later runs have changed instances of its plan",
+            f"run {name} cannot be resumed: later runs have changed its instances",
             details=[f"{instance}: run {other}" for instance, other in sorted(later.items())],
-            hint="Start anew with run, promote or rollback.",
+            hint="Start a new run with run, promote or rollback.",
         )
     return run
 
@@ -73,7 +73,7 @@ def _reload(run: Run, session: Session) -> Run:
     again = _require_resumable(session, run.name)
     if again.header.plan != run.header.plan:
         raise Refused(
-            f"run {run.name} was not interrupted: its plan has changed meanwhile",
+            f"run {run.name} has continued since this command read its record",
             hint="Run the same command again.",
         )
     return again
@@ -96,7 +96,7 @@ def _restore_plan(run: Run, session: Session) -> Plan:
         raise Refused(
             f"the configuration has changed since run {run.name}",
             details=[f"{name}: was {'/'.join(run.header.places[name])}" for name in gone],
-            hint="Put the instances back into the configuration, or start anew.",
+            hint="Put the instances back into the configuration, or start a new run.",
         )
     return parse_plan(run.header.plan, fleet)
 

@@ -31,7 +31,7 @@ Examples:
   flowdeploy rollback all --run 20200403-081502-034a1b2""",
 )
 @instances_argument("all|INSTANCE...")
-@click.option("--run", type=RunName(), metavar="RUN", help="The run to undo, a rollback or not.")
+@click.option("--run", type=RunName(), metavar="RUN", help="The run to undo; it may be a rollback.")
 @promotion_options
 @rollout_options
 @common_options()

@@ -1,4 +1,4 @@
-"""The door: what a service answers becomes a typed value here, or a BadAnswer.
+"""Parses the answers of services into typed values; anything else is a BadAnswer.
 
 A form is a frozen model that says what an answer must have, what it may lack and of
 which type it is. Fields that a form does not know are ignored, and so are unknown values
@@ -38,7 +38,7 @@ T = TypeVar("T")
 LARGEST = 64 << 20  # bytes of an answer; a version with 10,000 files has 3 MB
 LONGEST = 600.0  # seconds for an answer to arrive, however steadily it drips
 _CHUNK = 1 << 16
-_HINT = "Is the address right, and does the service itself answer there, not a proxy before it?"
+_HINT = "Check the address, and that no proxy answers in place of the service."
 _FIRST_WORDS = 100  # characters; of some answers more would show what is secret
 
 
@@ -64,7 +64,7 @@ class Answer:
         try:
             return from_json(self.content, allow_inf_nan=False)
         except ValueError as error:
-            raise self.misfit(f"it is no JSON: {error}") from error
+            raise self.misfit(f"it is not valid JSON: {error}") from error
 
     def parse_json_or_none(self) -> Any:
         """The JSON of an answer that need not have any, as of errors."""
@@ -81,7 +81,7 @@ class Answer:
 
 
 def bad_answer(request: str, reason: str) -> BadAnswer:
-    """The error for an answer of which not even the content could be read."""
+    """The error for an answer that cannot be used."""
     message = f"{request}: the answer is not understood: {reason}"
     return BadAnswer("UNKNOWN", message, hint=_HINT)
 
@@ -168,8 +168,7 @@ class Form(Generic[T]):
 
 
 def fits(kind: Any) -> AfterValidator:
-    """For a resource that is recorded or shown as it was read, unknown fields and all:
-    a form checks it, and the JSON itself is kept."""
+    """Check JSON against a form, but keep the JSON with the fields that the form does not know."""
     form: Form[Any] = Form(kind)
 
     def check(resource: Any) -> Any:

@@ -36,8 +36,10 @@ class GoogleClients:
     def authenticate(self) -> str:
         """The identity that all clients use, for people to read.
 
-        Asks Google for it once. Raises ServiceError where there are no usable credentials.
+        Asks Google for it once. Call this before threads use the clients: a cached_property
+        has no lock. Raises ServiceError where there are no usable credentials.
         """
+        _ = self.engine
         return self._login[1]
 
     @cached_property

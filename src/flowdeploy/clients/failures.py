@@ -1,4 +1,4 @@
-"""How a request fails: each failure becomes a ServiceError, and some are tried again."""
+"""Failed requests: each failure becomes a ServiceError, and `retry` repeats some requests."""
 
 import random
 import re
@@ -49,8 +49,8 @@ _CLASSES = {
 def retry(call: Callable[[], T]) -> T:
     """``call()``, repeated while it fails in a way that may pass. Only for what may be repeated.
 
-    Raises ServiceError. Waits between 0.2 s and 10 s, and as long as the server
-    asks with Retry-After.
+    Raises ServiceError. Waits between 0.2 s and 10 s; longer, up to 60 s, if the server asks
+    for that with Retry-After.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -98,10 +98,9 @@ def error_of(http_status: int, code: str | None, message: str) -> ServiceError:
 def send_once(send: Callable[[], T]) -> T:
     """``send()``, which makes one change. Raises ServiceError.
 
-    The caller looks at what is true before it sends the change again: a BadAnswer and a
-    ConnectionFailed leave open whether it took effect. Google's libraries fail in any way at
-    all where an answer is not what they expect: a list in the place of an error, for one, is
-    an AttributeError.
+    The caller must read the current state before it sends the change again: after a BadAnswer
+    or ConnectionFailed it may have taken effect. Google's libraries raise any exception where
+    an answer is not what they expect: a list in place of an error is an AttributeError.
     """
     try:
         return send()
@@ -145,7 +144,7 @@ def _cause(failure: Exception, error: ServiceError) -> Exception | None:
 
 
 def _may_pass(failure: Exception, error: ServiceError) -> bool:
-    """Whether the same request may succeed in a moment. A refused connection is told at once."""
+    """Whether the same request may succeed in a moment. A refused connection is not retried."""
     return is_transient(error.code, error.message) and not _nobody_listens(failure)
 
 

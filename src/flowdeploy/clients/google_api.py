@@ -1,4 +1,4 @@
-"""What all of Google's services share: who we are, their APIs as JSON, and their libraries.
+"""What the clients of Google's services share: credentials, JSON requests, Google's libraries.
 
 The clients read plain JSON, repeatedly where that may help, and send changes once, through
 Google's own libraries. Their methods raise ServiceError, and may be called from any thread.

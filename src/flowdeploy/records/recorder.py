@@ -64,13 +64,13 @@ class Recorder:
         self.run = replace(self.run, header=replace(self.run.header, plan=plan))
         self._write("plan", {"header": header_json(self.run.header)})
 
-    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
+    def record(self, intents: Sequence[IntendedChange], finished: Sequence[FinishedStep]) -> None:
         """As `Journal.record`. Each call writes one object: no object is ever rewritten."""
         at = self.clock.now()
         session = self.run.sessions - 1
         names = [step.get("instance", "") for _, step in self.run.steps] if intents else []
         begun = [RecordedChange(session, p, names[p], at, change) for p, change in intents]
-        endings = {place: Ending.of(report) for place, report in ended}
+        endings = {place: Ending.of(report) for place, report in finished}
         intended = [asdict(each) for each in begun]
         self._write("changes", {"intents": intended, "ended": endings_json(endings)})
         self.run = add_endings(replace(self.run, changes=(*self.run.changes, *begun)), endings)

@@ -53,7 +53,7 @@ def find_undo(instances: Sequence[Instance], runs: Iterable[Run]) -> UndoPlan:
 
 
 def find_undo_of_run(instances: Sequence[Instance], run: Run) -> UndoPlan:
-    """What undoes this run, a rollback or not."""
+    """What undoes this run, which may be a rollback."""
     found = {each.id: _undo_of(each, run) for each in instances}
     reason = f"run {run.name} did not move its traffic"
     return UndoPlan(

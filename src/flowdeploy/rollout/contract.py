@@ -81,7 +81,7 @@ class Executor(Protocol):
         """
 
     def leave(self, steps: Sequence[StepReport]) -> None:
-        """Check a stage that has ended, before the next one starts.
+        """Check a stage that has ended within the limit on failures, after its pause.
 
         Raises FlowdeployError to end the run.
         """
@@ -111,7 +111,7 @@ class Listener:
     def step_finished(self, report: StepReport) -> None: ...
 
     def checking(self, done: int, total: int) -> None:
-        """The checks before the first change have read ``done`` of ``total`` instances."""
+        """Checks have read ``done`` of ``total`` instances: before a change, or after a wave."""
 
     def build_line(self, text: str) -> None:
         """The build has written a line; called from any thread."""

@@ -27,9 +27,9 @@ NO_RELEASE_RECORD = (
 class Artifacts:
     """The application and the library of one version.
 
-    ``staged`` is None until they are there. ``configs`` are the texts of queue.yaml and the
-    like by path, None until they are known; a promotion has nothing else. ``remarks`` are for
-    the report.
+    ``staged`` is None until the files are built or recalled. ``configs`` are the texts of
+    queue.yaml and the like by path, None until they are known; for a promotion only these are
+    set. ``remarks`` are for the report.
     """
 
     def __init__(self, context: Context, listener: Listener) -> None:

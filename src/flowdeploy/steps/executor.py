@@ -57,7 +57,7 @@ The plan, and the record of the run being resumed. Raises Refused where nothing 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do and would be refused for, by what its checks read now.
+    """The changes a run would make and the reasons to refuse it, from the current state.
 
     ``changes`` are those of the configuration beside app.yaml, by instance, a line each; None
     where they cannot be known, and ``remarks`` say why.
@@ -70,7 +70,7 @@ class Preview:
 
 
 class PlanExecutor:
-    """The rollout's executor (see `flowdeploy.rollout.Executor`), one for each run.
+    """The rollout's executor (see `flowdeploy.rollout.contract.Executor`), one for each run.
 
     What a plan does not need is not made: with local records a feature branch builds and
     publishes without Google's libraries, and without an identity there.
@@ -157,9 +157,12 @@ class PlanExecutor:
     def preview(self) -> Preview:
         """Run the checks of this plan, and nothing else: no lock, no record, no change.
 
-        Of a plan that builds, what an earlier build has left is checked, if there is any.
-        Raises ServiceError where an instance whose traffic would move cannot be asked about.
+        If the plan builds, the files of an earlier build are checked, if there are any. Raises
+        ServiceError where there are no usable credentials, or App Engine cannot be reached;
+        Refused where the configuration files of the version cannot be used.
         """
+        if self.plan.instances:
+            self._context.clients.authenticate()
         self._prepare_services()
         remarks = self._read_artifacts()
         self._add_configuration_steps()
@@ -292,7 +295,7 @@ class PlanExecutor:
     def _await_configuration(
         self, instance: Instance, notify: Notify
     ) -> Generator[Pause, None, tuple[str, ...]]:
-        """Wait until the configuration that comes with an instance's traffic can come."""
+        """Wait until the configuration for an instance's traffic can be applied."""
         steps = self._configures.get(instance.id, [])
         if steps or self._artifacts.configs:
             yield from self._configurator.wait_until_ready(instance, steps, notify)
@@ -308,7 +311,7 @@ def _ignore_progress(done: int, total: int) -> None: ...
 
 
 def _run_all(checks: Iterable[Callable[[], object]]) -> None:
-    """Make every check, then raise one Refused with all that they found."""
+    """Make every check, then raise one Refused with all findings."""
     refusals: list[Refused] = []
     for check in checks:
         try:
@@ -319,7 +322,7 @@ def _run_all(checks: Iterable[Callable[[], object]]) -> None:
         raise refusals[0]
     if refusals:
         raise Refused(
-            "the checks refuse this run, and nothing was changed",
+            "the checks refuse this run, and no instance was changed",
             details=[line for refusal in refusals for line in (refusal.message, *refusal.details)],
             hint=next((refusal.hint for refusal in refusals if refusal.hint), None),
         )

@@ -16,7 +16,7 @@ from flowdeploy.steps.stores import open_records
 
 
 class RunJournal:
-    """The rollout's journal (see `flowdeploy.rollout.Journal`), and the locks that go with it.
+    """The rollout's journal (see `flowdeploy.rollout.contract.Journal`), with its locks.
 
     A run is recorded on this machine, and where the configuration's ``records`` are a
     bucket, there as well, for other machines.
@@ -63,9 +63,9 @@ class RunJournal:
         )
         self._locks.acquire(plan.roles, notify)
 
-    def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
+    def record(self, intents: Sequence[IntendedChange], finished: Sequence[FinishedStep]) -> None:
         assert self._recorder is not None  # noqa: S101  (`begin` comes before the first step)
-        self._recorder.record(intents, ended)
+        self._recorder.record(intents, finished)
 
     def end(self, report: Report) -> None:
         """Record how the run has ended, if it has begun. Raises ServiceError."""

@@ -18,7 +18,7 @@ from tests.integration.configurations.conftest import (
     created,
     without,
 )
-from tests.integration.test_kills import PRODUCTION, Killer, Operator, stand_in, write_project
+from tests.integration.test_kills import PRODUCTION, Killer, Operator, start_sandbox, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ class Fleet:
 def fleet(tmp_path: Path) -> Any:
     (tmp_path / "sandbox").mkdir()
     write_project(tmp_path / "flow")
-    with stand_in(tmp_path / "sandbox") as remote:
+    with start_sandbox(tmp_path / "sandbox") as remote:
         operator = Operator(tmp_path / "flow", remote, Killer(random.Random(SEED), 0))
         made = Fleet(operator, Configuration.at(remote.url))
         operator.get_done("promote", made.release(0, OLD), "all")

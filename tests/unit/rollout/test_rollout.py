@@ -69,7 +69,7 @@ def succeed(step: Step, notify: Notify) -> Running:
 
 
 def failing(*instances: Instance, error: BaseException | None = None) -> Callable[..., Running]:
-    """A crew that fails on these instances and succeeds on all others."""
+    """An executor that fails on these instances and succeeds on all others."""
 
     def perform(step: Step, notify: Notify) -> Running:
         yield from ()
@@ -381,7 +381,7 @@ def test_with_none_that_is_ready_nothing_is_changed(carry_out: CarryOut) -> None
     assert exit_code(result) == 4
 
 
-def test_a_crew_that_cannot_even_begin_a_step_is_a_bug_too(carry_out: CarryOut) -> None:
+def test_an_executor_that_fails_to_begin_a_step_is_a_bug(carry_out: CarryOut) -> None:
     def perform(step: Step, notify: Notify) -> Running:
         if instance_of(step) == A:
             raise TypeError("no such step")

@@ -303,7 +303,7 @@ from flowdeploy.rollout.contract import Limits, Pause
 from flowdeploy.rollout.run import run
 from flowdeploy.planning.traffic import Split
 
-class Crew:
+class Executor:
     def prepare(self, index):
         return plan
     def leave(self, steps):
@@ -326,7 +326,7 @@ class Silent:
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 steps = (Promote(Instance("a", Role.PRODUCTION, "a"), Split.all_to("v2")),)
 plan = Plan(None, PlanKind.PROMOTE, "v2", (Stage(StageKind.PRODUCTION, steps),))
-result = run(plan, Crew(), Journal(), Silent(), Limits())
+result = run(plan, Executor(), Journal(), Silent(), Limits())
 print(result.interrupted, result.steps[0].outcome, result.steps[0].error.code, flush=True)
 """
 

@@ -77,7 +77,7 @@ class Case:
 
 @dataclass(slots=True)
 class Scripted:
-    """A crew to whose steps happens what the case says."""
+    """An executor whose steps end as the case says."""
 
     case: Case
     stage: str = ""

@@ -57,7 +57,8 @@ class DeployChecks:
         """Raises Refused with all findings, ConnectionFailed where there is no connection."""
         if findings := self.findings(steps, staged, permissions, progress):
             raise Refused(
-                "the deploy is refused, and nothing was changed", details=group_findings(findings)
+                "the deploy is refused, and no instance was changed",
+                details=group_findings(findings),
             )
 
     def findings(

@@ -37,8 +37,9 @@ class Move:
 def move_traffic(step: Promote, move: Move, notify: Notify) -> Running:
     """Move the traffic of an instance to ``step.to``, and read back that it is there.
 
-    Raises Refused where the traffic is not what the checks have seen, and StepFailed, whose
-    ``left`` says whether the traffic may have moved.
+    Raises Refused where the service does not exist or its traffic is not what the checks have
+    seen, ServiceError where the split cannot be read, and StepFailed, whose ``left`` says
+    whether the traffic may have moved.
     """
     instance = step.instance
     before = _current_split(move.engine, instance)
@@ -122,7 +123,7 @@ def _set_split(
 ) -> Generator[Request, None, int]:
     """Change the split once; the number of attempts that it took.
 
-    Somebody else may change it between two attempts: that may be what was in our way.
+    Another client may change the split between attempts, and may have made the first one fail.
     """
     engine = move.engine
 

@@ -69,7 +69,7 @@ class Gate:
     def findings(self, steps: Sequence[Verify]) -> tuple[Finding, ...]:
         """What `verify` would refuse by what `look` has read. No page is asked for.
 
-        Raises ServiceError where App Engine could not be reached.
+        Raises ConnectionFailed where App Engine cannot be reached.
         """
         return tuple(
             Finding(step.instance.id, message) for step in steps for message in self._messages(step)
@@ -78,7 +78,7 @@ class Gate:
     def verify(self, step: Verify, notify: Notify) -> Running:
         """Check that the versions are deployed as on the other instances, serving and healthy.
 
-        Raises Refused where they are not, ServiceError where App Engine could not be reached,
+        Raises Refused where they are not, ConnectionFailed where App Engine cannot be reached,
         StepFailed where the health page fails.
         """
         seen = self._require_readable(step)
