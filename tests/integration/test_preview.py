@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from unittest.mock import patch
@@ -84,3 +85,44 @@ def test_a_verbose_plan_says_what_a_release_would_be_refused_for(project: Projec
     assert "would be refused: akvoflow-1: the application is USER_DISABLED" in " ".join(
         ended.err.split()
     )
+
+
+def test_a_dry_run_with_archives_writes_nothing(project: Project) -> None:
+    assert project.run("run", "20200403-073034").code == 0  # leaves a staged folder
+    project.edit("config/instances.yaml", "build:\n", "upload: {mode: zip}\nbuild:\n")
+    runs = sorted((project.root / ".flowdeploy/runs").iterdir())
+
+    ended = project.run("plan", "20200404-073034", "--commit", "HEAD", "--verbose")
+
+    assert (ended.code, "Error" in ended.err) == (0, False)
+    assert sorted((project.root / ".flowdeploy/runs").iterdir()) == runs
+
+
+def test_a_dry_run_of_a_deploy_shows_the_releases_configuration(project: Project) -> None:
+    assert project.run("run", "my-feature", "--allow-dirty").code == 0  # builds the staged folder
+    project.write("target/staging/queue.yaml", "queue:\n- {name: mail, rate: 5/s}\n")
+    command = ("run", "20200403-073034", "--prebuilt", "--only", "akvoflow-1")
+    assert project.run(*command).code == 0
+
+    ended = project.run("deploy", "20200403-073034", "akvoflow-2", "--dry-run", "--verbose")
+
+    assert ended.code == 0
+    assert "queue mail: create, 5/s" in " ".join(ended.out.split())
+
+
+def test_a_dry_run_of_a_deploy_says_that_there_is_no_release_record(project: Project) -> None:
+    ended = project.run("deploy", "20200403-073034", "akvoflow-2", "--dry-run", "--verbose")
+
+    assert "the version has no release record" in " ".join(ended.err.split())
+
+
+def test_a_dry_run_that_reaches_nobody_has_the_same_keys_as_json(project: Project) -> None:
+    ended = project.run(
+        *("promote", "v2", "all", "--dry-run", "--format", "json"),
+        FLOWDEPLOY_SANDBOX="http://127.0.0.1:9",
+    )
+
+    assert ended.code == 1
+    document = json.loads(ended.out)
+    assert {each["error"]["code"] for each in document["fleet"]} == {"CONNECTION"}
+    assert document["refusals"] == []

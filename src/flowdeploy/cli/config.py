@@ -1,22 +1,25 @@
 """``flowdeploy config``: check the configuration; print its JSON Schema."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.appengine.forms.problems import Problem
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, current_session
-from flowdeploy.config.loading import describe, problems
-from flowdeploy.config.models import schema as json_schema
-from flowdeploy.config.values import BucketRecords, Config
 from flowdeploy.display.terminal import console_on, say
 from flowdeploy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flowdeploy.appengine.forms.problems import Problem
+    from flowdeploy.config.values import Config
 
 # Source: the lifecycle rule that App Engine gives a staging bucket when it makes it.
 SHORT_LIVED = (
@@ -35,6 +38,8 @@ def command() -> None:
 @common_options()
 def check() -> None:
     """Report every problem of the configuration at once, each with what to write instead."""
+    from flowdeploy.config.loading import describe, problems
+
     session = current_session()
     found = problems(session.config_path)
     if session.options.format == "json":
@@ -53,6 +58,8 @@ def check() -> None:
 @common_options()
 def schema() -> None:
     """Print the configuration's JSON Schema, for editors."""
+    from flowdeploy.config.models import schema as json_schema
+
     click.echo(json.dumps(json_schema(), indent=2))
 
 
@@ -92,6 +99,8 @@ def _confirm(config: Config) -> None:
 
 
 def _warnings(config: Config) -> list[str]:
+    from flowdeploy.config.values import BucketRecords
+
     match config.records:
         case BucketRecords(own=False):
             return [SHORT_LIVED]

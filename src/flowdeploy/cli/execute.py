@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import socket
 import sys
 import time
 from contextlib import closing
@@ -13,7 +14,7 @@ import click
 
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.report_files import ensure_folder, write_report
-from flowdeploy.cli.session import Session
+from flowdeploy.cli.session import Session, user_name
 from flowdeploy.cli.streams import Unwritable
 from flowdeploy.cli.traceback_file import save_traceback
 from flowdeploy.display import report as report_display
@@ -45,8 +46,8 @@ def new_context(
         session.config,
         session.clients,
         session.home,
-        session.user,
-        session.host,
+        user_name(os.environ.get("GITHUB_ACTOR")),
+        socket.gethostname(),
         session.options.command_line,
         os.environ,
         permissions,

@@ -73,21 +73,15 @@ def show_plan(
     """
     look, preview, objections = session.options.verbose, None, list(source.objections)
     if look:
+        from flowdeploy.cli.execute import new_context
+        from flowdeploy.steps.executor import preview_plan
+
         try:
-            preview = _preview(plan, session, source, permissions)
+            context = new_context(session, permissions or Permissions(), source=source)
+            preview = preview_plan(plan, context)
         except FlowdeployError as error:
             objections.append(f"it cannot be known what would be refused: {error.message}")
     print_plan(plan, session, preview, look=look, objections=objections)
-
-
-def _preview(
-    plan: Plan, session: Session, source: Source, permissions: Permissions | None
-) -> Preview:
-    from flowdeploy.cli.execute import new_context
-    from flowdeploy.steps.executor import preview_plan
-
-    context = new_context(session, permissions or Permissions(), source=source)
-    return preview_plan(plan, context)
 
 
 def print_plan(
@@ -103,7 +97,8 @@ def print_plan(
     ``look``: also read and print how the plan's instances stand.
     """
     settings = find_known_settings(plan, session.config)
-    plan = preview.plan if preview else add_known_configuration(plan, session.config.build.staging)
+    planned = preview.plan if preview else plan
+    plan = add_known_configuration(planned, session.config.build.staging)
     fleet, unread = _read_fleet(plan, session) if look else (None, ())
     changes = preview.changes if preview else None
     if session.options.format == "json":

@@ -117,12 +117,12 @@ def _preview(plan: Plan, context: Context, session: Session) -> int:
 
     The exit code: 4 where a run would be refused, or that of the error where it is not known.
     """
-    from flowdeploy.steps.executor import preview_plan
+    from flowdeploy.steps.executor import Preview, preview_plan
 
     try:
         preview = preview_plan(plan, context)
     except FlowdeployError as error:
-        print_plan(plan, session, look=True)
+        print_plan(plan, session, Preview(plan, None, ()), look=True)
         print_note(f"it cannot be known what would be refused: {error.message}")
         return error.exit_code
     print_plan(plan, session, preview, look=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowdeploy.cli.options import common_options
-from flowdeploy.cli.session import Session, current_session, require_sandbox_extra
+from flowdeploy.cli.session import current_session, require_sandbox_extra
 from flowdeploy.endpoints import DEMO_TOKEN, DEMO_USER
 from flowdeploy.errors import UsageError
 
@@ -82,7 +82,7 @@ def serve(
 ) -> None:
     """Serve the sandbox until Ctrl-C. The first line is its URL."""
     with require_sandbox_extra():
-        from flowdeploy.cli.embedded_sandbox import load_scenario, start_sandbox
+        from flowdeploy.cli.embedded_sandbox import apps_of, load_scenario, start_sandbox
 
     session = current_session()
     chosen = load_scenario(scenario)
@@ -91,7 +91,7 @@ def serve(
     chosen = replace(
         chosen,
         settings=replace(chosen.settings, **given),
-        apps=(*chosen.apps, *_apps(session, named)),
+        apps=(*chosen.apps, *apps_of(session.find_config()), *map(_parse_app, named)),
     )
     sandbox = start_sandbox(folder or session.home / "sandbox", chosen, host=host, port=port)
     click.echo(sandbox.url)
@@ -106,12 +106,6 @@ def reset() -> None:
     folder = current_session().home / "sandbox"
     shutil.rmtree(folder, ignore_errors=True)
     click.echo(f"{folder} is empty")
-
-
-def _apps(session: Session, named: tuple[str, ...]) -> tuple[App, ...]:
-    from flowdeploy.cli.embedded_sandbox import apps_of
-
-    return (*apps_of(session.find_config()), *map(_parse_app, named))
 
 
 def _parse_app(text: str) -> App:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,15 +62,6 @@ class Session:
             return Path(named).absolute()
         config = self.find_config()
         return (config.root if config else Path.cwd()) / HOME
-
-    @property
-    def user(self) -> str:
-        """Who runs flowdeploy, by the name that CI or this machine has for them."""
-        return user_name(os.environ.get("GITHUB_ACTOR"))
-
-    @property
-    def host(self) -> str:
-        return socket.gethostname()
 
     @property
     def jobs(self) -> int:

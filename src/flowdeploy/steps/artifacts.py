@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -96,11 +96,11 @@ class Artifacts:
         staged = staging.read(config.build.staging, (self._context.home, config.path))
         self._stage(replace(staged, sources=releases.sources))
 
-    def save(self, releases: ReleaseStore, library: LibraryRelease | None) -> None:
+    def save(self, releases: ReleaseStore, library: Callable[[], LibraryRelease | None]) -> None:
         """Write the release record of what was built, once. Raises Refused and ServiceError."""
         if self.staged is None or self._recalled or self._is_saved:
             return
-        releases.save(self.staged, library)
+        releases.save(self.staged, library())
         self._is_saved = True
 
     def _use(self, release: DeployableRelease) -> None:

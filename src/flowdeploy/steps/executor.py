@@ -120,7 +120,7 @@ class PlanExecutor:
             checks = [self._library_release] if stage.kind is StageKind.PUBLISH else []
             _run_all([*checks, self._check_deploys])
             if self._artifacts.staged is not None:
-                self._artifacts.save(self._releases, self._library_release())
+                self._artifacts.save(self._releases, self._library_release)
         self._look_before_promotion(stage, self._listener.checking)
         self._is_changing = self._is_changing or stage.changes_instances
         return self.plan
@@ -236,11 +236,12 @@ class PlanExecutor:
     def _read_artifacts(self) -> tuple[str, ...]:
         """For a preview: what can be read without changing anything; why some cannot."""
         try:
-            if self.plan.has(Deploy):
-                if self.plan.has(Build) and self._context.config.build.staging.is_dir():
-                    self._artifacts.read_staged(self._releases)
-            else:
+            if not self.plan.has(Deploy):
                 self._recall_configuration()
+            elif not self.plan.has(Build):
+                self._artifacts.recall_configs(self._releases.releases, str(self.plan.version))
+            elif self._context.config.build.staging.is_dir():
+                self._artifacts.read_staged(self._releases)
         except FlowdeployError as error:
             return (f"the configuration could not be compared: {error}",)
         return self._artifacts.remarks

@@ -10,6 +10,7 @@ import weakref
 import zlib
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,11 @@ class CommonPieces:
 
 
 def make_zip_uploader(
-    scratch: Path, buckets: Buckets, packages: Collection[VersionPackage]
+    parent: Path, buckets: Buckets, packages: Collection[VersionPackage]
 ) -> Uploader:
     """An uploader of archives; of single files where not all files are on this machine."""
     if all(package.contents.keys() >= package.manifest.by_sha1.keys() for package in packages):
-        return ZipUploader(scratch, buckets, packages)
+        return ZipUploader(parent, buckets, packages)
     return FileUploader(buckets, packages, ("deployed as files: an archive needs them here",))
 
 
@@ -51,14 +52,14 @@ class ZipUploader:
     """Uploads archives; see `flowdeploy.appengine.archive` for their format.
 
     All files of all packages are on this machine. An archive is named by the digest of its
-    manifest, so an object of that name has the same files. The common pieces are written below
-    ``scratch`` when they are first needed, and removed at the end.
+    manifest, so an object of that name has the same files. The common pieces are written into
+    a folder in ``parent`` when they are first needed, and removed at the end: a dry run makes an
+    uploader, too, and writes nothing.
     """
 
-    def __init__(self, scratch: Path, buckets: Buckets, packages: Iterable[VersionPackage]) -> None:
+    def __init__(self, parent: Path, buckets: Buckets, packages: Iterable[VersionPackage]) -> None:
         self._buckets = buckets
-        self._scratch = Path(tempfile.mkdtemp(prefix="archive-", dir=scratch))
-        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._parent = parent
         names = {name for package in packages for name in common_piece_names(_common(package))}
         self._staging = StagingBuckets(
             buckets, names | {package.wanted.archive for package in packages}
@@ -88,6 +89,13 @@ class ZipUploader:
         return UploadResult(
             {**package.to_version_body(bucket), "deployment": {"zip": source}}, remarks
         )
+
+    @cached_property
+    def _scratch(self) -> Path:
+        """The folder of the common pieces; used by one thread at a time."""
+        folder = Path(tempfile.mkdtemp(prefix="archive-", dir=self._parent))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def _pieces(self, package: VersionPackage) -> dict[str, Path]:
         """The archive's pieces in order, by the names of their objects."""
