@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -80,10 +79,10 @@ class Answer:
         return bad_answer(self.request, f"{reason}; {came}")
 
 
-def bad_answer(request: str, reason: str) -> BadAnswer:
-    """The error for an answer that cannot be used."""
+def bad_answer(request: str, reason: str, code: str = "UNKNOWN") -> BadAnswer:
+    """The error for an answer that cannot be used. Reads with the code UNKNOWN are retried."""
     message = f"{request}: the answer is not understood: {reason}"
-    return BadAnswer("UNKNOWN", message, hint=_HINT)
+    return BadAnswer(code, message, hint=_HINT)
 
 
 def read_answer(response: requests.Response) -> Answer:
@@ -133,15 +132,10 @@ class AnswerForm(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
 
 
-LISTS = AliasChoices(
-    *("items", "indexes", "jobs", "locations", "operations", "queues", "services", "versions")
-)
-
-
 class Page(AnswerForm, Generic[T]):
-    """One page of a list, which each service calls by another name."""
+    """One page of a list."""
 
-    items: list[T] | None = Field(None, validation_alias=LISTS)
+    items: list[T] | None = None
     next_page_token: str | None = None
 
 
@@ -165,6 +159,19 @@ class Form(Generic[T]):
             return self.adapter.validate_python(value)
         except ValidationError as error:
             raise answer.misfit(_first_problem(error)) from error
+
+
+class PageForm(Form[Page[T]]):
+    """Reads pages whose list has the name ``items_name``."""
+
+    def __init__(self, kind: type[Page[T]], items_name: str) -> None:
+        super().__init__(kind)
+        self._items_name = items_name
+
+    def check(self, answer: Answer, value: Any) -> Page[T]:
+        if isinstance(value, dict):
+            value = {**value, "items": value.get(self._items_name)}
+        return super().check(answer, value)
 
 
 def fits(kind: Any) -> AfterValidator:
@@ -201,7 +208,7 @@ Text = Annotated[str, Field(min_length=1)]
 Time = Annotated[datetime, BeforeValidator(parse_time)]
 Flag = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict(), Field(ge=-(2**63), lt=2**63)]
-Number = Annotated[float, Strict(), Field(ge=-1e15, le=1e15)]
+Number = Annotated[Annotated[int, Strict()] | Annotated[float, Strict()], Field(ge=-1e15, le=1e15)]
 Duration = Annotated[str, Field(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,9})?s$")]
 
 
@@ -214,9 +221,9 @@ def _read_content(response: requests.Response, request: str) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > LARGEST:
-            raise bad_answer(request, f"it has more than {LARGEST >> 20} MiB")
+            raise bad_answer(request, f"it has more than {LARGEST >> 20} MiB", "TOO_LARGE")
         if time.monotonic() > latest:
-            raise bad_answer(request, f"it has not ended after {LONGEST:.0f} s")
+            raise bad_answer(request, f"it has not ended after {LONGEST:.0f} s", "TOO_SLOW")
     return b"".join(chunks)
 
 

@@ -19,6 +19,7 @@ from flowdeploy.clients.answers import (
     Form,
     Number,
     Page,
+    PageForm,
     Text,
     Time,
     Whole,
@@ -113,11 +114,11 @@ class DispatchForm(AnswerForm):
 APPLICATION = Form(ApplicationForm)
 DISPATCH = Form(DispatchForm)
 SERVICE = Form(ServiceForm)
-SERVICES = Form(Page[ListedServiceForm])
-VERSIONS = Form(Page[Annotated[dict[str, Any], fits(ListedVersionForm)]])
+SERVICES = PageForm(Page[ListedServiceForm], "services")
+VERSIONS = PageForm(Page[Annotated[dict[str, Any], fits(ListedVersionForm)]], "versions")
 VERSION = Form(VersionForm)
 OPERATION = Form(OperationForm)
-OPERATIONS = Form(Page[OperationForm])
+OPERATIONS = PageForm(Page[OperationForm], "operations")
 
 
 class AppEngine:
@@ -201,10 +202,15 @@ class AppEngine:
         """Begin to move traffic, at once and not gradually. Raises ServiceError."""
         from google.cloud import appengine_admin_v1 as admin
 
+        name = _path(project, "services", service)
         body = {"split": {"allocations": dict(split.allocations), "shardBy": split.shard_by}}
+        if split.shard_by not in admin.TrafficSplit.ShardBy.__members__:
+            # A rollback restores it as it was read, even if the library does not know it.
+            answer = self._api.change("PATCH", name, body, OPERATION, updateMask="split")
+            return to_operation(answer)
         return _begin(
             self._library.services.update_service,
-            name=_path(project, "services", service),
+            name=name,
             service=parse_message(admin.Service, body),
             update_mask=update_mask(["split"]),
         )

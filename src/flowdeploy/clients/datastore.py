@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from google.cloud import datastore_admin_v1 as datastore
 
-from flowdeploy.clients.answers import CLEAN, AnswerForm, Form, Page, fits
+from flowdeploy.clients.answers import CLEAN, AnswerForm, Page, PageForm, fits
 from flowdeploy.clients.google_api import JsonApi, open_client, parse_message, send_change
 from flowdeploy.clients.http import GoogleSession
 
@@ -24,7 +24,7 @@ class IndexForm(AnswerForm):
     state: str = ""  # CREATING, READY, DELETING or ERROR
 
 
-INDEXES = Form(Page[Annotated[dict[str, Any], fits(IndexForm), CLEAN]])
+INDEXES = PageForm(Page[Annotated[dict[str, Any], fits(IndexForm), CLEAN]], "indexes")
 
 
 class Datastore:

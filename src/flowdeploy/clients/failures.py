@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import requests
 from google.auth.exceptions import GoogleAuthError
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from flowdeploy.clients.answers import Answer, bad_answer, request_words
 from flowdeploy.errors import (
@@ -69,9 +71,11 @@ def backoff(attempt: int) -> float:
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds, at most 60; the header may also hold a date, which is not understood."""
-    text = headers.get("Retry-After", "")
-    return min(float(text), 60.0) if re.fullmatch(r"[0-9]+", text) else 0.0
+    """The seconds that Retry-After asks for, at most 60; 0 without a valid header."""
+    try:
+        return min(Retry().parse_retry_after(headers.get("Retry-After", "0")), 60.0)
+    except (InvalidHeader, OverflowError, ValueError):
+        return 0.0
 
 
 def require_success(answer: Answer) -> Answer:
@@ -163,7 +167,10 @@ def _status_and_message(answer: Answer) -> tuple[str | None, str]:
             return None, message
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         to = answer.headers.get("Location", "").partition("?")[0]
-        return None, f"{answer.request}: a redirect to {to or 'nowhere'}, which is not followed"
+        return None, (
+            f"{answer.request}: a redirect to {to or 'nowhere'}, which is not followed;"
+            " use the address that it leads to"
+        )
     return None, f"{answer.request}: {answer.text.strip() or 'no reason is given'}"
 
 

@@ -18,7 +18,7 @@ from google.auth.transport.requests import Request
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseError
 
-from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, Text, bad_answer
+from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, PageForm, Text, bad_answer
 from flowdeploy.clients.failures import require_success, retry, send_once
 from flowdeploy.clients.http import TIMEOUT, GoogleSession, exchange, prepare
 from flowdeploy.endpoints import Endpoints
@@ -45,7 +45,7 @@ class RoutingForm(AnswerForm):
     host: str = ""
 
 
-LOCATIONS = Form(Page[LocationForm])
+LOCATIONS = PageForm(Page[LocationForm], "locations")
 
 
 def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
@@ -183,7 +183,9 @@ def parse_message(kind: Any, body: Mapping[str, Any]) -> Any:
         return kind.from_json(json.dumps(body))
     except ParseError as error:
         words = f"Google's client library takes no such {kind.__name__}: {error}"
-        raise ServiceError("INVALID_ARGUMENT", words) from error
+        raise ServiceError(
+            "INVALID_ARGUMENT", words, hint="A newer google-cloud library may take it."
+        ) from error
 
 
 def update_mask(paths: Iterable[str]) -> FieldMask:

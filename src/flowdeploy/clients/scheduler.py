@@ -10,8 +10,8 @@ from flowdeploy.clients.answers import (
     CLEAN,
     AnswerForm,
     Duration,
-    Form,
     Page,
+    PageForm,
     Whole,
     bad_answer,
     fits,
@@ -59,7 +59,7 @@ class JobForm(AnswerForm):
     http_target: HttpTargetForm | None = None
 
 
-JOBS = Form(Page[Annotated[dict[str, Any], fits(JobForm), CLEAN]])
+JOBS = PageForm(Page[Annotated[dict[str, Any], fits(JobForm), CLEAN]], "jobs")
 
 
 class Scheduler:

@@ -6,7 +6,7 @@ Through no library of Google's: there is one question, and it is a GET.
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-from flowdeploy.clients.answers import AnswerForm, Form, Page
+from flowdeploy.clients.answers import AnswerForm, Page, PageForm
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession
 
@@ -20,7 +20,7 @@ class ApiForm(AnswerForm):
     state: str | None = None
 
 
-APIS = Form(Page[ApiForm])
+APIS = PageForm(Page[ApiForm], "services")
 
 
 class ServiceUsage:

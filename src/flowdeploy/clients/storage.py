@@ -155,9 +155,7 @@ class Buckets:
             answers = self._post_all(paths)
             outcomes = dict(zip(left, map(_outcome, answers), strict=True))
             errors = {n: o for n, o in outcomes.items() if isinstance(o, ServiceError)}
-            forbidden |= {
-                n for n, error in errors.items() if isinstance(error, NotFound | PermissionDenied)
-            }
+            forbidden |= {n for n, error in errors.items() if isinstance(error, _NOT_GIVEN)}
             again = {n: left[n] for n in errors.keys() - forbidden}
             failures += 1 if again else 0
             _raise_lasting((errors[name] for name in again), failures)

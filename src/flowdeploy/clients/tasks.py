@@ -6,7 +6,16 @@ from typing import Annotated, Any
 from google.cloud import tasks_v2beta3 as tasks
 from pydantic import Field
 
-from flowdeploy.clients.answers import CLEAN, AnswerForm, Duration, Form, Number, Page, Whole, fits
+from flowdeploy.clients.answers import (
+    CLEAN,
+    AnswerForm,
+    Duration,
+    Number,
+    Page,
+    PageForm,
+    Whole,
+    fits,
+)
 from flowdeploy.clients.google_api import (
     JsonApi,
     Locations,
@@ -55,7 +64,7 @@ class QueueForm(AnswerForm):
     tombstone_ttl: Duration = "0s"
 
 
-QUEUES = Form(Page[Annotated[dict[str, Any], fits(QueueForm), CLEAN]])
+QUEUES = PageForm(Page[Annotated[dict[str, Any], fits(QueueForm), CLEAN]], "queues")
 
 
 class Tasks:

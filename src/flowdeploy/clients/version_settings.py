@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from flowdeploy.errors import BadAnswer
@@ -26,21 +26,27 @@ def version_settings(body: Mapping[str, Any]) -> dict[str, Any]:
     try:
         ParseDict(fields, message, ignore_unknown_fields=True)
     except (ParseError, RecursionError) as failure:
-        raise BadAnswer("UNKNOWN", f"a version could not be read: {failure}") from failure
+        raise BadAnswer(
+            "UNKNOWN",
+            f"a version could not be read: {failure}",
+            hint="`gcloud app versions describe` shows the version as App Engine has it.",
+        ) from failure
     return _complete(MessageToDict(message), fields, message.DESCRIPTOR)
 
 
 def to_message(body: Mapping[str, Any]) -> Any | None:
     """A Version of the library with all that ``body`` has; None where it would lose something:
-    a field that it does not know, or a zero, which for protobuf is nothing."""
+    a field that it does not know, or a zero, which for most of its fields is nothing."""
     from google.cloud import appengine_admin_v1 as admin
 
     message = _empty_version()
+    if not _keeps(body, message.DESCRIPTOR):
+        return None
     try:
         ParseDict(dict(body), message)
     except ParseError:
         return None
-    return admin.Version.wrap(message) if _has_no_defaults(body) else None
+    return admin.Version.wrap(message)
 
 
 def _empty_version() -> Any:
@@ -49,26 +55,32 @@ def _empty_version() -> Any:
     return admin.Version.pb(admin.Version())
 
 
-def _has_no_defaults(value: Any) -> bool:
+def _keeps(body: Mapping[str, Any], message: Descriptor | None) -> bool:
+    """Whether a message keeps all values: it drops zeros, but in fields that have presence."""
+    fields = _fields(message) if message else {}
+    return all(_keeps_field(value, fields.get(name)) for name, value in body.items())
+
+
+def _keeps_field(value: Any, field: FieldDescriptor | None) -> bool:
     if isinstance(value, Mapping):
-        return all(_has_no_defaults(each) for each in value.values())
+        return _keeps(value, _inner(field))
     if isinstance(value, list):
-        return all(_has_no_defaults(each) for each in value)
-    return bool(value)
+        return all(_keeps_field(each, None) for each in value)
+    return bool(value) or (field is not None and field.has_presence)
 
 
 def _complete(
     plain: dict[str, Any], fields: Mapping[str, Any], message: Descriptor
 ) -> dict[str, Any]:
     """A message's JSON, with the zeros and the unknown fields of what it was read from."""
-    known = _field_types(message)
+    known = _fields(message)
     found = dict(plain)
     for name, value in fields.items():
         if name not in known:
             found[name] = value
         elif name not in plain:
             found |= {name: value} if isinstance(value, int | float) and not value else {}
-        elif (inner := known[name]) is not None:
+        elif (inner := _inner(known[name])) is not None:
             found[name] = _complete_each(plain[name], value, inner)
     return found
 
@@ -82,15 +94,13 @@ def _complete_each(plain: Any, value: Any, message: Descriptor) -> Any:
 
 
 @cache
-def _field_types(message: Descriptor) -> dict[str, Descriptor | None]:
-    """The type of each field by its name; None for what is no message, and for maps."""
-    return {
-        name: None if _is_plain(field) else field.message_type
-        for field in message.fields
-        for name in (field.json_name, field.name)
-    }
+def _fields(message: Descriptor) -> dict[str, FieldDescriptor]:
+    """A message's fields, by each of their two names."""
+    return {name: field for field in message.fields for name in (field.json_name, field.name)}
 
 
-def _is_plain(field: Any) -> bool:
-    inner = field.message_type
-    return inner is None or inner.GetOptions().map_entry or inner.file.package == "google.protobuf"
+def _inner(field: FieldDescriptor | None) -> Descriptor | None:
+    """The type of a field that is a message; None for others, and for maps."""
+    inner: Any = field.message_type if field else None
+    is_plain = inner is None or inner.GetOptions().map_entry
+    return None if is_plain or inner.file.package == "google.protobuf" else inner

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
+from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients import answers, failures, google_api
 from flowdeploy.clients.appengine import OPERATION, OPERATIONS, AppEngine
 from flowdeploy.clients.google_api import JsonApi
@@ -123,10 +124,11 @@ KINDS: dict[str, type[ServiceError]] = {
     **dict.fromkeys(LOST, ConnectionFailed),
     **dict.fromkeys(REFUSED, ServiceError),
 }
-CHANGES: dict[str, Callable[[AppEngine], object]] = {
+CHANGES: dict[str, Callable[[AppEngine], Operation]] = {
     "create": lambda engine: engine.create_version("p", "s", {"id": "v", "runtime": "java21"}),
     "create with a zero": lambda engine: engine.create_version("p", "s", {"threadsafe": False}),
     "split": lambda engine: engine.set_split("p", "s", Split.all_to("v")),
+    "split by something new": lambda engine: engine.set_split("p", "s", Split({"v": 1}, "NEW")),
 }
 
 
@@ -150,6 +152,7 @@ def test_a_read_gives_a_value_or_an_error(mutation: str) -> None:
 def test_a_change_is_sent_once_whatever_comes_back(change: str, mutation: str) -> None:
     content = {**BAD, **LOST, **REFUSED}[mutation]
     with server(lambda *_: content) as (url, requests):
+        outcome: Operation | ServiceError
         try:
             outcome = CHANGES[change](AppEngine(url, GoogleSession(AnonymousCredentials(), 2)))
         except ServiceError as error:
@@ -162,7 +165,8 @@ def test_a_change_is_sent_once_whatever_comes_back(change: str, mutation: str) -
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_answered_by_an_operation(change: str) -> None:
     with server(lambda *_: reply(GOOD)) as (url, _):
-        CHANGES[change](AppEngine(url, GoogleSession(AnonymousCredentials(), 2)))
+        operation = CHANGES[change](AppEngine(url, GoogleSession(AnonymousCredentials(), 2)))
+    assert operation == Operation(NAME, done=True)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
@@ -176,10 +180,11 @@ def test_too_large_an_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(answers, "LARGEST", 1 << 20)
     bomb = gzip.compress(b" " * (2 << 20) + GOOD)
     with (
-        server(lambda *_: reply(bomb, "200 OK", "Content-Encoding: gzip")) as (url, _),
+        server(lambda *_: reply(bomb, "200 OK", "Content-Encoding: gzip")) as (url, requests),
         pytest.raises(BadAnswer, match="more than 1 MiB"),
     ):
         api(url).get(NAME, OPERATION)
+    assert len(requests) == 1, "it is not asked for again"
 
 
 def pages(token: Callable[[int], Any]) -> Reply:

@@ -54,7 +54,9 @@ def test_settings_have_one_form_and_lose_nothing(
     ("body", "carried"),
     [
         ({"id": "v1", "network": {}, "envVariables": {"A": "b"}}, True),
+        ({"id": "v1", "entrypoint": {"shell": ""}}, True),
         ({"id": "v1", "threadsafe": False}, False),
+        ({"id": "v1", "handlers": [{"urlRegex": ""}]}, False),
         (
             {"id": "v1", "automaticScaling": {"standardSchedulerSettings": {"minInstances": 0}}},
             False,
