@@ -134,12 +134,13 @@ def plan_rollback(undos: Sequence[Restoration], skipped: tuple[Skipped, ...] = (
             hint="`flowdeploy history` lists the recorded runs; `flowdeploy promote VERSION"
             " INSTANCE` gives an instance a version that no run has replaced.",
         )
-    uat, production = _separate_roles(undo.instance for undo in undos)
+    uat = tuple(undo for undo in undos if undo.instance.role is not Role.PRODUCTION)
+    production = tuple(undo for undo in undos if undo.instance.role is Role.PRODUCTION)
     verify = tuple(Verify(undo.instance, undo.split, undo.expected) for undo in undos)
     stages = (
         Stage(StageKind.VERIFY, verify),
         *(
-            Stage(kind, tuple(s for undo in undos if undo.instance in group for s in undo.steps))
+            Stage(kind, tuple(step for undo in group for step in undo.steps))
             for kind, group in ((StageKind.UAT, uat), (StageKind.PRODUCTION, production))
             if group
         ),

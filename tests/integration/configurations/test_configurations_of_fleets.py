@@ -107,7 +107,7 @@ def test_while_a_tenth_of_all_calls_fail(fleet: Fleet) -> None:
 
 @pytest.mark.slow
 def test_while_commands_are_killed(fleet: Fleet) -> None:
-    killing: Mapping[str, float] = {"run": 2.5, "promote": 1.5, "rollback": 1.5, "resume": 1.5}
+    killing: Mapping[str, float] = {"run": 1.2, "promote": 0.8, "rollback": 0.8, "resume": 0.8}
     sys.stdout.write(f"seed {SEED}\n")
     killer = fleet.operator.killer
     killer.most, killer.lasting = 3 * KILLS, dict(killing)

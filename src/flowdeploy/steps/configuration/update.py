@@ -52,8 +52,6 @@ FRESH = 60.0  # seconds for which a look that found nothing to do is trusted
 NOTHING = AppConfig()
 Progress = Callable[[int, int], None]
 Changes = tuple[ConfigChange, ...]
-Preview = tuple[dict[str, tuple[str, ...]], tuple[Finding, ...]]
-"""The changes by instance, a line each, and the instances that cannot be updated."""
 
 
 @dataclass
@@ -91,7 +89,7 @@ class ConfigurationUpdater:
             changes += map(str, missing)
         return tuple(changes)
 
-    def preview(self, plan: Plan) -> Preview:
+    def preview(self, plan: Plan) -> tuple[dict[str, tuple[str, ...]], tuple[Finding, ...]]:
         """What the plan's steps would do now, and what a promotion would wait for."""
         steps = configure_steps_by_instance(plan)
         verified = {step.instance.id: step.instance for step in plan.steps_of(Verify)}

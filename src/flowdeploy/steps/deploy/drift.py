@@ -57,17 +57,13 @@ class DriftComparison:
     def compare(self, instance: Instance) -> InstanceDrift:
         """Find all differences. Raises ServiceError, and Refused for a bad descriptor."""
         own = own_descriptor(self.descriptors, instance)
-        versions = tuple(self._versions(instance))
-        drifts = (
-            each
-            for version, deployed in versions
-            for each in self._version_drifts(instance, own, version, deployed)
-        )
-        unknown = (
-            version
-            for version, deployed in versions
-            if self._file_differences(own, deployed) is None
-        )
+        drifts: list[Drift] = []
+        unknown: list[str] = []
+        for version, deployed in self._versions(instance):
+            files = self._file_differences(own, deployed)
+            if files is None:
+                unknown.append(version)
+            drifts += self._version_drifts(instance, own, version, deployed, files or ())
         return InstanceDrift(tuple(drifts), tuple(unknown))
 
     def _versions(self, instance: Instance) -> Iterator[tuple[str, DeployedVersion]]:
@@ -85,6 +81,7 @@ class DriftComparison:
         own: InstanceDescriptor | None,
         version: str,
         deployed: DeployedVersion,
+        files: tuple[Difference, ...],
     ) -> Iterator[Drift]:
         actual = deployed.settings or {}
         runtime = {"runtime": str(actual.get("runtime"))}
@@ -92,7 +89,6 @@ class DriftComparison:
         base = self.staged.app if self.staged else minimal
         app = apply_own_settings(base, instance, own)
         settings = drift.compare_settings(version_settings(app.fields), actual)
-        files = self._file_differences(own, deployed) or ()
         for difference in (*files, *settings):
             if self.staged or difference.wanted is not None:
                 yield Drift(version, difference, _source(difference, app, instance, own))
