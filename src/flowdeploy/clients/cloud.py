@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class GoogleClients:
-    """The clients of one command. ``connections`` is the size of each connection pool."""
+    """The clients of one command. ``connections`` is how many calls may be under way at once."""
 
     endpoints: Endpoints
     connections: int
@@ -47,7 +47,7 @@ class GoogleClients:
         """The session of all clients. Raises ServiceError where there are no usable credentials."""
         from flowdeploy.clients.http import GoogleSession
 
-        return GoogleSession(self._login[0], self.connections)
+        return GoogleSession(self._login[0], max(self.connections, 32))  # as history reads
 
     @cached_property
     def _login(self) -> tuple[Credentials, str]:

@@ -212,6 +212,19 @@ def test_what_is_no_json_is_told_with_the_request_and_its_first_words(content: b
     assert len(error.value.message) < 400
 
 
+def test_a_page_has_the_list_that_was_asked_for() -> None:
+    content = json.dumps({"items": [], "locations": [], "queues": [QUEUE]}).encode()
+    assert tasks.QUEUES.read(answer(content)).items == [QUEUE]
+
+
+def test_a_share_is_the_number_that_came() -> None:
+    split = {"allocations": {"1": 1, "2": 0.5}}
+    read = appengine.SERVICE.read(answer(json.dumps({"split": split}).encode()))
+    assert read.split is not None
+    assert read.split.allocations is not None
+    assert [*map(type, read.split.allocations.values())] == [int, float]
+
+
 def test_a_resource_is_kept_as_it_was_read_but_for_nulls() -> None:
     queue = {**QUEUE, "unheardOf": {"number": 1, "none": None}, "taskTtl": None}
     kept = tasks.QUEUES.read(answer(json.dumps({"queues": [queue]}).encode())).items
