@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import requests
+from tests.fault_proxy import FaultProxy, fault_proxy
 
 from flowdeploy.cli.main import main
 from flowdeploy.sandbox.server import Sandbox
@@ -318,6 +319,14 @@ def project(
         monkeypatch.chdir(root)
         monkeypatch.setenv("FLOWDEPLOY_SANDBOX", remote.url)
         yield Project(root, remote, capsys, monkeypatch)
+
+
+@pytest.fixture
+def proxy(project: Project) -> Iterator[FaultProxy]:
+    """A proxy between the project's commands and the sandbox, which makes answers wrong."""
+    with fault_proxy(project.remote.url) as proxy:
+        project.monkeypatch.setenv("FLOWDEPLOY_SANDBOX", proxy.url)
+        yield proxy
 
 
 @pytest.fixture
