@@ -87,10 +87,12 @@ class ServiceError(FlowdeployError):
 
     ``code`` is the service's own (``PERMISSION_DENIED``, ``HTTP_502``, …) and
     ``message`` its own words, whole. ``retry_after`` are the seconds for which it asks
-    to be left alone.
+    to be left alone; ``is_refusal`` is whether the service itself says that it has not begun
+    what it was asked for.
     """
 
     retry_after = 0.0
+    is_refusal = False
 
     def __init__(
         self, code: str, message: str, *, details: Sequence[str] = (), hint: str | None = None

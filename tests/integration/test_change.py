@@ -10,12 +10,24 @@ import pytest
 from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.errors import ServiceError
-from flowdeploy.report import Aspect, Change
-from flowdeploy.rollout.contract import StepFailed
-from flowdeploy.steps.change import ATTEMPTS, ChangeRequest, send_and_verify
+from flowdeploy.report import Aspect, Change, Outcome, State
+from flowdeploy.rollout.contract import Done, StepFailed
+from flowdeploy.steps.change import (
+    ATTEMPTS,
+    UNKNOWN,
+    UNTOUCHED,
+    ChangeRequest,
+    ReadBack,
+    send_and_verify,
+)
 
 MEANT = Change(Aspect.VERSION, None, "v2")
+LEFT = Done(Outcome.UNCHANGED, State.DARK)
 DENIED = ServiceError("PERMISSION_DENIED", "no")
+DENIED.is_refusal = True
+BUSY = ServiceError("RESOURCE_EXHAUSTED", "quota")
+BUSY.is_refusal = True
+GARBLED = ServiceError("PERMISSION_DENIED", "<html>a portal</html>")
 LOST = ServiceError("CONNECTION", "the connection was lost")
 BEGUN = Operation("apps/p/operations/1")
 WELL = Operation("apps/p/operations/1", done=True)
@@ -46,16 +58,16 @@ class Engine:
         return ()
 
     def run(self) -> int:
+        """Makes the change; how often it was sent."""
         send = cast("Callable[[], Operation]", lambda: self.ask("send"))
-        happened = cast("Callable[[], bool]", lambda: self.ask("happened"))
-        running = send_and_verify(
-            ChangeRequest(cast("AppEngine", self), "p", MEANT, send, happened)
-        )
-        while True:
-            try:
-                next(running)
-            except StopIteration as end:
-                return cast("int", end.value)
+        for _ in send_and_verify(
+            ChangeRequest(cast("AppEngine", self), "p", MEANT, send, self._read_back)
+        ):
+            pass
+        return self.asked.count("send")
+
+    def _read_back(self) -> ReadBack:
+        return ReadBack(bool(self.ask("happened")), LEFT)
 
 
 def test_a_change_that_takes_effect_is_sent_once() -> None:
@@ -65,20 +77,56 @@ def test_a_change_that_takes_effect_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sends", "polls"),
-    [([DENIED], [WELL]), ([BEGUN], [BADLY])],
-    ids=["refused", "ended in error"],
+    ("sends", "polls", "happened", "left"),
+    [
+        ([DENIED], [WELL], [False], LEFT),
+        ([DENIED], [WELL], [DENIED], UNTOUCHED),
+        ([BUSY], [WELL], [False], LEFT),
+        ([BEGUN], [BADLY], [False], LEFT),
+        ([BEGUN], [BADLY], [DENIED], UNKNOWN),
+        ([GARBLED], [WELL], [False], UNKNOWN),
+        ([LOST, DENIED], [WELL], [False], UNKNOWN),
+        ([LOST, DENIED], [WELL], [False, DENIED], UNKNOWN),
+    ],
+    ids=[
+        "refused",
+        "refused and not shown",
+        "refused every time",
+        "ended in error",
+        "ended in error and not shown",
+        "refused by somebody else",
+        "lost, then refused",
+        "lost, then refused and not shown",
+    ],
 )
-def test_a_refusal_means_that_nothing_was_changed(sends: list[Answer], polls: list[Answer]) -> None:
-    with pytest.raises(ServiceError):
-        Engine(sends, polls, [False]).run()
+def test_a_failed_change_leaves_what_was_read(
+    sends: list[Answer], polls: list[Answer], happened: list[Answer], left: Done
+) -> None:
+    with pytest.raises(StepFailed) as failed:
+        Engine(sends, polls, happened).run()
+    assert failed.value.left == left
+
+
+@pytest.mark.parametrize(
+    ("sends", "polls"),
+    [([BEGUN], [BADLY]), ([GARBLED], [WELL]), ([DENIED], [WELL]), ([BEGUN], [DENIED])],
+    ids=["ended in error", "refused by somebody else", "refused", "not shown"],
+)
+def test_a_change_that_is_in_effect_succeeds_whatever_was_said(
+    sends: list[Answer], polls: list[Answer]
+) -> None:
+    assert Engine(sends, polls, [True]).run() == 1
+
+
+def test_a_change_that_cannot_be_seen_at_once_is_looked_for_again() -> None:
+    assert Engine([WELL], [WELL], [False, False, True]).run() == 1
 
 
 @pytest.mark.parametrize(
     ("sends", "polls", "happened"),
     [
-        ([BEGUN], [DENIED], [True]),
-        ([BEGUN], [LOST], [True]),
+        ([BEGUN], [DENIED], [False]),
+        ([BEGUN], [LOST], [DENIED]),
         ([BEGUN], [WELL], [False]),
         ([BEGUN], [WELL], [DENIED]),
         ([LOST], [WELL], [DENIED]),
@@ -89,8 +137,9 @@ def test_a_refusal_means_that_nothing_was_changed(sends: list[Answer], polls: li
 def test_a_failure_after_an_accepted_request_leaves_the_outcome_unknown(
     sends: list[Answer], polls: list[Answer], happened: list[Answer]
 ) -> None:
-    with pytest.raises(StepFailed):
+    with pytest.raises(StepFailed) as failed:
         Engine(sends, polls, happened).run()
+    assert failed.value.left == UNKNOWN
 
 
 def test_a_lost_request_that_took_effect_is_not_sent_again() -> None:

@@ -1,21 +1,102 @@
-"""What flowdeploy says is what is so, whatever operations and answers said."""
+"""What flowdeploy says is what is so, whatever operations and answers have said."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from tests.fault_proxy import reset_after
+import pytest
+from tests.fault_proxy import answer_after, answer_instead, reset_after
 
 if TYPE_CHECKING:
-    from tests.fault_proxy import FaultProxy
+    from tests.fault_proxy import Asked, Fault, FaultProxy, Forward, Reply
     from tests.integration.conftest import Project
 
+RELEASE = "20200403-073034"
 SERVICE = "/v1/apps/akvoflow-1/services/default"
+VERSIONS = f"{SERVICE}/versions"
+OPERATIONS = "/v1/apps/akvoflow-1/operations/*"
+BROKEN = {"code": 9, "message": "Cloud build failed"}
 
 
-def test_the_proxy_passes_on_what_it_does_not_change(fleet: Project, proxy: FaultProxy) -> None:
+def _end_with(error: object) -> Fault:
+    """The operation has ended in this error."""
+
+    def change(reply: Reply) -> Reply:
+        document = json.loads(reply.body)
+        document.pop("response", None)
+        body = json.dumps({**document, "done": True, "error": error}).encode()
+        return replace(reply, body=body)
+
+    return answer_after(change)
+
+
+# An operation that has ended in an error, and has done nothing.
+FAILED = {"name": "apps/akvoflow-1/operations/1", "done": True, "error": BROKEN}
+FAIL = answer_instead(200, json.dumps(FAILED).encode())
+
+
+def _step(report: Any, action: str) -> Any:
+    (step,) = (s for s in report["steps"] if (s["instance"], s["action"]) == ("akvoflow-1", action))
+    return step
+
+
+@pytest.mark.parametrize("error", [BROKEN, {"code": 0}, {"code": 13, "message": "internal"}])
+def test_a_move_whose_operation_says_that_it_failed_is_read_back(
+    fleet: Project, proxy: FaultProxy, error: object
+) -> None:
+    proxy.arm(_end_with(error), "PATCH", SERVICE)
+    report = fleet.report("promote", "v2", "akvoflow-1")
+    assert fleet.remote.live("akvoflow-1") == {"v2": 1}
+    assert (report["exit_code"], _step(report, "promote")["state"]) == (0, "live")
+    back = fleet.report("rollback", "akvoflow-1")
+    assert back["exit_code"] == 0
+    assert fleet.remote.live("akvoflow-1") == {"1": 1}
+
+
+@pytest.mark.parametrize("error", [BROKEN, {"code": 0}])
+def test_a_version_whose_operation_says_that_it_failed_is_read_back(
+    project: Project, proxy: FaultProxy, error: object
+) -> None:
+    proxy.arm(_end_with(error), "POST", VERSIONS)
+    report = project.report("run", RELEASE, "--only", "akvoflow-1")
+    assert RELEASE in project.remote.versions("akvoflow-1")
+    assert (report["exit_code"], _step(report, "deploy")["state"]) == (0, "dark")
+
+
+def test_a_move_that_has_failed_leaves_what_was_read(fleet: Project, proxy: FaultProxy) -> None:
+    proxy.arm(FAIL, "PATCH", SERVICE)
+    report = fleet.report("promote", "v2", "akvoflow-1")
+    assert (report["exit_code"], _step(report, "promote")["state"]) == (1, "dark")
+    back = fleet.report("rollback", "akvoflow-1")
+    assert back["exit_code"] == 4
+    assert fleet.remote.moves("akvoflow-1") == []
+
+
+def test_a_version_that_was_made_in_part_is_a_change(project: Project, proxy: FaultProxy) -> None:
+    """App Engine has a version of the name, not with these files, and says that it failed."""
+
+    def make_another(asked: Asked, forward: Forward) -> Reply | None:
+        project.remote.put_version("akvoflow-1", RELEASE)
+        return FAIL(asked, forward)
+
+    proxy.arm(make_another, "POST", VERSIONS)
+    report = project.report("run", RELEASE, "--only", "akvoflow-1")
+    assert (report["exit_code"], _step(report, "deploy")["state"]) == (3, "dark")
+    assert _step(report, "deploy")["error"]["message"] == "Cloud build failed"
+
+
+def test_attempts_are_those_that_were_made(fleet: Project, proxy: FaultProxy) -> None:
+    unavailable = answer_instead(503, b"")
+    proxy.arm(unavailable, "PATCH", SERVICE, times=2)
+    proxy.arm(FAIL, "PATCH", SERVICE)
+    report = fleet.report("promote", "v2", "akvoflow-1")
+    assert _step(report, "promote")["attempts"] == 3
+
+
+def test_a_lost_answer_is_no_failure(fleet: Project, proxy: FaultProxy) -> None:
     proxy.arm(reset_after, "PATCH", SERVICE, times=1)
     report = fleet.report("promote", "v2", "akvoflow-1")
     assert report["exit_code"] == 0
     assert fleet.remote.live("akvoflow-1") == {"v2": 1}
-    assert any(asked.method == "PATCH" for asked in proxy.asked)

@@ -87,8 +87,11 @@ def require_success(answer: Answer) -> Answer:
 
 def error_of_answer(answer: Answer) -> ServiceError:
     """What an answer that is an error says."""
-    error = error_of(answer.status, *_status_and_message(answer))
+    code, message = _status_and_message(answer)
+    error = error_of(answer.status, code, message)
     error.retry_after = retry_after(answer.headers)
+    # With a status of google.rpc, since a proxy may have answered otherwise.
+    error.is_refusal = code is not None and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return error
 
 

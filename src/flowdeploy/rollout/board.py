@@ -1,6 +1,6 @@
 """The state of every step while a plan runs."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from flowdeploy.errors import FlowdeployError
@@ -154,7 +154,7 @@ def _final_report(report: StepReport, ending: Done | BaseException, seconds: flo
         report,
         outcome=Outcome.FAILED if error else left.outcome,
         state=left.state,
-        attempts=left.attempts,
+        attempts=_attempts(report.changes),
         seconds=seconds,
         url=left.url,
         previous=left.previous,
@@ -180,3 +180,8 @@ def _interpret(
             return Done(), ending
         case _:
             return doubt, Bug.wrap(ending)
+
+
+def _attempts(changes: Sequence[Change]) -> int:
+    """How often the change that was sent most often was sent; 1 for a step without changes."""
+    return max((changes.count(change) for change in changes), default=1)

@@ -40,7 +40,6 @@ class Done:
     state: State | None = None
     url: str | None = None
     previous: Split | None = None
-    attempts: int = 1
     notes: tuple[str, ...] = ()
 
 

@@ -1,9 +1,10 @@
-"""Sends one change to App Engine; repeats it only after a look at the actual state.
+"""Sends one change to App Engine, and reads back what came of it.
 
-The Admin API has no request ids and no preconditions, so a lost answer says nothing about
-its request. Before a request is repeated, the app's unfinished operations are awaited and
-the state is read. Every attempt yields an `Intent` first: the rollout then records it, and
-checks that the run still holds its lock.
+The Admin API has no request ids and no preconditions, and neither an error nor a lost answer
+says for certain what became of a request. So the state is read after every failure, also
+after an operation that ended in an error, and before a request is repeated. Every attempt
+yields an `Intent` first: the rollout then records it, and checks that the run still holds
+its lock.
 """
 
 import re
@@ -11,94 +12,146 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.failures import backoff
 from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.known_errors import is_transient
-from flowdeploy.report import Change, State
+from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Intent, Pause, Request, StepFailed
 
 ATTEMPTS = 6
+LOOKS = 4  # at a change that its operation reports as made, and that cannot be seen yet
 SHORTEST_WAIT = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
 LONGEST_WAIT = 3600.0  # gcloud also gives up after an hour
-OPERATION_TIMEOUT = "OPERATION_ENDLESS"
 _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
+
+UNTOUCHED = Done(Outcome.UNCHANGED)
+UNKNOWN = Done(state=State.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What was read after a request: whether its change is in effect.
+
+    ``left`` is what a step that fails now leaves behind.
+    """
+
+    in_effect: bool
+    left: Done = UNTOUCHED
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """A change: ``send`` starts its operation, ``is_in_effect`` reads the actual state."""
+    """A change: ``send`` starts its operation, ``read_back`` reads the actual state."""
 
     engine: AppEngine
     project: str
     change: Change
     send: Callable[[], Operation]
-    is_in_effect: Callable[[], bool]
+    read_back: Callable[[], ReadBack]
 
 
-def send_and_verify(request: ChangeRequest) -> Generator[Request, None, int]:
-    """Make a change and read it back; the number of attempts.
+class OperationEndless(ServiceError):
+    """An operation is not done after an hour. It may still end."""
 
-    Raises FlowdeployError where nothing was changed, StepFailed with an unknown state where
-    something may have been.
+
+class _Fate(Enum):
+    """What is certain of the change of a failed attempt, before the state is read."""
+
+    REFUSED = auto()  # the service has begun nothing
+    ENDED = auto()  # its operation has ended
+    OPEN = auto()  # it may still take effect
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A failed attempt."""
+
+    error: ServiceError
+    fate: _Fate
+
+    @property
+    def is_transient(self) -> bool:
+        return is_transient(self.error.code, self.error.message)
+
+
+def send_and_verify(request: ChangeRequest) -> Generator[Request, None, None]:
+    """Make a change and read it back.
+
+    Raises FlowdeployError where nothing was sent, StepFailed with what was read where the
+    change is not in effect.
     """
-    attempts = yield from send_request(request)
+    yield from send_request(request)
     with outcome_unknown():
-        if not request.is_in_effect():
-            raise ServiceError(
-                "CONFLICT",
-                "App Engine reports that the change was made, but it is not in effect",
-                hint="Somebody else may have changed the same service at the same time: find out"
-                " who, then run the same command again.",
-            )
-    return attempts
+        for look in range(1, LOOKS + 1):
+            if request.read_back().in_effect:
+                return
+            if look < LOOKS:
+                yield Pause(look, "the change cannot be seen yet")
+        raise ServiceError(
+            "CONFLICT",
+            "App Engine reports that the change was made, but it is not in effect",
+            hint="Somebody else may have changed the same service at the same time: find out"
+            " who, then run the same command again.",
+        )
 
 
-def send_request(request: ChangeRequest) -> Generator[Request, None, int]:
-    """Make a change that the caller reads back; the number of attempts.
-
-    Raises as `send_and_verify`.
-    """
+def send_request(request: ChangeRequest) -> Generator[Request, None, None]:
+    """Make a change that the caller reads back once more. Raises as `send_and_verify`."""
     yield Intent(request.change)
+    may_happen = False
     for attempt in range(1, ATTEMPTS + 1):
-        has_ended, error = yield from _send_once(request)
-        if error is None:
-            return attempt
-        with outcome_unknown():
-            yield from _wait_for_others(request.engine, request.project, error)
-            if request.is_in_effect():
-                return attempt
-            if attempt < ATTEMPTS:
-                yield Pause(backoff(attempt), f"sending again after {error.code}")
-                yield Intent(request.change)
-        if attempt == ATTEMPTS:
-            raise error if has_ended else StepFailed(error, Done(state=State.UNKNOWN))
-    raise AssertionError
+        failure = yield from _send_once(request)
+        if failure is None:
+            return
+        may_happen = may_happen or failure.fate is _Fate.OPEN
+        back = yield from _look_after(failure, request, UNKNOWN if may_happen else UNTOUCHED)
+        if back.in_effect:
+            return
+        left = UNKNOWN if may_happen else back.left
+        if attempt == ATTEMPTS or not failure.is_transient:
+            raise StepFailed(failure.error, left)
+        try:
+            yield Pause(backoff(attempt), f"sending again after {failure.error.code}")
+            yield Intent(request.change)
+        except FlowdeployError as error:
+            raise StepFailed(error, left) from error
 
 
-def _send_once(
-    request: ChangeRequest,
-) -> Generator[Pause, None, tuple[bool, ServiceError | None]]:
-    """Whether an operation has ended; and the transient error of the attempt, if any.
-
-    Raises ServiceError for an error that a repetition would meet again.
-    """
+def _send_once(request: ChangeRequest) -> Generator[Pause, None, _Failure | None]:
+    """Send the change and wait for its operation; the failure of that, if any."""
     try:
         operation = request.send()
     except ServiceError as error:
-        return False, _require_transient(error)
-    with outcome_unknown():
+        return _Failure(error, _Fate.REFUSED if error.is_refusal else _Fate.OPEN)
+    try:
         operation = yield from wait_for_operation(request.engine, operation)
-    return True, _require_transient(operation.error) if operation.error else None
+    except ServiceError as error:
+        return _Failure(error, _Fate.OPEN)
+    return _Failure(operation.error, _Fate.ENDED) if operation.error else None
 
 
-def _require_transient(error: ServiceError) -> ServiceError:
-    """The error; raises it where a repetition does not help."""
-    if is_transient(error.code, error.message):
-        return error
-    raise error
+def _look_after(
+    failure: _Failure, request: ChangeRequest, refused: Done
+) -> Generator[Pause, None, ReadBack]:
+    """What the attempts have led to, once the operations that may belong to them have ended.
+
+    Raises StepFailed where that cannot be read. Its ``left`` is then ``refused`` where the
+    service has refused the last attempt, else unknown.
+    """
+    try:
+        if failure.fate is _Fate.OPEN or failure.is_transient:
+            yield from _wait_for_others(request.engine, request.project, failure.error)
+        return request.read_back()
+    except FlowdeployError as error:
+        if failure.fate is not _Fate.REFUSED:
+            error.details += (f"it was read after this error: {failure.error.message}",)
+            raise StepFailed(error, UNKNOWN) from error
+        shown = failure.error if isinstance(error, ServiceError) else error
+        raise StepFailed(shown, refused) from error
 
 
 @contextmanager
@@ -107,7 +160,7 @@ def outcome_unknown() -> Iterator[None]:
     try:
         yield
     except FlowdeployError as error:
-        raise StepFailed(error, Done(state=State.UNKNOWN)) from error
+        raise StepFailed(error, UNKNOWN) from error
 
 
 def wait_for_operation(
@@ -124,8 +177,8 @@ def wait_for_operation(
         operation = engine.operation(operation.name)
         waited = time.monotonic() - started
         if waited > LONGEST_WAIT and not operation.done:
-            raise ServiceError(
-                OPERATION_TIMEOUT,
+            raise OperationEndless(
+                "OPERATION_ENDLESS",
                 f"{operation.name} is not done after {LONGEST_WAIT / 60:.0f} minutes",
                 hint="It may still end. Look at the version, then run the same command again.",
             )
@@ -139,8 +192,10 @@ def _wait_for_others(
     """Wait for the operation that the error names, else for all that are under way.
 
     One of these may be of our own request, if its answer was lost. One that cannot be read is
-    ignored.
+    ignored. Raises ServiceError where they cannot be listed, or one does not end.
     """
+    if isinstance(error, OperationEndless):
+        return
     operations: tuple[Operation, ...]
     if blocking := _BLOCKING.search(error.message):
         operations = (Operation(f"apps/{project}/operations/{blocking[1]}"),)
@@ -150,6 +205,7 @@ def _wait_for_others(
         yield Pause(0, "waiting for an operation that is under way")
         try:
             yield from wait_for_operation(engine, operation)
-        except ServiceError as unreadable:
-            if unreadable.code == OPERATION_TIMEOUT:
-                raise
+        except OperationEndless:
+            raise
+        except ServiceError:
+            continue

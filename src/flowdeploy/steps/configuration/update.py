@@ -164,11 +164,11 @@ class ConfigurationUpdater:
         if actual is None or not changes_to_send(missing):
             return Done(Outcome.UNCHANGED, notes=notes)
         intended = _intended_change(step, actual, missing)
-        attempts, result = yield from self._send_until_done(step, intended, missing, notify)
+        result = yield from self._send_until_done(step, intended, missing, notify)
         if step.phase is not Phase.ADD:
             with outcome_unknown():
                 yield Intent(replace(intended, after=snapshot_to_json(result)))
-        return Done(attempts=attempts, notes=notes)
+        return Done(notes=notes)
 
     def _wait_for_indexes(self, instance: Instance, notify: Notify) -> Generator[Pause, None, None]:
         if self.config.indexes:
@@ -187,8 +187,8 @@ class ConfigurationUpdater:
 
     def _send_until_done(
         self, step: Configure, intended: Change, changes: Changes, notify: Notify
-    ) -> Generator[Request, None, tuple[int, Snapshot]]:
-        """Send changes until none is missing; the number of attempts, and the result."""
+    ) -> Generator[Request, None, Snapshot]:
+        """Send changes until none is missing; what is there then."""
         yield Intent(intended)
         missing, idle = changes, 0
         for attempt in count(1):
@@ -197,7 +197,7 @@ class ConfigurationUpdater:
                 actual = self._read(step)
                 left = self._missing(step, actual)
             if not changes_to_send(left):
-                return attempt, actual
+                return actual
             if error and not is_transient(error.code, error.message):
                 raise error if left == changes else StepFailed(error, Done(state=State.UNKNOWN))
             missing, idle = left, 0 if left != missing else idle + 1

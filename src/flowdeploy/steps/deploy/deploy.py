@@ -1,6 +1,6 @@
 """Creates a version on one instance, and moves the traffic to it in a live deploy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from flowdeploy.appengine.resources import App, Operation
@@ -18,8 +18,16 @@ from flowdeploy.planning.plan import Deploy, Promote, Traffic
 from flowdeploy.planning.traffic import Split
 from flowdeploy.planning.urls import dark_url
 from flowdeploy.report import Aspect, Change, Outcome, State
-from flowdeploy.rollout.contract import Done, Notify, Running, StepFailed
-from flowdeploy.steps.change import ChangeRequest, send_request
+from flowdeploy.rollout.contract import Done, Notify, Pause, Request, Running, StepFailed
+from flowdeploy.steps.change import (
+    LOOKS,
+    UNKNOWN,
+    UNTOUCHED,
+    ChangeRequest,
+    ReadBack,
+    outcome_unknown,
+    send_request,
+)
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.uploader import Uploader
 from flowdeploy.steps.traffic.move import Move, move_traffic
@@ -59,8 +67,8 @@ def deploy_version(step: Deploy, target: DeployTarget, notify: Notify) -> Runnin
     if is_deployed(wanted, observed):
         created = Done(Outcome.UNCHANGED)
     else:
-        created = yield from _create(target, instance, notify)
-        observed = _read_back(target, instance)
+        created = yield from _create(target, instance, observed, notify)
+        observed = yield from _read_back(target, instance)
     notes = (*target.package.notes, *created.notes, *_remarks(wanted, observed))
     created = replace(created, notes=notes)
     if wanted.traffic is Traffic.LIVE:
@@ -85,7 +93,9 @@ def _observe(target: DeployTarget, instance: Instance) -> BeforeDeploy:
     )
 
 
-def _create(target: DeployTarget, instance: Instance, notify: Notify) -> Running:
+def _create(
+    target: DeployTarget, instance: Instance, before: BeforeDeploy, notify: Notify
+) -> Running:
     """Upload the files, then create the version."""
     uploaded = yield from target.uploader.upload(target.app.code_bucket, target.package, notify)
 
@@ -93,30 +103,42 @@ def _create(target: DeployTarget, instance: Instance, notify: Notify) -> Running
         notify("creating the version")
         return target.engine.create_version(instance.project, instance.service, uploaded.body)
 
-    def is_in_effect() -> bool:
-        return is_deployed(target.wanted, _observe(target, instance))
+    def read_back() -> ReadBack:
+        actual = _observe(target, instance)
+        if is_deployed(target.wanted, actual):
+            return ReadBack(in_effect=True)
+        untouched = actual.deployed == before.deployed
+        return ReadBack(False, UNTOUCHED if untouched else _left(target.wanted, actual))
 
     intended = Change(Aspect.VERSION, None, target.wanted.version)
-    request = ChangeRequest(target.engine, instance.project, intended, send, is_in_effect)
-    attempts = yield from send_request(request)
-    return Done(attempts=attempts, notes=uploaded.remarks)
+    yield from send_request(
+        ChangeRequest(target.engine, instance.project, intended, send, read_back)
+    )
+    return Done(notes=uploaded.remarks)
 
 
-def _read_back(target: DeployTarget, instance: Instance) -> BeforeDeploy:
+def _read_back(target: DeployTarget, instance: Instance) -> Generator[Request, None, BeforeDeploy]:
     """Read the created version. Raises StepFailed where it is not as asked for."""
     wanted = target.wanted
-    try:
+    with outcome_unknown():
         observed = _observe(target, instance)
-    except ServiceError as error:
-        raise StepFailed(error, Done(state=State.UNKNOWN)) from error
+        for look in range(1, LOOKS):
+            if observed.deployed is not None:
+                break
+            yield Pause(look, "the version cannot be seen yet")
+            observed = _observe(target, instance)
     if observed.deployed is None:
-        raise StepFailed(_not_as_asked(wanted, ["it is not there"]), Done(state=State.UNKNOWN))
+        raise StepFailed(_not_as_asked(wanted, ["it is not there"]), UNKNOWN)
     if grave := [str(d) for d in differences(wanted, observed.deployed) if d.is_grave]:
-        state = _state(wanted, observed)
-        unmoved = wanted.traffic is Traffic.LIVE and state is State.DARK
-        left = Done(state=State.DEPLOYED_NOT_PROMOTED if unmoved else state)
-        raise StepFailed(_not_as_asked(wanted, grave), left)
+        raise StepFailed(_not_as_asked(wanted, grave), _left(wanted, observed))
     return observed
+
+
+def _left(wanted: WantedVersion, observed: BeforeDeploy) -> Done:
+    """What a failed deploy leaves where the version exists and is not as asked for."""
+    state = _state(wanted, observed)
+    unmoved = wanted.traffic is Traffic.LIVE and state is State.DARK
+    return Done(state=State.DEPLOYED_NOT_PROMOTED if unmoved else state)
 
 
 def _not_as_asked(wanted: WantedVersion, details: Sequence[str]) -> ServiceError:
@@ -175,7 +197,6 @@ def _promote(target: DeployTarget, instance: Instance, created: Done, notify: No
     return replace(
         moved,
         outcome=_combined_outcome(created, moved),
-        attempts=max(created.attempts, moved.attempts),
         notes=created.notes + moved.notes,
     )
 

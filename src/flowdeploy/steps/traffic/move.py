@@ -14,7 +14,7 @@ from flowdeploy.planning.traffic import SAME, Split
 from flowdeploy.planning.urls import live_url
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Notify, Pause, Request, Running, StepFailed
-from flowdeploy.steps.change import ChangeRequest, send_and_verify
+from flowdeploy.steps.change import ChangeRequest, ReadBack, send_and_verify
 
 AwaitHealth = Callable[[], Generator[Pause, None, object]]
 
@@ -55,12 +55,13 @@ def move_traffic(step: Promote, move: Move, notify: Notify) -> Running:
         for current, split in pairwise((before, *splits)):
             if done.state is State.LIVE:
                 yield from _pause_between(step, move, current, notify)
-            attempts = yield from _set_split(move, instance, current, split, notify)
-            done = replace(done, state=State.LIVE, attempts=max(done.attempts, attempts))
+            yield from _set_split(move, instance, current, split, notify)
+            done = replace(done, state=State.LIVE)
     except FlowdeployError as error:
         raise StepFailed(error, done) from error
     except StepFailed as failed:
-        raise StepFailed(failed.error, replace(done, state=failed.left.state)) from failed
+        state = failed.left.state or done.state
+        raise StepFailed(failed.error, replace(done, state=state)) from failed
     return done
 
 
@@ -120,8 +121,8 @@ def _pause_between(
 
 def _set_split(
     move: Move, instance: Instance, before: Split, split: Split, notify: Notify
-) -> Generator[Request, None, int]:
-    """Change the split once; the number of attempts that it took.
+) -> Generator[Request, None, None]:
+    """Change the split once.
 
     Another client may change the split between attempts, and may have made the first one fail.
     """
@@ -131,13 +132,13 @@ def _set_split(
         notify(f"moving traffic from {before} to {split}")
         return engine.set_split(instance.project, instance.service, split)
 
-    def is_in_effect() -> bool:
+    def read_back() -> ReadBack:
         current = _current_split(engine, instance)
         if current.same_as(split):
-            return True
+            return ReadBack(in_effect=True)
         _require_expected(current, move.expected and before)
-        return False
+        return ReadBack(in_effect=False)
 
     intended = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
-    request = ChangeRequest(engine, instance.project, intended, send, is_in_effect)
-    return (yield from send_and_verify(request))
+    request = ChangeRequest(engine, instance.project, intended, send, read_back)
+    yield from send_and_verify(request)
