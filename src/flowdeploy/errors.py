@@ -87,8 +87,8 @@ class ServiceError(FlowdeployError):
 
     ``code`` is the service's own (``PERMISSION_DENIED``, ``HTTP_502``, …) and
     ``message`` its own words, whole. ``retry_after`` are the seconds for which it asks
-    to be left alone; ``is_refusal`` is whether the service itself says that it has not begun
-    what it was asked for.
+    to be left alone; ``is_refusal`` is whether the service itself has answered that it did
+    nothing.
     """
 
     retry_after = 0.0
@@ -115,6 +115,10 @@ class NotFound(ServiceError):
 
 class PermissionDenied(ServiceError):
     """The service does not let this identity do what it asked for."""
+
+
+class QuotaExceeded(ServiceError):
+    """The service has had too many requests in this minute, or on this day."""
 
 
 class PreconditionFailed(ServiceError):

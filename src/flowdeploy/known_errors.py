@@ -114,6 +114,11 @@ TABLE = (
     ),
     _row(
         "RESOURCE_EXHAUSTED",
+        r"\bper day|\bdaily\b|PerDay",
+        "The API's quota is used up for today: try again tomorrow, or ask for a higher quota.",
+    ),
+    _row(
+        "RESOURCE_EXHAUSTED",
         "",
         "The API's quota is used up for the moment: fewer --jobs, or a higher quota.",
         transient=True,

@@ -9,9 +9,9 @@ import pytest
 
 from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
-from flowdeploy.errors import ServiceError
+from flowdeploy.errors import QuotaExceeded, ServiceError
 from flowdeploy.report import Aspect, Change, Outcome, State
-from flowdeploy.rollout.contract import Done, StepFailed
+from flowdeploy.rollout.contract import Done, Pause, StepFailed
 from flowdeploy.steps.change import (
     ATTEMPTS,
     UNKNOWN,
@@ -25,8 +25,12 @@ MEANT = Change(Aspect.VERSION, None, "v2")
 LEFT = Done(Outcome.UNCHANGED, State.DARK)
 DENIED = ServiceError("PERMISSION_DENIED", "no")
 DENIED.is_refusal = True
-BUSY = ServiceError("RESOURCE_EXHAUSTED", "quota")
+BUSY = QuotaExceeded("RESOURCE_EXHAUSTED", "Quota exceeded for 'Requests per minute'")
 BUSY.is_refusal = True
+TODAY = QuotaExceeded("RESOURCE_EXHAUSTED", "Quota exceeded for 'Requests per day'")
+TODAY.is_refusal = True
+TAKEN = ServiceError("ABORTED", "another operation is already in progress")
+TAKEN.is_refusal = True
 GARBLED = ServiceError("PERMISSION_DENIED", "<html>a portal</html>")
 LOST = ServiceError("CONNECTION", "the connection was lost")
 BEGUN = Operation("apps/p/operations/1")
@@ -42,6 +46,7 @@ class Engine:
     def __init__(self, sends: list[Answer], polls: list[Answer], happened: list[Answer]) -> None:
         self.answers = {"send": sends, "poll": polls, "happened": happened}
         self.asked: list[str] = []
+        self.waited = 0.0
 
     def ask(self, kind: str) -> Answer:
         self.asked.append(kind)
@@ -60,10 +65,10 @@ class Engine:
     def run(self) -> int:
         """Makes the change; how often it was sent."""
         send = cast("Callable[[], Operation]", lambda: self.ask("send"))
-        for _ in send_and_verify(
+        for request in send_and_verify(
             ChangeRequest(cast("AppEngine", self), "p", MEANT, send, self._read_back)
         ):
-            pass
+            self.waited += request.seconds if isinstance(request, Pause) else 0
         return self.asked.count("send")
 
     def _read_back(self) -> ReadBack:
@@ -150,6 +155,37 @@ def test_a_lost_request_that_took_effect_is_not_sent_again() -> None:
 
 def test_a_lost_request_that_took_no_effect_is_sent_again() -> None:
     assert Engine([LOST, BEGUN], [WELL], [False, True]).run() == 2
+
+
+def test_a_used_up_quota_is_waited_for_over_minutes() -> None:
+    engine = Engine([*[BUSY] * 8, BEGUN], [WELL], [*[False] * 8, True])
+    assert engine.run() == 9
+    assert 60 < engine.waited < 300
+
+
+@pytest.mark.parametrize("answer", [BUSY, TAKEN])
+def test_a_change_that_is_refused_every_time_is_waited_for_within_limits(
+    answer: ServiceError,
+) -> None:
+    engine = Engine([answer], [WELL], [False])
+    with pytest.raises(StepFailed) as failed:
+        engine.run()
+    assert failed.value.error is answer
+    assert failed.value.left == LEFT
+    assert engine.waited < 400
+
+
+def test_the_state_is_read_after_the_wait_and_before_the_next_attempt() -> None:
+    engine = Engine([BUSY, BEGUN], [WELL], [False, True])
+    engine.run()
+    assert engine.asked == ["send", "happened", "send", "poll", "happened"]
+
+
+def test_a_quota_of_a_day_is_not_waited_for() -> None:
+    engine = Engine([TODAY], [WELL], [False])
+    with pytest.raises(StepFailed):
+        engine.run()
+    assert (engine.asked, engine.waited) == (["send", "happened"], 0)
 
 
 def test_the_number_of_attempts_is_limited() -> None:

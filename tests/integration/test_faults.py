@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowdeploy.clients import failures
+
 if TYPE_CHECKING:
     from tests.integration.conftest import Project, Remote
 
@@ -73,6 +75,20 @@ def test_an_operation_that_ends_in_an_internal_error_is_begun_again(project: Pro
     report = project.report(*ONE)
     assert (report["exit_code"], _step(report, "akvoflow-1")["attempts"]) == (0, 2)
     assert project.remote.begun("akvoflow-1") == ["CreateVersion", "CreateVersion"]
+
+
+def test_a_change_that_a_quota_refuses_for_too_long_is_known_not_to_be_made(
+    fleet: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "QUOTA_PATIENCE", 0.1)
+    fleet.remote.fault("quota", method="PATCH", target=SERVICE)
+    report = fleet.report("promote", "v2", "akvoflow-1")
+    step = _step(report, "akvoflow-1", "promote")
+    assert (report["exit_code"], report["outcome"]) == (1, "failed")
+    assert (step["outcome"], step["state"]) == ("failed", "dark")
+    assert step["error"]["code"] == "RESOURCE_EXHAUSTED"
+    assert "Quota exceeded" in step["error"]["message"]
+    assert len(fleet.remote.requests("PATCH", SERVICE)) == 2
 
 
 @pytest.mark.slow

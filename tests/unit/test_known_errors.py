@@ -91,6 +91,12 @@ SEEN = [
     ("PERMISSION_DENIED", "The caller does not have permission", "roles/appengine.deployer", False),
     ("NOT_FOUND", "The specified bucket does not exist.", "gcloud app repair", False),
     ("UNAUTHENTICATED", "Request had invalid credentials.", "application-default login", False),
+    (
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded for quota metric 'Requests' and limit 'Requests per day'",
+        "tomorrow",
+        False,
+    ),
     ("RESOURCE_EXHAUSTED", "Quota exceeded for quota metric", "--jobs", True),
     ("INTERNAL", "An internal error occurred.", "try again", True),
     ("UNAVAILABLE", "The service is currently unavailable.", "try again", True),

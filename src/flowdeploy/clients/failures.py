@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from flowdeploy.errors import (
     NotFound,
     PermissionDenied,
     PreconditionFailed,
+    QuotaExceeded,
     ServiceError,
 )
 from flowdeploy.known_errors import hint_for, is_transient
@@ -26,6 +28,7 @@ from flowdeploy.known_errors import hint_for, is_transient
 T = TypeVar("T")
 
 ATTEMPTS = 7
+QUOTA_PATIENCE = 240.0  # seconds of waits for a quota, most of which are per minute
 # For answers that carry no status of google.rpc, as those of front ends do.
 _STATUS = {
     400: "INVALID_ARGUMENT",
@@ -45,7 +48,46 @@ _CLASSES = {
     "FORBIDDEN": PermissionDenied,
     "NOT_FOUND": NotFound,
     "PERMISSION_DENIED": PermissionDenied,
+    "RESOURCE_EXHAUSTED": QuotaExceeded,
 }
+_UNDECIDED = (HTTPStatus.REQUEST_TIMEOUT, 499)  # 499: the client is said to have gone
+
+
+@dataclass(slots=True)
+class Waits:
+    """The waits between up to ``attempts`` attempts of one request.
+
+    What a quota has refused is no attempt: it is waited for, up to `QUOTA_PATIENCE` in all.
+    """
+
+    attempts: int
+    _failures: int = 0
+    _refusals: int = 0
+    _waited: float = 0.0
+
+    def after(self, error: ServiceError) -> float | None:
+        """The seconds before the next attempt; None where there should be none.
+
+        Waits are longer where the service asks for that, and scattered, so that workers that
+        have used a quota up together do not come back together.
+        """
+        if not is_transient(error.code, error.message):
+            return None
+        if isinstance(error, QuotaExceeded):
+            return self._after_refusal(error)
+        self._failures += 1
+        if self._failures >= self.attempts:
+            return None
+        return max(backoff(self._failures), error.retry_after)
+
+    def _after_refusal(self, error: ServiceError) -> float | None:
+        if self._waited >= QUOTA_PATIENCE:
+            return None
+        self._refusals += 1
+        asked = error.retry_after * random.uniform(1.0, 1.3)  # noqa: S311
+        wait = max(asked, _scattered(60.0, 0.5, self._refusals))
+        self._waited += wait
+        return wait
 
 
 def retry(call: Callable[[], T]) -> T:
@@ -67,7 +109,7 @@ def retry(call: Callable[[], T]) -> T:
 
 def backoff(attempt: int) -> float:
     """Seconds before the attempt after this one: doubling, at most 10, evenly scattered."""
-    return random.uniform(0.5, 1.0) * min(10.0, 0.2 * float(2**attempt))  # noqa: S311
+    return _scattered(10.0, 0.2, attempt)
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
@@ -87,11 +129,9 @@ def require_success(answer: Answer) -> Answer:
 
 def error_of_answer(answer: Answer) -> ServiceError:
     """What an answer that is an error says."""
-    code, message = _status_and_message(answer)
-    error = error_of(answer.status, code, message)
+    error = error_of(answer.status, *_status_and_message(answer))
     error.retry_after = retry_after(answer.headers)
-    # With a status of google.rpc, since a proxy may have answered otherwise.
-    error.is_refusal = code is not None and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    error.is_refusal = _is_refusal(answer)
     return error
 
 
@@ -143,6 +183,20 @@ def to_service_error(failure: Exception) -> ServiceError:
             return error_of(0, "UNAUTHENTICATED", str(failure))
         case _:
             raise failure
+
+
+def _is_refusal(answer: Answer) -> bool:
+    """Whether the service itself has refused: not a proxy, which answers in other forms."""
+    if not HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return False
+    match answer.parse_json_or_none():
+        case {"error": {"message": str()}}:
+            return answer.status not in _UNDECIDED
+    return False
+
+
+def _scattered(longest: float, first: float, attempt: int) -> float:
+    return random.uniform(0.5, 1.0) * min(longest, first * float(2**attempt))  # noqa: S311
 
 
 def _cause(failure: Exception, error: ServiceError) -> Exception | None:

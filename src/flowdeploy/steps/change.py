@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
-from flowdeploy.clients.failures import backoff
+from flowdeploy.clients.failures import Waits
 from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.known_errors import is_transient
 from flowdeploy.report import Change, Outcome, State
@@ -73,10 +73,6 @@ class _Failure:
     error: ServiceError
     fate: _Fate
 
-    @property
-    def is_transient(self) -> bool:
-        return is_transient(self.error.code, self.error.message)
-
 
 def send_and_verify(request: ChangeRequest) -> Generator[Request, None, None]:
     """Make a change and read it back.
@@ -85,7 +81,7 @@ def send_and_verify(request: ChangeRequest) -> Generator[Request, None, None]:
     change is not in effect.
     """
     yield from send_request(request)
-    with outcome_unknown():
+    with fail_leaving(UNKNOWN):
         for look in range(1, LOOKS + 1):
             if request.read_back().in_effect:
                 return
@@ -102,23 +98,20 @@ def send_and_verify(request: ChangeRequest) -> Generator[Request, None, None]:
 def send_request(request: ChangeRequest) -> Generator[Request, None, None]:
     """Make a change that the caller reads back once more. Raises as `send_and_verify`."""
     yield Intent(request.change)
-    may_happen = False
-    for attempt in range(1, ATTEMPTS + 1):
-        failure = yield from _send_once(request)
-        if failure is None:
-            return
+    waits, may_happen = Waits(ATTEMPTS), False
+    while failure := (yield from _send_once(request)):
+        wait = waits.after(failure.error)
+        if wait is not None:
+            yield Pause(wait, f"sending again after {failure.error.code}")
         may_happen = may_happen or failure.fate is _Fate.OPEN
         back = yield from _look_after(failure, request, UNKNOWN if may_happen else UNTOUCHED)
         if back.in_effect:
             return
         left = UNKNOWN if may_happen else back.left
-        if attempt == ATTEMPTS or not failure.is_transient:
+        if wait is None:
             raise StepFailed(failure.error, left)
-        try:
-            yield Pause(backoff(attempt), f"sending again after {failure.error.code}")
+        with fail_leaving(left):
             yield Intent(request.change)
-        except FlowdeployError as error:
-            raise StepFailed(error, left) from error
 
 
 def _send_once(request: ChangeRequest) -> Generator[Pause, None, _Failure | None]:
@@ -143,7 +136,7 @@ def _look_after(
     service has refused the last attempt, else unknown.
     """
     try:
-        if failure.fate is _Fate.OPEN or failure.is_transient:
+        if failure.fate is _Fate.OPEN or is_transient(failure.error.code, failure.error.message):
             yield from _wait_for_others(request.engine, request.project, failure.error)
         return request.read_back()
     except FlowdeployError as error:
@@ -155,12 +148,12 @@ def _look_after(
 
 
 @contextmanager
-def outcome_unknown() -> Iterator[None]:
-    """Converts errors after a request was sent: they do not say whether it took effect."""
+def fail_leaving(left: Done) -> Iterator[None]:
+    """Converts an error after a request was sent to a StepFailed with ``left``."""
     try:
         yield
     except FlowdeployError as error:
-        raise StepFailed(error, UNKNOWN) from error
+        raise StepFailed(error, left) from error
 
 
 def wait_for_operation(

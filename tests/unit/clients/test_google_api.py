@@ -75,6 +75,7 @@ def server(answer: Reply) -> Iterator[tuple[str, list[str]]]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "ATTEMPTS", 1)
+    monkeypatch.setattr(failures, "QUOTA_PATIENCE", 0)
 
 
 def api(url: str) -> JsonApi:

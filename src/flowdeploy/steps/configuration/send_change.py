@@ -21,7 +21,7 @@ from flowdeploy.appengine.config_files.changes import (
 )
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.rollout.contract import Pause
-from flowdeploy.steps.change import outcome_unknown, wait_for_operation
+from flowdeploy.steps.change import UNKNOWN, fail_leaving, wait_for_operation
 
 
 def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause, None, None]:
@@ -35,7 +35,7 @@ def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator
             cloud.datastore.create(project, body)
         case SetDispatch(rules):
             operation = cloud.engine.set_dispatch_rules(project, rules)
-            with outcome_unknown():
+            with fail_leaving(UNKNOWN):
                 operation = yield from wait_for_operation(cloud.engine, operation)
             if operation.error:
                 raise operation.error

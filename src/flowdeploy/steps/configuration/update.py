@@ -31,7 +31,7 @@ from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Intent, Notify, Pause, Request, Running, StepFailed
 from flowdeploy.rollout.parallel import map_in_threads
-from flowdeploy.steps.change import outcome_unknown
+from flowdeploy.steps.change import UNKNOWN, fail_leaving
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
 from flowdeploy.steps.configuration.kinds import (
     ASPECTS,
@@ -166,7 +166,7 @@ class ConfigurationUpdater:
         intended = _intended_change(step, actual, missing)
         result = yield from self._send_until_done(step, intended, missing, notify)
         if step.phase is not Phase.ADD:
-            with outcome_unknown():
+            with fail_leaving(UNKNOWN):
                 yield Intent(replace(intended, after=snapshot_to_json(result)))
         return Done(notes=notes)
 
@@ -193,7 +193,7 @@ class ConfigurationUpdater:
         missing, idle = changes, 0
         for attempt in count(1):
             error = yield from self._send(step, missing, notify)
-            with outcome_unknown():
+            with fail_leaving(UNKNOWN):
                 actual = self._read(step)
                 left = self._missing(step, actual)
             if not changes_to_send(left):
@@ -203,7 +203,7 @@ class ConfigurationUpdater:
             missing, idle = left, 0 if left != missing else idle + 1
             if idle == ATTEMPTS or attempt == ATTEMPTS + len(changes):
                 raise StepFailed(error or _not_as_asked(left), Done(state=State.UNKNOWN))
-            with outcome_unknown():
+            with fail_leaving(UNKNOWN):
                 yield Pause(backoff(idle + 1), f"looking again after {error.code}" if error else "")
                 yield Intent(intended)
         raise AssertionError

@@ -25,7 +25,7 @@ from flowdeploy.steps.change import (
     UNTOUCHED,
     ChangeRequest,
     ReadBack,
-    outcome_unknown,
+    fail_leaving,
     send_request,
 )
 from flowdeploy.steps.deploy.package import VersionPackage
@@ -120,7 +120,7 @@ def _create(
 def _read_back(target: DeployTarget, instance: Instance) -> Generator[Request, None, BeforeDeploy]:
     """Read the created version. Raises StepFailed where it is not as asked for."""
     wanted = target.wanted
-    with outcome_unknown():
+    with fail_leaving(UNKNOWN):
         observed = _observe(target, instance)
         for look in range(1, LOOKS):
             if observed.deployed is not None:
