@@ -38,6 +38,7 @@ class _Executor:
 @dataclass(frozen=True, slots=True)
 class _Journal:
     record: Callable[[Sequence[IntendedChange], Sequence[FinishedStep]], None]
+    ensure_locks: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def _carry_out(
     leave: Callable[[Sequence[StepReport]], None] = _ignore,
     refined: Callable[[Plan], Plan] = lambda plan: plan,
     record: Callable[[Sequence[IntendedChange], Sequence[FinishedStep]], None] = _ignore,
+    ensure_locks: Callable[[], None] = _ignore,
     hear: Callable[[str], None] = _ignore,
 ) -> tuple[Result, list[str]]:
     log = _Log(hear)
@@ -92,7 +94,7 @@ def _carry_out(
         return known
 
     executor = _Executor(perform, prepare, leave)
-    return run(plan, executor, _Journal(record), log, limits), log.events
+    return run(plan, executor, _Journal(record, ensure_locks), log, limits), log.events
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ change.
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 import time
@@ -26,6 +27,8 @@ from flowdeploy.rollout.contract import Notify
 TTL = 60.0
 REFRESH = 15.0
 LOOK_AGAIN = 2.0
+ASK_AGAIN = 1.0  # seconds for which the store's answer that a lease is ours is trusted
+GRACE = 3.0  # seconds in which the last requests of a holder that loses its lease arrive
 TAKE_OVERS = 3  # attempts: the holder may refresh the lease between our read and our write
 
 LAPSES = f"If it was killed, its lock lapses within {TTL:.0f} s."
@@ -88,24 +91,34 @@ class Lease:
     hint: str = TRY_AGAIN
     _generation: int = 0
     _confirmed: float = 0.0
+    _asked: float = -math.inf
+    _asking: threading.Lock = field(default_factory=threading.Lock)
     _lost: bool = False
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def acquire(self, *, take_over: bool = False) -> None:
-        """Take the lease; with ``take_over``, from its holder.
+    def acquire(self, *, take_over: bool = False) -> bool:
+        """Take the lease; with ``take_over``, from its holder, which is then true.
 
         Raises LockHeld, naming the holder, where another run has it or was faster.
         """
         found = self.store.read(self.name)
         for _ in range(TAKE_OVERS if take_over else 1):
-            if found and not take_over and not _is_free(found):
+            is_held = found is not None and not _is_free(found)
+            if is_held and not take_over:
                 break
             if self._write(found.generation if found else 0) is not None:
-                return
+                return is_held
             found = self.store.read(self.name)
         raise LockHeld(
             f"another run has the lock {self.name}: {_describe_holder(found)}", hint=self.hint
         )
+
+    def ensure(self) -> None:
+        """As `confirm`, but ask the store once a second at most. Called from any thread."""
+        with self._asking:
+            if time.monotonic() - self._asked >= ASK_AGAIN:
+                self.confirm()
+        self.require()
 
     def confirm(self) -> None:
         """Ask the store whether the lease is still this run's, and was refreshed in time.
@@ -122,6 +135,7 @@ class Lease:
                 hint="This run changes nothing more. `flowdeploy history` shows the other one.",
             )
         self._confirmed = max(self._confirmed, asked - found.age)
+        self._asked = asked
         self.require()
 
     def require(self) -> None:
@@ -185,7 +199,9 @@ def acquire_lease(
     told = ""
     while True:
         try:
-            lease.acquire(take_over=take_over)
+            if lease.acquire(take_over=take_over):
+                notify("the lock was taken over; waiting for the last requests of its holder")
+                sleep(GRACE)
             return
         except LockHeld as error:
             left = deadline - time.monotonic()
@@ -240,10 +256,10 @@ class Locks:
             self._held.enter_context(hold_lease(lease))
             self._leases.append(lease)
 
-    def confirm(self) -> None:
-        """Raises LockHeld unless this run still has all of them."""
+    def ensure(self) -> None:
+        """Raises LockHeld unless this run still has all of them; see `Lease.ensure`."""
         for lease in self._leases:
-            lease.confirm()
+            lease.ensure()
 
     def release(self) -> None:
         self._held.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,15 +27,10 @@ from flowdeploy.rollout.contract import FinishedStep, IntendedChange
 
 @dataclass(slots=True)
 class Recorder:
-    """The rollout's journal (see `flowdeploy.rollout.Journal`): the record in every store.
-
-    ``confirm`` is called once intents are on record; it raises FlowdeployError where the run
-    has lost its lock and may change nothing any more.
-    """
+    """Writes the record in every store."""
 
     stores: Sequence[ObjectStore]
     run: Run
-    confirm: Callable[[], None]
     clock: Clock = OURS
     _number: int = field(default=0, init=False)
 
@@ -44,13 +39,12 @@ class Recorder:
         cls,
         stores: Sequence[ObjectStore],
         header: Header,
-        confirm: Callable[[], None],
         earlier: Run | None = None,
         clock: Clock = OURS,
     ) -> Recorder:
         """For a new run, or for one that is resumed from its ``earlier`` record."""
         run = replace(earlier, sessions=earlier.sessions + 1) if earlier else Run(header)
-        return cls(stores, replace(run, report=None), confirm, clock)
+        return cls(stores, replace(run, report=None), clock)
 
     def begin(self, by: Mapping[str, str]) -> None:
         """Record that the run begins, or is resumed, and ``by`` whom.
@@ -74,8 +68,6 @@ class Recorder:
         intended = [asdict(each) for each in begun]
         self._write("changes", {"intents": intended, "ended": endings_json(endings)})
         self.run = add_endings(replace(self.run, changes=(*self.run.changes, *begun)), endings)
-        if intents:
-            self.confirm()
 
     def end(self, report: Mapping[str, Any], endings: Mapping[int, Ending]) -> None:
         """Write the last entry of this session, which holds the whole run. Raises ServiceError."""

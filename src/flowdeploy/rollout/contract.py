@@ -23,13 +23,21 @@ class Pause:
 class Intent:
     """A step is about to change its instance. It continues once the journal has recorded this.
 
-    If the journal cannot, or the lock is lost, the error is thrown into the step.
+    If the journal cannot, or the run has lost its locks, the error is thrown into the step.
     """
 
     change: Change
 
 
-Request = Pause | Intent  # what a step may yield
+@dataclass(frozen=True, slots=True)
+class FurtherRequest:
+    """A step is about to send one more request for the change that it has recorded last.
+
+    It continues at once, or with an error where the run has lost its locks.
+    """
+
+
+Request = Pause | Intent | FurtherRequest  # what a step may yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,13 @@ class Journal(Protocol):
 
         Called by one thread at a time. The record is durable when it returns. Raises
         FlowdeployError where the changes must not happen.
+        """
+
+    def ensure_locks(self) -> None:
+        """Ask whether the run still holds its locks: called right before each request that
+        changes an instance, by the thread that sends it.
+
+        Raises FlowdeployError where it does not, or where that cannot be found out.
         """
 
 

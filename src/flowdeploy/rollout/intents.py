@@ -1,8 +1,8 @@
 """Intents, which wait for the journal, and grants, which let their changes happen.
 
-A step that is about to change its instance asks with an intent. A thread writes all
-intents that have come together to the journal, which also checks that the run still holds
-its locks. Each recorded intent becomes a grant: the step may go ahead.
+A step that is about to change its instance asks with an intent. A thread writes intents that
+have come together to the journal. Each recorded intent becomes a grant: the step may go
+ahead. An intent is written only when a worker is free, and that worker is kept for its grant.
 """
 
 import threading
@@ -35,36 +35,40 @@ class JournalWrite:
 class IntentQueue:
     """Used by one thread only; ``report_write`` is called from the thread that writes.
 
-    ``size`` is the number of workers. No more grants than that are given at once: a change
-    that waits for a worker would happen long after the check that the locks are held.
+    ``reserved`` is the number of workers that are kept for intents that are being written, and
+    for grants.
     """
 
-    def __init__(
-        self, journal: Journal, size: int, report_write: Callable[[JournalWrite], None]
-    ) -> None:
+    def __init__(self, journal: Journal, report_write: Callable[[JournalWrite], None]) -> None:
         self._journal = journal
-        self._size = size
         self._report_write = report_write
         self._intents: deque[tuple[InstanceTask, Change]] = deque()
         self._grants: deque[Grant] = deque()
         self.is_writing = False
+        self.reserved = 0
 
     def add(self, task: InstanceTask, change: Change) -> None:
         self._intents.append((task, change))
 
     def take_grant(self) -> Grant | None:
-        return self._grants.popleft() if self._grants else None
+        if not self._grants:
+            return None
+        self.reserved -= 1
+        return self._grants.popleft()
 
-    def start_write(self, take_finished: Callable[[], Sequence[FinishedStep]]) -> None:
-        """Write what has come together, unless a write is under way or there is nothing."""
+    def start_write(self, take_finished: Callable[[], Sequence[FinishedStep]], free: int) -> None:
+        """Write what has come together, unless a write is under way or there is nothing.
+
+        ``free`` is the number of free workers that are not reserved.
+        """
         if self.is_writing:
             return
         finished = take_finished()
-        count = min(self._size - len(self._grants), len(self._intents))
-        waiting = tuple(self._intents.popleft() for _ in range(count))
+        waiting = tuple(self._intents.popleft() for _ in range(min(free, len(self._intents))))
         if not (finished or waiting):
             return
         self.is_writing = True
+        self.reserved += len(waiting)
         intents = [(task.places[0], change) for task, change in waiting]
 
         def write() -> None:
@@ -76,7 +80,7 @@ class IntentQueue:
         """Turn the intents of a write into grants, or into refusals where it failed."""
         self.is_writing = False
         for task, change in write.waiting:
-            task.refusal = write.error
+            task.is_granted, task.refusal = write.error is None, write.error
             self._grants.append(Grant(task, None if write.error else change))
 
 

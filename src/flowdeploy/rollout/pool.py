@@ -15,12 +15,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.plan import Stage
+from flowdeploy.report import Bug
 from flowdeploy.rollout.board import Board
-from flowdeploy.rollout.contract import Done, Executor, Intent, Journal, Pause, Request, Running
+from flowdeploy.rollout.contract import Done, Executor, Intent, Journal, Pause, Running
 from flowdeploy.rollout.intents import IntentQueue, JournalWrite
 from flowdeploy.rollout.interrupts import call_on_signal
-from flowdeploy.rollout.tasks import InstanceTask, tasks_of
+from flowdeploy.rollout.tasks import InstanceTask, Progress, tasks_of
 
 GRACE = 10.0  # seconds for calls under way to return after an interruption
 
@@ -35,10 +37,17 @@ class _Note:
 
 @dataclass(frozen=True, slots=True)
 class _Advance:
-    """A worker has advanced a task; ``result`` is a request of its step, or the step's end."""
+    """A worker has advanced a task."""
 
     task: InstanceTask
-    result: Request | Done | BaseException
+    result: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The run may change nothing any more."""
+
+    error: FlowdeployError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class _Stop:
     """The run must stop. Only wakes the thread that waits for a message."""
 
 
-_Message = _Note | _Advance | JournalWrite | _Stop
+_Message = _Note | _Advance | JournalWrite | _Refusal | _Stop
 
 
 class Pool:
@@ -58,10 +67,11 @@ class Pool:
     def __init__(self, size: int, executor: Executor, board: Board, journal: Journal) -> None:
         self._size = size
         self._executor = executor
+        self._journal = journal
         self._board = board
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[InstanceTask | None] = queue.SimpleQueue()
-        self._intents = IntentQueue(journal, size, self._inbox.put)
+        self._intents = IntentQueue(journal, self._inbox.put)
         self._paused: list[tuple[float, int, InstanceTask]] = []  # a heap: due time, order
         self._order = itertools.count()
         self._under_way: dict[int, InstanceTask] = {}  # by id: started and not ended
@@ -98,23 +108,27 @@ class Pool:
     # Give work to the workers.
 
     def _dispatch(self, stage: Stage, waiting: deque[InstanceTask], limit: int) -> None:
-        """Hand tasks to free workers, then let the journal write what has come together."""
+        """Hand tasks to free workers: first those with a grant, then let the journal write the
+        intents that have come together, then others."""
         if not self._board.may_start(stage):
             waiting.clear()
-        while len(self._with_worker) < self._size and not self._stopping:
-            task = self._next_task(waiting, limit)
-            if task is None:
-                break
-            self._hand_over(task)
-        if not self._stopping:
-            self._intents.start_write(self._board.take_finished)
-
-    def _next_task(self, waiting: deque[InstanceTask], limit: int) -> InstanceTask | None:
-        """A task with a grant, else one whose pause is over, else a new one below ``limit``."""
-        if grant := self._intents.take_grant():
+        if self._stopping:
+            return
+        while grant := self._intents.take_grant():
             if grant.change is not None:
                 self._board.add_change(grant.task.places[0], grant.change)
-            return grant.task
+            self._hand_over(grant.task)
+        self._intents.start_write(self._board.take_finished, self._free)
+        while self._free and not self._stopping and (task := self._next_task(waiting, limit)):
+            self._hand_over(task)
+
+    @property
+    def _free(self) -> int:
+        """The number of workers that have nothing to do, and are not kept for a grant."""
+        return self._size - len(self._with_worker) - self._intents.reserved
+
+    def _next_task(self, waiting: deque[InstanceTask], limit: int) -> InstanceTask | None:
+        """A task whose pause is over, else a new one below ``limit``."""
         if self._paused and self._paused[0][0] <= time.monotonic():
             return heapq.heappop(self._paused)[2]
         return waiting.popleft() if waiting and len(self._under_way) < limit else None
@@ -141,13 +155,26 @@ class Pool:
     def _work_off(self) -> None:
         """The loop of a worker thread."""
         while task := self._work.get():
-            self._inbox.put(_Advance(task, task.advance()))
+            self._inbox.put(_Advance(task, task.advance(self._ask)))
+
+    def _ask(self) -> FlowdeployError | None:
+        """Whether the run still holds its locks; the reason if not. Called by workers."""
+        try:
+            self._journal.ensure_locks()
+        except FlowdeployError as error:
+            refusal = error
+        except Exception as error:  # a change must not happen without its locks
+            refusal = Bug.wrap(error)
+        else:
+            return None
+        self._inbox.put(_Refusal(refusal))
+        return refusal
 
     # Receive what the workers and the journal have to say.
 
     def _seconds_until_due(self) -> float | None:
         """Until the next pause is over; None where no worker is free, or nothing pauses."""
-        if not self._paused or len(self._with_worker) >= self._size:
+        if not self._paused or self._free < 1:
             return None
         return max(0.0, self._paused[0][0] - time.monotonic())
 
@@ -166,10 +193,12 @@ class Pool:
             case JournalWrite():
                 self._board.halted = self._board.halted or message.error
                 self._intents.finish_write(message)
+            case _Refusal(error):
+                self._board.halted = self._board.halted or error
             case _Stop():
                 pass
 
-    def _answer(self, task: InstanceTask, result: Request | Done | BaseException) -> None:
+    def _answer(self, task: InstanceTask, result: Progress) -> None:
         """Queue the request of a step, or note its end and queue the instance's next step."""
         match result:
             case Pause(seconds, note):

@@ -37,7 +37,7 @@ class RunJournal:
             copies.append(stores.common)
             clock = Clock.synchronize(stores.common.now())
         header = self._header(plan, clock)
-        recorder = Recorder.for_run(copies, header, self._confirm, resumed, clock)
+        recorder = Recorder.for_run(copies, header, resumed, clock)
         recorder.begin({"user": context.user, "host": context.host, "command": context.command})
         self._recorder = recorder
 
@@ -67,6 +67,10 @@ class RunJournal:
         assert self._recorder is not None  # noqa: S101  (`begin` comes before the first step)
         self._recorder.record(intents, finished)
 
+    def ensure_locks(self) -> None:
+        if self._locks is not None:
+            self._locks.ensure()
+
     def end(self, report: Report) -> None:
         """Record how the run has ended, if it has begun. Raises ServiceError."""
         if self._recorder is not None:
@@ -77,10 +81,6 @@ class RunJournal:
         """Release the locks; those that cannot be released lapse."""
         if self._locks is not None:
             self._locks.release()
-
-    def _confirm(self) -> None:
-        if self._locks is not None:
-            self._locks.confirm()
 
     def _header(self, plan: Plan, clock: Clock) -> Header:
         context, target = self._context, self._context.clients.endpoints.target

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeploy.errors import LockHeld, Refused, ServiceError
+from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Plan, PlanKind, Promote, Stage, StageKind
 from flowdeploy.planning.plan_json import plan_json
@@ -81,8 +80,8 @@ class Memory:
         return Memory(dict(list(self.objects.items())[:count]))
 
 
-def ready(*stores: Memory, confirm: Callable[[], None] = lambda: None) -> Recorder:
-    recorder = Recorder.for_run(stores, HEADER, confirm)
+def ready(*stores: Memory) -> Recorder:
+    recorder = Recorder.for_run(stores, HEADER)
     recorder.begin(BY)
     return recorder
 
@@ -127,11 +126,11 @@ def test_what_is_on_record_is_read_back_after_every_write(
 
     first = write(ready(store), before)
     if ends:
-        recorder = Recorder([store], first, lambda: None)
+        recorder = Recorder([store], first)
         recorder._number = len(told)
         recorder.end({"outcome": "partial"}, first.endings or {})
         told.append(recorder.run)
-    again = Recorder.for_run([store], HEADER, lambda: None, found(store))
+    again = Recorder.for_run([store], HEADER, found(store))
     again.begin(BY)
     write(again, after)
     for count, run in enumerate(told, 1):
@@ -153,7 +152,7 @@ def test_a_run_that_has_ended_is_told_by_its_last_entry_alone() -> None:
 def test_who_goes_on_begins_a_session_of_its_own() -> None:
     store = Memory()
     ready(store).record([(0, CHANGE)], [])
-    again = Recorder.for_run([store], HEADER, lambda: None, found(store))
+    again = Recorder.for_run([store], HEADER, found(store))
     again.begin(BY)
     again.record([(1, CHANGE)], [])
     assert [(each.session, each.instance) for each in found(store).changes] == [
@@ -167,36 +166,18 @@ def test_who_goes_on_begins_a_session_of_its_own() -> None:
 def test_two_that_go_on_at_once_do_not_share_a_session() -> None:
     store = Memory()
     ready(store)
-    one, other = (Recorder.for_run([store], HEADER, lambda: None, found(store)) for _ in range(2))
+    one, other = (Recorder.for_run([store], HEADER, found(store)) for _ in range(2))
     one.begin({"user": "ada"})
     with pytest.raises(Refused, match=f"run {NAME} is being resumed elsewhere"):
         other.begin({"user": "bob"})
 
 
-def test_intents_are_on_record_before_the_lock_is_asked_for_and_endings_do_without() -> None:
-    store, counts = Memory(), list[int]()
-
-    def confirm() -> None:
-        counts.append(len(found(store).changes))
-        if len(counts) == 2:
-            raise LockHeld("taken over")
-
-    recorder = ready(store, confirm=confirm)
-    recorder.record([(0, CHANGE), (1, CHANGE)], [])
-    recorder.record([], [(0, report(0, Outcome.DONE, State.LIVE))])
-    with pytest.raises(LockHeld):
-        recorder.record([(2, CHANGE)], [])
-    assert counts == [2, 3]
-
-
 def test_what_cannot_be_kept_for_others_is_not_done() -> None:
     here, shared = Memory(), Memory()
-    asked = list[bool]()
-    recorder = ready(here, shared, confirm=lambda: asked.append(True))
+    recorder = ready(here, shared)
     shared.failing = True
     with pytest.raises(ServiceError):
         recorder.record([(0, CHANGE)], [])
-    assert asked == []
     shared.failing = False
     recorder.record([(1, CHANGE)], [])
     assert [each.instance for each in found(shared).changes] == ["i1"]

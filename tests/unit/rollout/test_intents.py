@@ -24,6 +24,8 @@ class Batches:
     error: LockHeld | None = None
     places: list[list[int]] = field(default_factory=list)
 
+    def ensure_locks(self) -> None: ...
+
     def record(self, intents: Sequence[IntendedChange], finished: Sequence[FinishedStep]) -> None:
         self.places.append([place for place, _ in intents])
         if self.error:
@@ -35,14 +37,14 @@ class Bench:
     journal: Batches
     writes: queue.SimpleQueue[JournalWrite] = field(default_factory=queue.SimpleQueue)
 
-    def intents_of(self, tasks: Sequence[InstanceTask], workers: int) -> IntentQueue:
-        intents = IntentQueue(self.journal, workers, self.writes.put)
+    def intents_of(self, tasks: Sequence[InstanceTask]) -> IntentQueue:
+        intents = IntentQueue(self.journal, self.writes.put)
         for task in tasks:
             intents.add(task, CHANGE)
         return intents
 
-    def write(self, intents: IntentQueue) -> None:
-        intents.start_write(lambda: ())
+    def write(self, intents: IntentQueue, free: int) -> None:
+        intents.start_write(lambda: (), free)
         intents.finish_write(self.writes.get(timeout=PATIENCE))
 
 
@@ -56,23 +58,25 @@ def grants(intents: IntentQueue) -> list[Grant]:
 
 def test_intents_that_come_together_are_recorded_together() -> None:
     bench, waiting = Bench(Batches()), tasks(4)
-    intents = bench.intents_of(waiting, workers=4)
+    intents = bench.intents_of(waiting)
 
-    bench.write(intents)
+    bench.write(intents, free=5)
 
     assert bench.journal.places == [[0, 1, 2, 3]]
     assert grants(intents) == [Grant(task, CHANGE) for task in waiting]
 
 
-def test_no_more_grants_are_given_than_there_are_workers() -> None:
+def test_intents_are_recorded_for_free_workers_only_which_are_kept_for_them() -> None:
     bench, waiting = Bench(Batches()), tasks(3)
-    intents = bench.intents_of(waiting, workers=2)
+    intents = bench.intents_of(waiting)
 
-    bench.write(intents)
-    intents.start_write(lambda: ())
+    intents.start_write(lambda: (), free=0)
     assert not intents.is_writing
+    bench.write(intents, free=2)
+    assert intents.reserved == 2
     assert grants(intents) == [Grant(task, CHANGE) for task in waiting[:2]]
-    bench.write(intents)
+    assert intents.reserved == 0
+    bench.write(intents, free=1)
 
     assert bench.journal.places == [[0, 1], [2]]
 
@@ -80,9 +84,9 @@ def test_no_more_grants_are_given_than_there_are_workers() -> None:
 def test_an_intent_that_is_not_recorded_is_refused() -> None:
     lost = LockHeld("taken over")
     bench, (task,) = Bench(Batches(lost)), tasks(1)
-    intents = bench.intents_of([task], workers=1)
+    intents = bench.intents_of([task])
 
-    bench.write(intents)
+    bench.write(intents, free=1)
 
     assert grants(intents) == [Grant(task, None)]
     assert task.refusal is lost

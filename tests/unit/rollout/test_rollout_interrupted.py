@@ -315,6 +315,8 @@ class Executor:
 class Journal:
     def record(self, intents, ended):
         pass
+    def ensure_locks(self):
+        pass
 
 class Silent:
     def stage_started(self, stage):

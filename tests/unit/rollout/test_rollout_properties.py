@@ -117,6 +117,8 @@ class Log(Listener):
 
     def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None: ...
 
+    def ensure_locks(self) -> None: ...
+
     def step_started(self, report: StepReport) -> None:
         self.heard.append(("begun", report.stage, report.step, report.outcome))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -16,15 +17,19 @@ from flowdeploy.report import Aspect, Change, Outcome
 from flowdeploy.rollout.contract import (
     Done,
     FinishedStep,
+    FurtherRequest,
     IntendedChange,
     Intent,
     Limits,
     Notify,
+    Pause,
     Result,
     Running,
 )
+from flowdeploy.units import Portion
 
 V2 = Split.all_to("v2")
+ALWAYS = Portion(100, percent=True)
 MEANT = Change(Aspect.TRAFFIC, None, None)
 FLEET = [Instance(f"i{number}", Role.PRODUCTION, f"p{number}") for number in range(20)]
 PLAN = Plan(
@@ -39,50 +44,87 @@ CarryOut = Callable[..., tuple[Result, list[str]]]
 
 @dataclass(slots=True)
 class Rush:
-    """All want to change something before the first write of the journal has ended.
+    """Instances that are busy before and after their change; the lock is lost after ``moves``."""
 
-    The lock is lost after so many writes.
-    """
-
-    writes: int
+    moves: int = len(FLEET) + 1
+    busy: int = 0
     recorded: int = 0
-    asked: list[Step] = field(default_factory=list)
     moved: list[Step] = field(default_factory=list)
-    ahead: list[int] = field(default_factory=list)
-    all_asked: threading.Event = field(default_factory=threading.Event)
+    most_busy: int = 0
+    guard: threading.Lock = field(default_factory=threading.Lock)
 
     def perform(self, step: Step, notify: Notify) -> Running:
-        self.asked.append(step)
-        if len(self.asked) == len(FLEET):
-            self.all_asked.set()
+        self._work()
+        yield Pause(0)
+        self._work()
         yield Intent(MEANT)
         self.moved.append(step)
+        yield FurtherRequest()
+        self._work()
         return Done()
 
     def record(self, intents: Sequence[IntendedChange], ended: Sequence[FinishedStep]) -> None:
-        if not intents:
-            return
-        assert self.all_asked.wait(30)
-        if len(self.ahead) == self.writes:
+        with self.guard:
+            self.recorded += len(intents)
+            granted = self.recorded - len(self.moved)
+            self.most_busy = max(self.most_busy, self.busy + granted) if intents else self.most_busy
+
+    def ensure_locks(self) -> None:
+        if len(self.moved) >= self.moves:
             raise LockHeld("taken over")
-        self.recorded += len(intents)
-        self.ahead.append(self.recorded - len(self.moved))
+
+    def _work(self) -> None:
+        with self.guard:
+            self.busy += 1
+        time.sleep(0.002)
+        with self.guard:
+            self.busy -= 1
+
+    def run(self, carry_out: CarryOut, jobs: int) -> Result:
+        limits = Limits(jobs, max_failures=ALWAYS)
+        result, _ = carry_out(
+            PLAN, self.perform, limits, record=self.record, ensure_locks=self.ensure_locks
+        )
+        return result
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 4])
-def test_what_is_recorded_can_be_begun_at_once(carry_out: CarryOut, jobs: int) -> None:
-    """What has to wait would be done long after it was asked whether the lock is still ours."""
-    rush = Rush(writes=len(FLEET))
-    result, _ = carry_out(PLAN, rush.perform, Limits(jobs), record=rush.record)
+def test_an_intent_is_recorded_for_a_free_worker_only(carry_out: CarryOut, jobs: int) -> None:
+    rush = Rush()
+    result = rush.run(carry_out, jobs)
     assert result.error is None
-    assert len(rush.moved) == rush.recorded == len(FLEET)
-    assert max(rush.ahead) <= 2 * jobs  # those of this write, and those that are being made
+    assert rush.recorded == len(FLEET)
+    assert rush.most_busy <= jobs
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 4])
 def test_once_the_lock_is_lost_nothing_more_is_changed(carry_out: CarryOut, jobs: int) -> None:
-    rush = Rush(writes=2)
-    result, _ = carry_out(PLAN, rush.perform, Limits(jobs), record=rush.record)
+    rush = Rush(moves=3)
+    result = rush.run(carry_out, jobs)
     assert isinstance(result.error, LockHeld)
-    assert 0 < len(rush.moved) <= 2 * jobs
-    assert [step.outcome for step in result.steps].count(Outcome.DONE) == len(rush.moved)
+    assert 3 <= len(rush.moved) < 3 + jobs, "those that asked before the loss"
+    assert Outcome.NOT_STARTED in {step.outcome for step in result.steps}
+
+
+def test_the_lock_is_asked_for_before_each_request_of_a_change(carry_out: CarryOut) -> None:
+    order: list[str] = []
+
+    def perform(step: Step, notify: Notify) -> Running:
+        yield Intent(MEANT)
+        order.append("first request")
+        try:
+            yield FurtherRequest()
+        except LockHeld:
+            order.append("refused")
+            raise
+        return Done()
+
+    def ensure_locks() -> None:
+        order.append("asked")
+        if order.count("asked") > 1:
+            raise LockHeld("taken over")
+
+    one = replace(PLAN, stages=(replace(PLAN.stages[0], steps=PLAN.stages[0].steps[:1]),))
+    result, _ = carry_out(one, perform, Limits(1), ensure_locks=ensure_locks)
+    assert order == ["asked", "first request", "asked", "refused"]
+    assert isinstance(result.error, LockHeld)

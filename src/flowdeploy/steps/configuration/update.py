@@ -28,8 +28,17 @@ from flowdeploy.known_errors import is_transient
 from flowdeploy.planning.configure_steps import configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
-from flowdeploy.report import Change, Outcome, State
-from flowdeploy.rollout.contract import Done, Intent, Notify, Pause, Request, Running, StepFailed
+from flowdeploy.report import Change, Outcome
+from flowdeploy.rollout.contract import (
+    Done,
+    FurtherRequest,
+    Intent,
+    Notify,
+    Pause,
+    Request,
+    Running,
+    StepFailed,
+)
 from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.change import UNKNOWN, fail_leaving
 from flowdeploy.steps.configuration.indexes import wait_for_indexes
@@ -199,10 +208,10 @@ class ConfigurationUpdater:
             if not changes_to_send(left):
                 return actual
             if error and not is_transient(error.code, error.message):
-                raise error if left == changes else StepFailed(error, Done(state=State.UNKNOWN))
+                raise error if left == changes else StepFailed(error, UNKNOWN)
             missing, idle = left, 0 if left != missing else idle + 1
             if idle == ATTEMPTS or attempt == ATTEMPTS + len(changes):
-                raise StepFailed(error or _not_as_asked(left), Done(state=State.UNKNOWN))
+                raise StepFailed(error or _not_as_asked(left), UNKNOWN)
             with fail_leaving(UNKNOWN):
                 yield Pause(backoff(idle + 1), f"looking again after {error.code}" if error else "")
                 yield Intent(intended)
@@ -210,10 +219,13 @@ class ConfigurationUpdater:
 
     def _send(
         self, step: Configure, missing: Changes, notify: Notify
-    ) -> Generator[Pause, None, ServiceError | None]:
+    ) -> Generator[Request, None, ServiceError | None]:
         """Send the changes up to the first error; that error, if any."""
-        for change in changes_to_send(missing):
+        for number, change in enumerate(changes_to_send(missing)):
             notify(str(change))
+            if number:
+                with fail_leaving(UNKNOWN):
+                    yield FurtherRequest()
             try:
                 yield from send_change(self.cloud, step.instance.project, change)
             except ServiceError as error:

@@ -50,10 +50,10 @@ class LibraryPublisher:
         context = self.context
         holder = Holder.here(context.run, context.user, context.command)
         release = self.check(library, step)
-        with publish_lock(self.store, release.coordinates, holder, notify) as require_lock:
+        with publish_lock(self.store, release.coordinates, holder, notify) as ensure_lock:
 
             def progress(text: str) -> None:
-                require_lock()  # called between any two requests that change something
+                ensure_lock()  # called between any two requests that change something
                 notify(text)
 
             result = publish_library(release, self._repository, progress)
@@ -97,13 +97,13 @@ def publish_lock(
 ) -> Iterator[Callable[[], None]]:
     """Hold the lock of an artifact; wait up to ``wait`` seconds for it.
 
-    Yields a function that raises LockHeld once the lock may be lost. Raises LockHeld,
+    Yields a function that raises LockHeld once the lock is lost. Raises LockHeld,
     naming the holder, where the lock is not free in time, and ServiceError.
     """
     lease = Lease(store, f"library/{coordinates}/lock", holder)
     acquire_lease(lease, wait, notify)
     with hold_lease(lease):
-        yield lease.require
+        yield lease.ensure
 
 
 def library_repository(configured: str, endpoints: Endpoints) -> Repository:
