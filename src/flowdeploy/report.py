@@ -129,7 +129,10 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. ``plan`` is None if the run ended before it had one."""
+    """A whole run. ``plan`` is None if the run ended before it had one.
+
+    ``remarks`` are about the run as a whole, such as trouble with its record.
+    """
 
     run: str
     target: str
@@ -139,6 +142,7 @@ class Report:
     steps: tuple[StepReport, ...] = ()
     error: FlowdeployError | None = None
     interrupted: bool = False
+    remarks: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> RunOutcome:
@@ -206,6 +210,7 @@ def report_json(report: Report) -> dict[str, Any]:
             {"instance": s.instance, "reason": s.reason} for s in (plan.skipped if plan else ())
         ],
         "configs": list(plan.configs or ()) if plan else [],
+        "remarks": list(report.remarks),
         "error": error_json(report.error) if report.error else None,
     }
 

@@ -56,6 +56,8 @@ class Engine:
             raise answer
         return answer
 
+    def prepare_changes(self) -> None: ...
+
     def operation(self, _: str) -> Answer:
         return self.ask("poll")
 

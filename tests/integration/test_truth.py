@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fault_proxy import answer_after, answer_instead, reset_after
+from tests.integration.test_history import objects
 
 if TYPE_CHECKING:
     from tests.fault_proxy import Asked, Fault, FaultProxy, Forward, Reply
@@ -100,3 +102,37 @@ def test_a_lost_answer_is_no_failure(fleet: Project, proxy: FaultProxy) -> None:
     report = fleet.report("promote", "v2", "akvoflow-1")
     assert report["exit_code"] == 0
     assert fleet.remote.live("akvoflow-1") == {"v2": 1}
+
+
+def test_history_shows_what_is_so_after_a_failed_step(fleet: Project, proxy: FaultProxy) -> None:
+    proxy.arm(FAIL, "PATCH", SERVICE)
+    run = fleet.report("promote", "v2", "akvoflow-1,akvoflow-2", "--max-failures", "1")["run"]
+    rows = list(csv.DictReader(fleet.run("history", run, "--format", "csv").out.splitlines()))
+    after = {row["instance"]: row["after"] for row in rows if row["action"] == "promote"}
+    assert after == {"akvoflow-1": "1 100%", "akvoflow-2": "v2 100%"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answer_after(lambda reply: replace(reply, body=b"<html>a portal</html>")),
+        answer_instead(403, b"<html>a portal</html>"),
+    ],
+    ids=["written", "not written"],
+)
+def test_a_report_tells_the_run_whatever_happens_to_its_record(
+    fleet: Project, proxy: FaultProxy, answer: Fault
+) -> None:
+    ends = "/upload/storage/v1/b/*"
+
+    def strike(asked: Asked, forward: Forward) -> Reply | None:
+        return answer(asked, forward) if "report.json" in asked.query else forward()
+
+    proxy.arm(strike, "POST", ends)
+    report = fleet.report("promote", "v2", "akvoflow-1", "--report", "report")
+    assert (report["exit_code"], report["outcome"]) == (0, "succeeded")
+    assert [step["state"] for step in report["steps"]] == ["dark", "live"]
+    (saved,) = fleet.root.glob("report/report.json")
+    assert json.loads(saved.read_text()) == report
+    written = "report" in " ".join(objects(fleet, report["run"]))
+    assert [report["run"] in remark for remark in report["remarks"]] == ([] if written else [True])

@@ -134,8 +134,7 @@ def _run(
             result.error,
             result.interrupted,
         )
-        _record_end(executor, report)
-    return report
+        return replace(report, remarks=_record_end(executor, report))
 
 
 def _roll_out(
@@ -160,9 +159,11 @@ def _ignore_first_signal() -> None:
     click.get_current_context().with_resource(call_on_signal(lambda: None))
 
 
-def _record_end(executor: PlanExecutor, report: Report) -> None:
-    """Record how the run has ended. A failure is a note: the report tells it all the same."""
+def _record_end(executor: PlanExecutor, report: Report) -> tuple[str, ...]:
+    """Record how the run has ended. A failure is a remark: the report tells it all the same."""
     try:
         executor.journal.end(report)
-    except FlowdeployError as error:
-        print_note(f"the end of run {report.run} could not be recorded: {error.message}")
+    except Exception as error:  # the report must not be lost
+        cause = error.message if isinstance(error, FlowdeployError) else repr(error)
+        return (f"the end of run {report.run} may not be on record: {cause}",)
+    return ()

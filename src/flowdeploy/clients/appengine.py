@@ -130,6 +130,10 @@ class AppEngine:
         self._session = session
         self._api = JsonApi(f"{root}/v1", session)
 
+    def prepare_changes(self) -> None:
+        """Load what changes need, so that each is sent at once when it may be sent."""
+        _ = self._library
+
     def app(self, project: str) -> App | None:
         """The project's application; None where it has none. Raises ServiceError."""
         body = self._api.find(_path(project), APPLICATION)

@@ -27,8 +27,8 @@ RUN_COLUMNS = (
 )
 STEP_COLUMNS = (
     *map(field_column, ("STAGE", "ACTION", "INSTANCE", "OUTCOME", "STATE")),
-    Column("BEFORE", lambda row: _change_text(row["changes"][:1], "before")),
-    Column("AFTER", lambda row: _change_text(row["changes"][-1:], "after")),
+    Column("BEFORE", lambda row: _before(row["changes"])),
+    Column("AFTER", lambda row: _after(row["changes"])),
 )
 
 
@@ -76,11 +76,27 @@ def step_rows(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _change_text(changes: list[Mapping[str, Any]], side: str) -> str:
-    """One side of a change: a split as ``v1 90%, v2 10%``, of other aspects the value."""
+def _before(changes: list[Mapping[str, Any]]) -> str:
+    return _value_text(changes[0]["change"]["before"]) if changes else "-"
+
+
+def _after(changes: list[Mapping[str, Any]]) -> str:
+    """What the changes have led to: those that did not happen have changed nothing."""
     if not changes:
         return "-"
-    value = changes[0]["change"][side]
+    aspect = changes[-1]["change"]["aspect"]
+    alike = [each for each in changes if each["change"]["aspect"] == aspect]
+    text = _value_text(alike[0]["change"]["before"])
+    for each in alike:
+        if each["happened"] is None:
+            text = "unknown"
+        elif each["happened"]:
+            text = _value_text(each["change"]["after"])
+    return text
+
+
+def _value_text(value: Any) -> str:
+    """A split as ``v1 90%, v2 10%``; of other aspects the value."""
     shares = value.get("allocations") if isinstance(value, Mapping) else None
     if shares is None:
         return or_dash(value)

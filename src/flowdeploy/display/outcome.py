@@ -24,7 +24,7 @@ def has_row(step: StepReport) -> bool:
 
 
 def remarks(report: Report) -> list[str]:
-    """Lines for the steps without a row, for notes, and for skipped instances; grouped."""
+    """Lines for the steps without a row, notes and skipped instances, grouped; and of the run."""
     rowless = [step for step in report.steps if not has_row(step)]
     groups = group_values(
         ((s.stage, s.succeeded, result(s)), instance_name(s.step)) for s in rowless
@@ -37,6 +37,7 @@ def remarks(report: Report) -> list[str]:
         ),
         *(f"{names_or_count(names)}: {note}" for note, names in notes.items()),
         *(skip_lines(report.plan) if report.plan else []),
+        *report.remarks,
     ]
 
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from flowdeploy.errors import FlowdeployError, LockHeld, ServiceError
+from flowdeploy.errors import LockHeld, ServiceError
 from flowdeploy.planning.fleet import Role
 from flowdeploy.records.process import Process
 from flowdeploy.records.store import ObjectStore, Stored
@@ -28,7 +28,7 @@ TTL = 60.0
 REFRESH = 15.0
 LOOK_AGAIN = 2.0
 ASK_AGAIN = 1.0  # seconds for which the store's answer that a lease is ours is trusted
-GRACE = 3.0  # seconds in which the last requests of a holder that loses its lease arrive
+GRACE = 5.0  # seconds in which the last requests of a holder that loses its lease arrive
 TAKE_OVERS = 3  # attempts: the holder may refresh the lease between our read and our write
 
 LAPSES = f"If it was killed, its lock lapses within {TTL:.0f} s."
@@ -225,7 +225,7 @@ def hold_lease(lease: Lease, refresh: float = REFRESH) -> Iterator[None]:
     finally:
         lease.stop()
         keeper.join(REFRESH)  # a refresh that is under way would outlive the release
-        with suppress(FlowdeployError):  # a lease that cannot be released lapses
+        with suppress(Exception):  # a lease that cannot be released lapses
             lease.release()
 
 

@@ -97,6 +97,7 @@ def send_and_verify(request: ChangeRequest) -> Generator[Request, None, None]:
 
 def send_request(request: ChangeRequest) -> Generator[Request, None, None]:
     """Make a change that the caller reads back once more. Raises as `send_and_verify`."""
+    request.engine.prepare_changes()
     yield Intent(request.change)
     waits, may_happen = Waits(ATTEMPTS), False
     while failure := (yield from _send_once(request)):
