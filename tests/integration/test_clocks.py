@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowdeploy.steps.history import AT_ONCE
+
 if TYPE_CHECKING:
     from tests.integration.conftest import Project
 
@@ -23,20 +25,21 @@ now, time_now = datetime.datetime.now, time.time
 class Fast(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
-        return now(tz) + datetime.timedelta(hours=1)
+        return now(tz) + datetime.timedelta(seconds=AHEAD)
 
 datetime.datetime = Fast
-time.time = lambda: time_now() + 3600
+time.time = lambda: time_now() + AHEAD
 """
+HOUR, MONTH = 3600, 30 * 86400
 
 
 @pytest.fixture
 def fast(fleet: Project, tmp_path: Path) -> Any:
-    """Run flowdeploy as on another machine, whose clock is an hour ahead; its report."""
-    (tmp_path / "sitecustomize.py").write_text(FAST)
+    """Run flowdeploy as on another machine, whose clock is ahead (an hour); its report."""
     there = {"PYTHONPATH": str(tmp_path), "FLOWDEPLOY_HOME": str(tmp_path / "home")}
 
-    def run(*arguments: str) -> Any:
+    def run(*arguments: str, ahead: float = HOUR) -> Any:
+        (tmp_path / "sitecustomize.py").write_text(f"AHEAD = {ahead}\n{FAST}")
         ended = subprocess.run(
             [sys.executable, "-m", "flowdeploy", "--format", "json", *arguments],
             cwd=fleet.root,
@@ -57,6 +60,22 @@ def test_a_rollback_undoes_what_was_last_though_another_clock_is_ahead(
     assert fleet.report("promote", "1", "akvoflow-1")["exit_code"] == 0
     assert fleet.report("rollback", "akvoflow-1")["exit_code"] == 0
     assert fleet.remote.live("akvoflow-1") == {"v2": 1}
+
+
+def test_the_last_run_is_undone_though_its_clock_was_a_month_behind_many_others(
+    fleet: Project, fast: Any
+) -> None:
+    for number in range(AT_ONCE + 2):
+        version = "v2" if number % 2 == 0 else "1"
+        assert fleet.report("promote", version, "akvoflow-1")["exit_code"] == 0
+    fleet.remote.put_version("akvoflow-1", "v3")
+    last = fast("promote", "v3", "akvoflow-1", ahead=-MONTH)
+    assert last["exit_code"] == 0
+    assert fleet.remote.live("akvoflow-1") == {"v3": 1}
+    rows = fleet.run("history", "--limit", "1", "--format", "json").json
+    assert [row["run"] for row in rows] == [last["run"]]
+    assert fleet.report("rollback", "akvoflow-1")["exit_code"] == 0
+    assert fleet.remote.live("akvoflow-1") == {"1": 1}
 
 
 def test_a_run_of_a_fast_clock_is_overtaken_all_the_same(fleet: Project, fast: Any) -> None:

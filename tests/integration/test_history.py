@@ -83,7 +83,9 @@ def test_the_record_is_here_and_there_and_nothing_of_it_is_written_twice(fleet: 
     assert names == [path.name for path in here(fleet, run)]
     kinds = [name.removesuffix(".json").rpartition("-")[2] for name in names]
     assert (kinds.count("plan"), kinds[0], kinds[-1]) == (1, "plan", "report")
-    uploads = [r for r in fleet.remote.requests("POST", "/upload/*") if run in r["query"]]
+    uploads = [
+        r for r in fleet.remote.requests("POST", "/upload/*") if f"runs/{run}/" in str(r["query"])
+    ]
     assert len(uploads) == len(names)
     assert all("ifGenerationMatch=0" in r["query"] for r in uploads)
 
@@ -188,7 +190,7 @@ def test_a_place_of_ones_own_is_used(fleet: Project) -> None:
     fleet.edit("config/instances.yaml", "library:", "records: gs://flow-records/x\nlibrary:")
     run = fleet.report("promote", "v2", "all")["run"]
     items = fleet.remote.call("GET", "/storage/v1/b/flow-records/o")["items"]
-    assert {item["name"].rpartition("/")[0] for item in items} == {f"x/runs/{run}"}
+    assert {item["name"].rpartition("/")[0] for item in items} == {f"x/runs/{run}", "x/index"}
     assert objects(fleet, run) == []
     assert "records:" not in fleet.run("config", "check").err
 

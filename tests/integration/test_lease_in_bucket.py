@@ -75,7 +75,7 @@ def test_a_lease_whose_answer_was_lost_is_ours(remote: Remote, ours: Lease) -> N
     ours.acquire()
     ours.confirm()
     ours.release()
-    assert ours.store.children("locks/") == ()
+    assert ours.store.objects("locks/") == ()
 
 
 def test_what_cannot_be_asked_is_not_confirmed(remote: Remote, ours: Lease) -> None:

@@ -1,4 +1,4 @@
-"""What both places for records, a folder and a bucket, list below a prefix."""
+"""What both places for records, a folder and a bucket, list in a folder."""
 
 from __future__ import annotations
 
@@ -46,33 +46,38 @@ def fill(store: ObjectStore, *names: str) -> None:
         assert store.write(name, b"x", 0)
 
 
-def test_objects_come_by_their_whole_name_and_folders_with_a_slash(store: ObjectStore) -> None:
-    fill(store, "runs/b/end", "runs/b/intents/1", "runs/a/end", "runs/c", "top", "runs2/x")
-    assert store.children("") == ("runs/", "runs2/", "top")
-    assert store.children("runs/") == ("runs/a/", "runs/b/", "runs/c")
-    assert store.children("runs/b/") == ("runs/b/end", "runs/b/intents/")
-    assert store.children("runs/b/intents/") == ("runs/b/intents/1",)
+def names_in(store: ObjectStore, prefix: str) -> list[str]:
+    return [each.name for each in store.objects(prefix)]
+
+
+def test_objects_of_a_folder_come_in_the_order_of_their_writes(store: ObjectStore) -> None:
+    fill(store, "runs/b", "runs/deeper/x", "runs/c", "top", "runs2/x", "runs/a")
+    assert names_in(store, "runs/") == ["runs/b", "runs/c", "runs/a"]
+    first = store.read("runs/b")
+    assert first
+    again = store.write("runs/b", b"y", first.generation)
+    assert names_in(store, "runs/") == ["runs/c", "runs/a", "runs/b"]
+    assert store.objects("runs/")[-1].generation == again
+    written = [each.written for each in store.objects("runs/")]
+    assert written == sorted(written)
 
 
 def test_under_an_unknown_prefix_there_is_nothing(store: ObjectStore) -> None:
-    assert store.children("") == ()
-    assert store.children("runs/") == ()
+    assert store.objects("runs/") == ()
 
 
-def test_a_folder_is_gone_with_its_last_object(store: ObjectStore) -> None:
-    fill(store, "locks/production", "runs/a/b/c")
-    written = store.read("runs/a/b/c")
+def test_a_deleted_object_is_not_listed(store: ObjectStore) -> None:
+    fill(store, "locks/production", "locks/uat1")
+    written = store.read("locks/uat1")
     assert written
-    store.delete("runs/a/b/c", written.generation)
-    assert store.children("") == ("locks/",)
-    assert store.children("runs/") == ()
+    store.delete("locks/uat1", written.generation)
+    assert names_in(store, "locks/") == ["locks/production"]
 
 
 def test_a_list_goes_over_pages(url: str) -> None:
     store = replace(bucket_store(url, "pages/"), page=2)
-    names = ("runs/a", "runs/b/1", "runs/b/2", "runs/c", "runs/d/1")
-    fill(store, *names)
-    assert store.children("runs/") == ("runs/a", "runs/b/", "runs/c", "runs/d/")
+    fill(store, "runs/a", "runs/b", "runs/c", "runs/d/1")
+    assert names_in(store, "runs/") == ["runs/a", "runs/b", "runs/c"]
     listed = requests.get(f"{url}/_sandbox/requests?path=*/b/{BUCKET}/o", timeout=10).json()
     tokens = [entry for entry in listed["requests"] if "pageToken" in entry["query"]]
     assert len(tokens) == 1
@@ -81,13 +86,12 @@ def test_a_list_goes_over_pages(url: str) -> None:
 def test_an_object_named_as_a_folder_is_no_child_of_itself(url: str) -> None:
     store = bucket_store(url, "placeholder/")
     fill(store, "runs/", "runs/a")
-    assert store.children("") == ("runs/",)
-    assert store.children("runs/") == ("runs/a",)
+    assert names_in(store, "runs/") == ["runs/a"]
 
 
 def test_a_bucket_that_is_not_there_is_told(url: str) -> None:
     with pytest.raises(ServiceError) as error:
-        bucket_store(url, "", bucket="no-such-bucket").children("runs/")
+        bucket_store(url, "", bucket="no-such-bucket").objects("runs/")
     assert error.value.code == "NOT_FOUND"
     assert "bucket" in error.value.message
 
@@ -98,14 +102,14 @@ def test_locks_and_unfinished_files_are_no_objects(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     for name in (".lock4711", "runs/.lock4711", "half/.lock4711"):
         (tmp_path / name).write_bytes(b"half")
-    assert store.children("") == ("runs/",)
-    assert store.children("runs/") == ("runs/a",)
+    assert names_in(store, "runs/") == ["runs/a"]
+    assert names_in(store, "half/") == []
 
 
 def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ServiceError, match="file") as error:
-        FolderStore(tmp_path / "file").children("")
+        FolderStore(tmp_path / "file").objects("runs/")
     assert error.value.code == "RECORDS"
 
 
@@ -127,4 +131,4 @@ def test_both_list_the_same(
     prefix = "/".join((*below[:-1], "")) if len(below) > 1 else ""
     if any(prefix.startswith(f"{name}/") for name in names):
         return
-    assert folder.children(prefix) == bucket.children(prefix)
+    assert names_in(folder, prefix) == names_in(bucket, prefix)

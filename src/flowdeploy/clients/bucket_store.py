@@ -11,8 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
+
+from pydantic import Field
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, Text, Time, parse_http_date
 from flowdeploy.clients.failures import require_success, retry
@@ -20,9 +22,9 @@ from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession, exchange
 from flowdeploy.clients.transfers import OBJECT
 from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
-from flowdeploy.records.store import Stored
+from flowdeploy.records.store import Listed, Stored
 
-LISTED = "items(name),prefixes,nextPageToken"
+LISTED = "items(name,generation,timeCreated),nextPageToken"
 _GENERATION = re.compile(r"[0-9]{1,20}")
 _GRANT = (
     "Grant roles/storage.objectAdmin on this bucket to the identity that runs flowdeploy, or name"
@@ -30,19 +32,17 @@ _GRANT = (
 )
 
 
-class NameForm(AnswerForm):
+class ListedForm(AnswerForm):
     name: Text
-
-
-class NamesPage(Page[NameForm]):
-    prefixes: list[Text] | None = None
+    generation: Annotated[str, Field(pattern=_GENERATION.pattern)]
+    time_created: Time
 
 
 class WrittenForm(AnswerForm):
     updated: Time
 
 
-NAMES = Form(NamesPage)
+LISTING = Form(Page[ListedForm])
 WRITTEN = Form(WrittenForm)
 
 
@@ -93,11 +93,10 @@ class BucketStore:
         with suppress(NotFound, PreconditionFailed), self._name_records():
             retry(lambda: self._ask("DELETE", self._url(name), params=params))
 
-    def children(self, prefix: str) -> tuple[str, ...]:
-        """As `ObjectStore.children`. An object of the prefix's own name is no child of it."""
+    def objects(self, prefix: str) -> tuple[Listed, ...]:
+        """As `ObjectStore.objects`. An object of the prefix's own name is not under it."""
         parent = self.prefix + prefix
-        names = {name for name in self._names_under(parent) if name != parent}
-        return tuple(sorted(name.removeprefix(self.prefix) for name in names))
+        return tuple(sorted(each for each in self._list(parent) if each.name != prefix))
 
     def now(self) -> datetime:
         """The time by Cloud Storage's clock, to the second. Raises ServiceError."""
@@ -106,14 +105,16 @@ class BucketStore:
         with self._name_records():
             return _date(retry(lambda: self._ask("GET", url, params=params)))
 
-    def _names_under(self, parent: str) -> Iterator[str]:
-        """Objects and folders, page by page. Only their names travel."""
+    def _list(self, parent: str) -> Iterator[Listed]:
+        """Page by page, without what is in folders."""
         api = JsonApi(f"{self.root}/storage/v1", self.session)
         asked = {"prefix": parent, "delimiter": "/", "fields": LISTED}
         with self._name_records():
-            for page in api.pages(f"b/{self.bucket}/o", NAMES, maxResults=str(self.page), **asked):
-                yield from (item.name for item in page.items or ())
-                yield from page.prefixes or ()
+            for item in api.items(
+                f"b/{self.bucket}/o", LISTING, maxResults=str(self.page), **asked
+            ):
+                name = item.name.removeprefix(self.prefix)
+                yield Listed(item.time_created, int(item.generation), name)
 
     def _write_time(self, name: str, generation: str, answer: Answer) -> datetime:
         """When the object in an answer was written. Not every answer has a Last-Modified."""

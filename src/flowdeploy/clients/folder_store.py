@@ -1,7 +1,7 @@
 """Records on this machine alone: files in a folder, for `records: local`.
 
-A file's generation is its modification time in nanoseconds, which grows with every
-write; a file holds the object's bytes and nothing else. Reads take no lock, because a
+A file's generation is its modification time in nanoseconds, which grows with every write to
+the store; a file holds the object's bytes and nothing else. Reads take no lock, because a
 write replaces the whole file by renaming.
 """
 
@@ -17,9 +17,10 @@ from filelock import FileLock
 
 from flowdeploy.clients.files import replace_file
 from flowdeploy.errors import ServiceError
-from flowdeploy.records.store import Stored
+from flowdeploy.records.store import Listed, Stored
 
 LOCK = ".lock"
+CLOCK = ".lock-time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class FolderStore:
             if _generation(path) != generation:
                 return None
             self._make_folder(path.parent)
-            written = max(time.time_ns(), generation + 1)
+            written = _next_time(self.root / CLOCK, generation)
             with replace_file(path, prefix=LOCK) as file:
                 file.write(content)
                 file.flush()
@@ -64,13 +65,12 @@ class FolderStore:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def children(self, prefix: str) -> tuple[str, ...]:
+    def objects(self, prefix: str) -> tuple[Listed, ...]:
         with self._name_folder():
             try:
-                found = [path for path in (self.root / prefix).iterdir() if _is_object(path)]
+                return tuple(sorted(_list_folder(self.root / prefix, prefix)))
             except FileNotFoundError:
                 return ()
-            return tuple(sorted(f"{prefix}{path.name}{'/' * path.is_dir()}" for path in found))
 
     @contextmanager
     def _name_folder(self) -> Iterator[None]:
@@ -106,11 +106,24 @@ def _generation(path: Path) -> int:
         return 0
 
 
-def _is_object(path: Path) -> bool:
-    """Whether this is an object or a folder with one, not a lock or an unfinished file."""
-    if path.is_dir():
-        return any(_is_object(child) for child in path.iterdir())
-    return not path.name.startswith(LOCK)
+def _list_folder(folder: Path, prefix: str) -> Iterator[Listed]:
+    """The objects in a folder, without locks and unfinished files."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(LOCK) or not entry.is_file():
+                continue
+            written = entry.stat().st_mtime_ns
+            at = datetime.fromtimestamp(written / 1e9, UTC)
+            yield Listed(at, written, f"{prefix}{entry.name}")
+
+
+def _next_time(clock: Path, generation: int) -> int:
+    """The time of a write in nanoseconds: later than all before it, also if the machine's clock
+    was put back. The file ``clock`` has the time of the last one."""
+    written = max(time.time_ns(), generation + 1, _generation(clock) + 1)
+    clock.touch()
+    os.utime(clock, ns=(written, written))
+    return written
 
 
 def _sync(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from flowdeploy.errors import Refused
 from flowdeploy.records.clock import OURS, Clock
 from flowdeploy.records.runs import (
+    INDEX,
     SCHEMA,
     Ending,
     Header,
@@ -51,7 +52,15 @@ class Recorder:
 
         Raises ServiceError, and Refused where it is being resumed elsewhere already.
         """
+        self.index()
         self._write("plan", {"header": header_json(self.run.header), "by": dict(by)})
+
+    def index(self) -> None:
+        """Note that from now on the run may change something. Raises ServiceError."""
+        name = f"{INDEX}{self.run.name}"
+        for store in self.stores:
+            indexed = store.read(name)
+            store.write(name, b"", indexed.generation if indexed else 0)
 
     def replan(self, plan: Mapping[str, Any]) -> None:
         """Record the plan as it is known by now, before its new steps begin."""
@@ -63,7 +72,10 @@ class Recorder:
         at = self.clock.now()
         session = self.run.sessions - 1
         names = [step.get("instance", "") for _, step in self.run.steps] if intents else []
-        begun = [RecordedChange(session, p, names[p], at, change) for p, change in intents]
+        begun = [
+            RecordedChange(session, p, names[p], at, change, number=self._number)
+            for p, change in intents
+        ]
         endings = {place: Ending.of(report) for place, report in finished}
         intended = [asdict(each) for each in begun]
         self._write("changes", {"intents": intended, "ended": endings_json(endings)})

@@ -4,6 +4,11 @@ A run is a folder of objects that are written once, in order: first the plan, th
 about to be changed and what has ended, last the report. A run that is resumed adds a session
 of such objects. So a killed run leaves the truth up to its last intent. The newest report
 holds everything before it.
+
+What came first follows from the times at which the store has written its objects: the clocks
+of machines differ, and names say nothing. The object ``index/RUN`` is written again when a
+run begins, is resumed, and has its locks, so the index has the runs in the order in which
+they could change something.
 """
 
 from __future__ import annotations
@@ -17,11 +22,12 @@ from typing import Any
 
 from flowdeploy.errors import Refused
 from flowdeploy.planning.refs import Commit
-from flowdeploy.records.store import ObjectStore
+from flowdeploy.records.store import Listed, ObjectStore
 from flowdeploy.report import SUCCESS, Aspect, Change, Outcome, State, StepReport
 
 SCHEMA = 1
 FOLDER = "runs/"
+INDEX = "index/"
 _ENTRY = re.compile(
     r"(?P<session>[0-9]{3})-(?P<number>[0-9]{5})-(?P<kind>plan|changes|report)\.json"
 )
@@ -65,10 +71,11 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """A change that was recorded before it was to happen, ``at`` a time (RFC 3339, UTC).
+    """A change that was recorded before it was to happen.
 
-    ``place`` is the index of its step among all steps of the plan, ``session`` the session of
-    the run. ``happened`` is None where it is not known.
+    ``at`` is when it was recorded, by the store's clock (RFC 3339, UTC). ``place`` is the
+    index of its step among all steps of the plan, ``session`` and ``number`` those of its
+    entry in the record. ``happened`` is None where it is not known.
     """
 
     session: int
@@ -77,17 +84,22 @@ class RecordedChange:
     at: str
     change: Change
     happened: bool | None = None
+    number: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run by its record; ``report`` is None where its last session was interrupted."""
+    """A run by its record; ``report`` is None where its last session was interrupted.
+
+    ``begun`` is when its last session began, by the store's clock (RFC 3339, UTC).
+    """
 
     header: Header
     changes: tuple[RecordedChange, ...] = ()
     endings: Mapping[int, Ending] | None = None
     report: Mapping[str, Any] | None = None
     sessions: int = 1
+    begun: str = ""
 
     @property
     def name(self) -> str:
@@ -119,17 +131,14 @@ class Runs:
 
     store: ObjectStore
 
-    def names(self) -> tuple[str, ...]:
-        """All runs, the newest first."""
-        folders = self.store.children(FOLDER)
-        names = (name.removeprefix(FOLDER).rstrip("/") for name in folders if name.endswith("/"))
-        return tuple(sorted(names, reverse=True))
+    def times(self) -> Mapping[str, datetime]:
+        """All runs, with the time by the store's clock at which each last began to act."""
+        listed = self.store.objects(INDEX)
+        return {each.name.removeprefix(INDEX): each.written for each in listed}
 
     def find(self, run: str) -> Run | None:
         """None where there is no record. Raises Refused for one that cannot be read."""
-        entries = sorted(
-            filter(None, map(_parse_entry_name, self.store.children(f"{FOLDER}{run}/")))
-        )
+        entries = sorted(filter(None, map(_parse_entry, self.store.objects(f"{FOLDER}{run}/"))))
         if not entries:
             return None
         try:
@@ -152,7 +161,7 @@ class Runs:
                 raise ValueError(f"{entry.name} is gone")
             found = _add_entry(found, entry, json.loads(stored.content))
         assert found is not None  # noqa: S101  (there are entries)
-        return found
+        return _with_times(found, entries)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -161,12 +170,29 @@ class _RecordEntry:
     number: int
     kind: str
     name: str
+    written: str
 
 
-def _parse_entry_name(path: str) -> _RecordEntry | None:
-    name = path.rpartition("/")[2]
+def _parse_entry(listed: Listed) -> _RecordEntry | None:
+    name = listed.name.rpartition("/")[2]
     found = _ENTRY.fullmatch(name)
-    return found and _RecordEntry(int(found["session"]), int(found["number"]), found["kind"], name)
+    return found and _RecordEntry(
+        int(found["session"]),
+        int(found["number"]),
+        found["kind"],
+        name,
+        listed.written.isoformat(timespec="microseconds"),
+    )
+
+
+def _with_times(run: Run, entries: Iterable[_RecordEntry]) -> Run:
+    """The run with the times of its entries in the store."""
+    written = {(entry.session, entry.number): entry.written for entry in entries}
+    changes = tuple(
+        replace(each, at=written.get((each.session, each.number), each.at)) for each in run.changes
+    )
+    first = min(place for place in written if place[0] == max(written)[0])
+    return replace(run, changes=changes, begun=written[first])
 
 
 def entry_name(run: str, session: int, number: int, kind: str) -> str:
@@ -288,4 +314,5 @@ def _parse_change(document: Mapping[str, Any]) -> RecordedChange:
         document["at"],
         Change(Aspect(change["aspect"]), change["before"], change["after"]),
         document["happened"],
+        document["number"],
     )

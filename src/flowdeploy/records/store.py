@@ -18,6 +18,15 @@ class Stored:
     age: float
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Listed:
+    """An object in a listing; ordered by ``written``, its last write by the store's own clock."""
+
+    written: datetime
+    generation: int
+    name: str
+
+
 class ObjectStore(Protocol):
     """Named objects with generation preconditions, as in Cloud Storage.
 
@@ -39,8 +48,5 @@ class ObjectStore(Protocol):
     def now(self) -> datetime:
         """The time by the store's own clock."""
 
-    def children(self, prefix: str) -> tuple[str, ...]:
-        """The names directly under ``prefix``, which ends in a slash or is empty; sorted.
-
-        An object has its whole name. A folder, which is never empty, ends in a slash.
-        """
+    def objects(self, prefix: str) -> tuple[Listed, ...]:
+        """The objects directly under ``prefix``, which ends in a slash; the oldest first."""

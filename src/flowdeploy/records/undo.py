@@ -163,14 +163,12 @@ def _was_unchanged(instance: Instance, run: Run) -> bool:
 def _first_locked_time(run: Run) -> str:
     """When the run's last session first had the locks; when the run began, if never."""
     last = max((each.session for each in run.changes), default=0)
-    return min(
-        (each.at for each in run.changes if each.session == last), default=run.header.started
-    )
+    return min((each.at for each in run.changes if each.session == last), default=run.begun)
 
 
 def _time_of(instance: Instance, run: Run) -> str:
     """When the run moved the instance's traffic; when it began, if it did not."""
-    return next((each.at for each in _changes(instance, run, Aspect.TRAFFIC)), run.header.started)
+    return next((each.at for each in _changes(instance, run, Aspect.TRAFFIC)), run.begun)
 
 
 def find_configuration(

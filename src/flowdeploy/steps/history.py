@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from flowdeploy.clients.cloud import GoogleClients
@@ -31,9 +31,13 @@ class RunHistory:
     of_google: bool
 
     def names(self) -> tuple[str, ...]:
-        """All runs, the newest first."""
-        shared = self.shared.names() if self.shared else ()
-        return tuple(sorted({*shared, *self.machine.names()}, reverse=True))
+        """All runs; first the one that was the last to begin, to be resumed or to get its locks.
+
+        By the clock of the shared records; by this machine's for runs that only it has.
+        """
+        shared = self.shared.times() if self.shared else {}
+        times = {**self.machine.times(), **shared}
+        return tuple(sorted(times, key=lambda name: (times[name], name), reverse=True))
 
     def find(self, name: str) -> Run | None:
         """None where there is no such run. Raises Refused where its record cannot be read."""
@@ -67,14 +71,9 @@ class RunHistory:
         return close_search(find_undo(instances, runs))
 
     def find_later_changes(self, run: Run) -> dict[str, str]:
-        """The instances of a run that later runs have changed: instance → the last such run.
-
-        Some runs that began before it count, too: they may have waited for its lock.
-        """
-        names = self.names()
-        later = [name for name in names if name > run.name]
-        earlier = [name for name in names if name < run.name][:AT_ONCE]
-        return dict(find_later_changes(run, _require_readable(self._read(later + earlier))))
+        """The instances of a run that later runs have changed: instance → the last such run."""
+        later = list(takewhile(lambda name: name != run.name, self.names()))
+        return dict(find_later_changes(run, _require_readable(self._read(later))))
 
     def _batches(
         self, size: int, most: int | None = None

@@ -62,6 +62,8 @@ class RunJournal:
             hint=WAIT if locking.take_over is None else WAIT_OR_TAKE_OVER,
         )
         self._locks.acquire(plan.roles, notify)
+        if self._recorder is not None:
+            self._recorder.index()
 
     def record(self, intents: Sequence[IntendedChange], finished: Sequence[FinishedStep]) -> None:
         assert self._recorder is not None  # noqa: S101  (`begin` comes before the first step)

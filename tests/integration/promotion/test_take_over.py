@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 ROUNDS = 50
 AT_ONCE = 3
-PRODUCTION = tuple(f"akvoflow-{number}" for number in range(1, 13))
+PRODUCTION = tuple(f"akvoflow-{number}" for number in range(1, 25))
 CONFIG = f"""\
 build: {{commands: [], staging: staging}}
 instances:
@@ -43,10 +43,11 @@ def _take_over(folder: Path, seed: int) -> tuple[Ended, Ended]:
         for project in PRODUCTION:
             world.put_version(project, "v2")
             world.put_version(project, "v3")
-        world.call("PATCH", "/_sandbox/settings", {"operation_seconds": chance.uniform(0, 0.3)})
-        jobs = str(chance.choice([1, 2, 4]))
+        slow = {"operation_seconds": chance.uniform(0, 0.3), "latency": 0.08}
+        world.call("PATCH", "/_sandbox/settings", slow)
+        jobs = str(chance.choice([1, 2]))
         first = world.begin("promote", "v2", "all", "--jobs", jobs)
-        time.sleep(chance.uniform(0.0, 2.0))
+        time.sleep(chance.uniform(0.5, 4.0))
         second = world.run("promote", "v3", "all", "--take-over", "--force", server=1, home="ci")
         return world.ended(first), second
     finally:

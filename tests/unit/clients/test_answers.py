@@ -83,7 +83,10 @@ SAMPLES: list[tuple[Form[Any], Any]] = [
     (appengine.VERSIONS, {"versions": [{"id": "v", "createTime": TIME, "servingStatus": "S"}]}),
     (appengine.OPERATION, OPERATION),
     (appengine.OPERATIONS, {"operations": [OPERATION], "nextPageToken": ""}),
-    (bucket_store.NAMES, {"items": [{"name": "a"}], "prefixes": ["p/"]}),
+    (
+        bucket_store.LISTING,
+        {"items": [{"name": "a", "generation": "1", "timeCreated": TIME}], "nextPageToken": "t"},
+    ),
     (bucket_store.WRITTEN, {"updated": TIME}),
     (datastore.INDEXES, {"indexes": [INDEX]}),
     (appengine.DISPATCH, {"dispatchRules": [RULE]}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ NAME = "releases/20200403-073034.json"
 
 
 def files(store: FolderStore) -> list[str]:
-    return sorted(p.name for p in store.root.rglob("*") if p.is_file() and p.name != ".lock")
+    return sorted(p.name for p in store.root.rglob("[!.]*") if p.is_file())
 
 
 def test_what_is_written_is_read_as_it_is(tmp_path: Path) -> None:
@@ -115,4 +116,18 @@ def test_a_disk_without_room_is_told_with_the_folder(tmp_path: Path) -> None:
             store.write("runs/a/plan", b"x" * 2000, 0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert store.children("") == ()
+    assert store.objects("runs/a/") == ()
+
+
+def test_a_write_is_later_than_all_before_it_though_the_clock_was_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(tmp_path)
+    first = store.write("index/a", b"", 0)
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
+    again = store.write("index/b", b"", 0)
+    assert first is not None
+    assert again is not None
+    assert again > first
+    assert [each.name for each in store.objects("index/")] == ["index/a", "index/b"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,8 @@ from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.planning.refs import Commit
 from flowdeploy.planning.traffic import Split
 from flowdeploy.records.recorder import Recorder
-from flowdeploy.records.runs import Ending, Header, RecordedChange, Run, Runs, add_endings
-from flowdeploy.records.store import Stored
+from flowdeploy.records.runs import INDEX, Ending, Header, RecordedChange, Run, Runs, add_endings
+from flowdeploy.records.store import Listed, Stored
 from flowdeploy.report import Aspect, Change, Outcome, State, StepReport
 
 NAME = "20200403-081502-034a1b2"
@@ -48,36 +48,42 @@ BY = {"user": "ada"}
 class Memory:
     """An `ObjectStore` whose objects are written once; ``written`` are their names in order."""
 
-    objects: dict[str, bytes] = field(default_factory=dict)
+    objects_by_name: dict[str, bytes] = field(default_factory=dict)
     failing: bool = False
 
     def read(self, name: str) -> Stored | None:
-        content = self.objects.get(name)
+        content = self.objects_by_name.get(name)
         return None if content is None else Stored(content, 1, 0.0)
 
     def write(self, name: str, content: bytes, generation: int) -> int | None:
         if self.failing:
             raise ServiceError("UNAVAILABLE", "not now")
+        if name.startswith(INDEX):
+            return 1
         assert generation == 0
-        if name in self.objects:
+        if name in self.objects_by_name:
             return None
-        self.objects[name] = content
+        self.objects_by_name[name] = content
         return 1
 
     def delete(self, name: str, generation: int) -> None:
         raise AssertionError("nothing of a record is ever deleted")
 
-    def children(self, prefix: str) -> tuple[str, ...]:
-        inside = (name.removeprefix(prefix) for name in self.objects if name.startswith(prefix))
-        names = ((head, slash) for head, slash, _ in (name.partition("/") for name in inside))
-        return tuple(sorted({f"{prefix}{head}{slash}" for head, slash in names}))
+    def objects(self, prefix: str) -> tuple[Listed, ...]:
+        """Written a second apart."""
+        names = enumerate(self.objects_by_name)
+        return tuple(
+            Listed(self.now() + timedelta(seconds=number), 1, name)
+            for number, name in names
+            if name.startswith(prefix) and "/" not in name.removeprefix(prefix)
+        )
 
     def now(self) -> datetime:
         return datetime(2020, 4, 3, tzinfo=UTC)
 
     def first(self, count: int) -> Memory:
         """As it was after so many writes."""
-        return Memory(dict(list(self.objects.items())[:count]))
+        return Memory(dict(list(self.objects_by_name.items())[:count]))
 
 
 def ready(*stores: Memory) -> Recorder:
@@ -90,6 +96,11 @@ def found(store: Memory) -> Run:
     run = Runs(store).find(NAME)
     assert run
     return run
+
+
+def without_times(run: Run) -> Run:
+    changes = tuple(replace(each, at="") for each in run.changes)
+    return replace(run, changes=changes, endings=run.endings or {}, begun="")
 
 
 def report(place: int, outcome: Outcome, state: State | None) -> StepReport:
@@ -135,7 +146,7 @@ def test_what_is_on_record_is_read_back_after_every_write(
     write(again, after)
     for count, run in enumerate(told, 1):
         read = found(store.first(count))
-        assert replace(read, endings=read.endings or {}) == replace(run, endings=run.endings or {})
+        assert without_times(read) == without_times(run)
 
 
 def test_a_run_that_has_ended_is_told_by_its_last_entry_alone() -> None:
@@ -143,8 +154,9 @@ def test_a_run_that_has_ended_is_told_by_its_last_entry_alone() -> None:
     recorder = ready(store)
     recorder.record([(0, CHANGE)], [])
     recorder.end({"outcome": "succeeded"}, {0: Ending(Outcome.DONE, State.LIVE, False)})
-    last = dict(list(store.objects.items())[-1:])
-    assert found(Memory(last)) == found(store) == recorder.run
+    last = dict(list(store.objects_by_name.items())[-1:])
+    told = (found(Memory(last)), found(store), recorder.run)
+    assert len({str(without_times(run)) for run in told}) == 1
     assert found(store).report == {"outcome": "succeeded"}
     assert found(store).header == HEADER
 
@@ -216,11 +228,21 @@ def test_what_a_session_has_not_come_to_stands_as_it_was(outcome: Outcome) -> No
     assert add_endings(run, {0: new, 1: new}).endings == {0: known, 1: new}
 
 
-def test_runs_are_named_newest_first_and_only_if_there_is_any_record() -> None:
-    names = ["20200402-101500-000ffff", NAME, "20200403-081502-0330000"]
-    store = Memory({f"runs/{name}/000-00000-plan.json": b"{}" for name in names})
-    assert Runs(store).names() == (NAME, "20200403-081502-0330000", "20200402-101500-000ffff")
-    assert Runs(store).find("20200101-000000-0000000") is None
+def test_changes_and_sessions_have_the_times_of_the_store() -> None:
+    store = Memory()
+    recorder = ready(store)
+    recorder.record([(0, CHANGE)], [])
+    recorder.end({"outcome": "interrupted"}, {})
+    again = Recorder.for_run([store], HEADER, found(store))
+    again.begin(BY)
+    again.record([(1, CHANGE)], [])
+    run = found(store)
+    seconds = [datetime.fromisoformat(each.at).second for each in run.changes]
+    assert (seconds, datetime.fromisoformat(run.begun).second) == ([1, 4], 3)
+
+
+def test_a_run_without_a_record_is_none() -> None:
+    assert Runs(Memory()).find("20200101-000000-0000000") is None
 
 
 def test_what_else_lies_in_a_runs_folder_is_none_of_its_record() -> None:
@@ -242,21 +264,21 @@ def refused(store: Memory) -> bool:
 def test_an_entry_that_is_none_is_refused(content: bytes) -> None:
     store = Memory()
     ready(store)
-    assert refused(Memory(dict.fromkeys(store.objects, content)))
+    assert refused(Memory(dict.fromkeys(store.objects_by_name, content)))
 
 
 def test_a_record_of_a_later_flowdeploy_is_refused() -> None:
     store = Memory()
     ready(store).record([(0, CHANGE)], [])
-    for name, content in store.objects.items():
+    for name, content in store.objects_by_name.items():
         later = json.dumps({**json.loads(content), "schema": 2}).encode()
-        assert refused(Memory({**store.objects, name: later}))
+        assert refused(Memory({**store.objects_by_name, name: later}))
 
 
 def test_a_record_without_its_beginning_is_refused() -> None:
     store = Memory()
     ready(store).record([(0, CHANGE)], [])
-    (_, changes) = store.objects.items()
+    (_, changes) = store.objects_by_name.items()
     assert refused(Memory(dict([changes])))
 
 
@@ -272,8 +294,8 @@ def test_a_record_with_anything_odd_in_it_is_refused_at_most(data: st.DataObject
     recorder.record([(0, CHANGE)], [(1, report(1, Outcome.DONE, State.LIVE))])
     if data.draw(st.booleans(), label="ended"):
         recorder.end({}, {})
-    name = data.draw(st.sampled_from(sorted(store.objects)))
-    document = json.loads(store.objects[name])
+    name = data.draw(st.sampled_from(sorted(store.objects_by_name)))
+    document = json.loads(store.objects_by_name[name])
     place = document
     while True:
         key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else [0]))
@@ -281,4 +303,4 @@ def test_a_record_with_anything_odd_in_it_is_refused_at_most(data: st.DataObject
             break
         place = place[key]
     place[key] = data.draw(ODD)
-    refused(Memory({**store.objects, name: json.dumps(document).encode()}))
+    refused(Memory({**store.objects_by_name, name: json.dumps(document).encode()}))

@@ -65,7 +65,7 @@ def made(
         places={each: (FLEET[each].project, FLEET[each].service) for each in instances},
         orders={},
     )
-    return Run(header, tuple(changes), endings)
+    return Run(header, tuple(changes), endings, begun=second(number))
 
 
 def of(split: Split | None) -> object:
