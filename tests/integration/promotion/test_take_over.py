@@ -71,6 +71,6 @@ def test_no_move_of_a_run_follows_the_loss_of_its_lock(tmp_path: Path) -> None:
         steps = first.steps("promote")
         told = {name for name, step in steps.items() if step["state"] in ("live", "unknown")}
         assert moved >= {name for name in told if steps[name]["state"] == "live"}, seed
-        assert first.code in (0, 1, 3, 5), (seed, first.err)
+        assert first.code in ((0, 3) if moved else (1, 4, 5)), (seed, first.err)
         cut_short += 0 < len(moved) < len(PRODUCTION)
     assert cut_short > ROUNDS / 5, "most take-overs came too early or too late"
