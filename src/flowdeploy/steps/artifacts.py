@@ -41,6 +41,11 @@ class Artifacts:
         self._recalled: DeployableRelease | None = None
         self._is_saved = False
 
+    @property
+    def is_recalled(self) -> bool:
+        """Whether these are of a release record, and not of this run's build."""
+        return self._recalled is not None
+
     def require_library(self) -> Library:
         """The library's files: those of a recalled release, else those that the build makes.
 
@@ -52,13 +57,18 @@ class Artifacts:
         assert configured is not None  # noqa: S101  (without one no plan publishes)
         return Library(configured.jar, configured.pom, configured.classifier)
 
-    def recall(self, releases: ReleaseStore, *, with_library: bool) -> None:
-        """Use the version's release if it is recorded and need not be built again.
+    def recall(self, releases: ReleaseStore, *, with_library: bool) -> bool:
+        """Use the version's release if it is recorded and need not be built again; whether it is.
 
         Raises Refused where the record is of another commit.
         """
-        if release := releases.recall(with_library=with_library):
-            self._use(release)
+        release = releases.recall(with_library=with_library)
+        if release is None:
+            return False
+        if self.staged is not None:
+            self._listener.message(f"Release: not this build, but {release.note}")
+        self._use(release)
+        return True
 
     def require(self, releases: ReleaseStore) -> None:
         """Use the version's release. Raises Refused where it is not available any more."""

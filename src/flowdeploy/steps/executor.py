@@ -118,9 +118,7 @@ class PlanExecutor:
         is_first_change = stage.changes_instances and not self._is_changing
         if stage.kind is StageKind.PUBLISH or is_first_change:
             checks = [self._library_release] if stage.kind is StageKind.PUBLISH else []
-            _run_all([*checks, self._check_deploys])
-            if self._artifacts.staged is not None:
-                self._artifacts.save(self._releases, self._library_release)
+            self._check_and_save([*checks, self._check_deploys])
         self._look_before_promotion(stage, self._listener.checking)
         self._is_changing = self._is_changing or stage.changes_instances
         return self.plan
@@ -257,6 +255,30 @@ class PlanExecutor:
             if self.plan.stages != before.stages:
                 self.journal.replan(self.plan)
         self._configures = configure_steps_by_instance(self.plan)
+
+    def _check_and_save(self, checks: Sequence[Callable[[], object]]) -> None:
+        """Make the checks, then write the release record.
+
+        Where another run has recorded a build of this commit meanwhile, that is used: it may
+        be deployed and published already, and this run's own build may differ.
+        """
+        try:
+            _run_all(checks)
+            if self._artifacts.staged is not None:
+                self._artifacts.save(self._releases, self._library_release)
+        except Refused:
+            if not self._recall_other_build():
+                raise
+            self._check_and_save(checks)
+
+    def _recall_other_build(self) -> bool:
+        if not (self.plan.has(Build) and self.plan.has(Deploy)) or self._artifacts.is_recalled:
+            return False
+        if not self._artifacts.recall(self._releases, with_library=self.plan.has(Publish)):
+            return False
+        self._deploy_checks = make_deploy_checks(self._context, self._configure_before_live)
+        self._add_configuration_steps()
+        return True
 
     def _library_release(self) -> LibraryRelease | None:
         """What is to be published, if anything is. Raises Refused."""

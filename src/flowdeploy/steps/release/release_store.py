@@ -174,7 +174,7 @@ class ReleaseStore:
 
     def _of_another_commit(self, release: Release, theirs: Commit, ours: Commit) -> Refused:
         return Refused(
-            f"version {self.version} was built from another commit; nothing was built now",
+            f"version {self.version} was built from another commit; nothing was changed",
             details=[
                 f"this is {ours.sha}, and the record says {theirs.sha};"
                 " --replace replaces it, unless it has traffic",
