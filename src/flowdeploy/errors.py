@@ -12,6 +12,7 @@
         ├── ConnectionFailed    … no answer came: whether it was asked is open
         ├── NotFound            … there is no such thing
         ├── PermissionDenied    … this identity may not do that
+        ├── QuotaExceeded       … it has had too many requests
         └── PreconditionFailed  … the thing is in another state than expected
 
 `flowdeploy.cli.main` prints them and exits. Whether a *run* ends with 1

@@ -121,6 +121,7 @@ def _run(
         ) as progress,
         closing(PlanExecutor(plan, context, progress, replan)) as executor,
     ):
+        context.clients.tell = progress.waiting
         result = _roll_out(plan, context, executor, progress, limits)
         if not result.interrupted:
             _ignore_first_signal()

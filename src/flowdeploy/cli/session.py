@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowdeploy import endpoints
+from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import CommonOptions
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.errors import ConfigError, UsageError
@@ -98,7 +99,7 @@ class Session:
         """Google's services, with one identity. Asks for it when a client is first used."""
         from flowdeploy.clients.cloud import GoogleClients
 
-        return GoogleClients(self.endpoints, self.jobs)
+        return GoogleClients(self.endpoints, self.jobs, print_note)
 
     @cached_property
     def history(self) -> RunHistory:

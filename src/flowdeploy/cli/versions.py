@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import LISTS, common_options
 from flowdeploy.cli.parameters import Id
 from flowdeploy.cli.session import current_session
@@ -38,7 +39,7 @@ def command(project: str, service: str | None) -> None:
     """List the versions of a project: SERVICE, VERSION.ID, TRAFFIC_SPLIT, LAST_DEPLOYED,
     SERVING_STATUS, as `gcloud app versions list` prints and sorts them."""
     session = current_session()
-    clients = GoogleClients(session.endpoints, connections=4)  # needs no configuration
+    clients = GoogleClients(session.endpoints, 4, print_note)  # needs no configuration
     rows = versions_rows(_list_versions(clients.engine, project, service))
     show(rows, COLUMNS, Format(session.options.format), sys.stdout)
 

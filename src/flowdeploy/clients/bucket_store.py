@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, Text, Time, parse_http_date
-from flowdeploy.clients.failures import require_success, retry
+from flowdeploy.clients.failures import require_success
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession, exchange
 from flowdeploy.clients.transfers import OBJECT
@@ -63,7 +63,8 @@ class BucketStore:
     def read(self, name: str) -> Stored | None:
         """As `ObjectStore.read`. Raises ServiceError."""
         with suppress(NotFound), self._name_records():
-            answer = retry(lambda: self._ask("GET", self._url(name), params={"alt": "media"}))
+            ask = partial(self._ask, "GET", self._url(name), params={"alt": "media"})
+            answer = self.session.retry(ask)
             generation = answer.headers.get("X-Goog-Generation", "")
             if not _GENERATION.fullmatch(generation):
                 raise answer.misfit("it has no X-Goog-Generation")
@@ -82,7 +83,7 @@ class BucketStore:
         try:
             with self._name_records():
                 ask = partial(self._ask, "POST", url, params=params, data=content)
-                return int(retry(lambda: OBJECT.read(ask())).generation)
+                return int(self.session.retry(lambda: OBJECT.read(ask())).generation)
         except PreconditionFailed:
             found = self.read(name)
             return found.generation if found and found.content == content else None
@@ -91,7 +92,7 @@ class BucketStore:
         """As `ObjectStore.delete`. Raises ServiceError."""
         params = {"ifGenerationMatch": str(generation)}
         with suppress(NotFound, PreconditionFailed), self._name_records():
-            retry(lambda: self._ask("DELETE", self._url(name), params=params))
+            self.session.retry(lambda: self._ask("DELETE", self._url(name), params=params))
 
     def objects(self, prefix: str) -> tuple[Listed, ...]:
         """As `ObjectStore.objects`. An object of the prefix's own name is not under it."""
@@ -103,7 +104,7 @@ class BucketStore:
         url = f"{self.root}/storage/v1/b/{self.bucket}/o"
         params = {"prefix": self.prefix, "maxResults": "1", "fields": "kind"}
         with self._name_records():
-            return _date(retry(lambda: self._ask("GET", url, params=params)))
+            return _date(self.session.retry(lambda: self._ask("GET", url, params=params)))
 
     def _list(self, parent: str) -> Iterator[Listed]:
         """Page by page, without what is in folders."""
@@ -123,7 +124,7 @@ class BucketStore:
         params = {"generation": generation, "fields": "updated"}
         ask = partial(self._ask, "GET", self._url(name), params=params)
         try:
-            return retry(lambda: WRITTEN.read(ask())).updated
+            return self.session.retry(lambda: WRITTEN.read(ask())).updated
         except NotFound:  # replaced between the two requests
             return _date(answer)
 

@@ -6,6 +6,7 @@ branch with local records runs without Google's libraries and without credential
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from flowdeploy.clients.appengine import AppEngine
     from flowdeploy.clients.bucket_store import BucketStore
     from flowdeploy.clients.datastore import Datastore
+    from flowdeploy.clients.failures import Retries
     from flowdeploy.clients.http import GoogleSession
     from flowdeploy.clients.scheduler import Scheduler
     from flowdeploy.clients.service_usage import ServiceUsage
@@ -28,10 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class GoogleClients:
-    """The clients of one command. ``connections`` is how many calls may be under way at once."""
+    """The clients of one command. ``connections`` is how many calls may be under way at once.
+
+    ``tell`` hears, from any thread, what all of them wait for.
+    """
 
     endpoints: Endpoints
     connections: int
+    tell: Callable[[str], object] = str  # which says nothing
 
     def authenticate(self) -> str:
         """The identity that all clients use, for people to read.
@@ -47,13 +53,20 @@ class GoogleClients:
         """The session of all clients. Raises ServiceError where there are no usable credentials."""
         from flowdeploy.clients.http import GoogleSession
 
-        return GoogleSession(self._login[0], max(self.connections, 32))  # as history reads
+        connections = max(self.connections, 32)  # as history reads
+        return GoogleSession(self._login[0], connections, self._retries)
 
     @cached_property
     def _login(self) -> tuple[Credentials, str]:
         from flowdeploy.clients.google_api import credentials_for
 
-        return credentials_for(self.endpoints)
+        return credentials_for(self.endpoints, self._retries)
+
+    @cached_property
+    def _retries(self) -> Retries:
+        from flowdeploy.clients.failures import Retries
+
+        return Retries(lambda text: self.tell(text))  # noqa: PLW0108  (it may be set later)
 
     @cached_property
     def engine(self) -> AppEngine:

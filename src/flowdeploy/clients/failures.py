@@ -3,14 +3,15 @@
 import random
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
 
 import requests
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import GoogleAuthError, TransportError
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
@@ -28,6 +29,7 @@ from flowdeploy.known_errors import hint_for, is_transient
 T = TypeVar("T")
 
 ATTEMPTS = 7
+WORTH_TELLING = 5.0  # seconds
 QUOTA_PATIENCE = 240.0  # seconds of waits for a quota, most of which are per minute
 # For answers that carry no status of google.rpc, as those of front ends do.
 _STATUS = {
@@ -65,20 +67,21 @@ class Waits:
     _refusals: int = 0
     _waited: float = 0.0
 
-    def after(self, error: ServiceError) -> float | None:
+    def after(self, error: ServiceError | None) -> float | None:
         """The seconds before the next attempt; None where there should be none.
 
-        Waits are longer where the service asks for that, and scattered, so that workers that
-        have used a quota up together do not come back together.
+        ``error`` is None where there was none, and what was asked for is not so yet. Waits are
+        longer where the service asks for that, and scattered, so that workers that have used a
+        quota up together do not come back together.
         """
-        if not is_transient(error.code, error.message):
+        if error and not is_transient(error.code, error.message):
             return None
         if isinstance(error, QuotaExceeded):
             return self._after_refusal(error)
         self._failures += 1
         if self._failures >= self.attempts:
             return None
-        return max(backoff(self._failures), error.retry_after)
+        return max(_scattered(10.0, 0.2, self._failures), error.retry_after if error else 0.0)
 
     def _after_refusal(self, error: ServiceError) -> float | None:
         if self._waited >= QUOTA_PATIENCE:
@@ -90,26 +93,49 @@ class Waits:
         return wait
 
 
-def retry(call: Callable[[], T]) -> T:
-    """``call()``, repeated while it fails in a way that may pass. Only for what may be repeated.
+def _say_nothing(_: str) -> None: ...
 
-    Raises ServiceError. Waits between 0.2 s and 10 s; longer, up to 60 s, if the server asks
-    for that with Retry-After.
+
+@dataclass(slots=True)
+class Retries:
+    """Repeats what may be repeated, from any thread, while it fails in a way that may pass.
+
+    ``tell`` hears that a quota is waited for: once for all threads that wait for it.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return call()
-        except Exception as failure:
-            error = to_service_error(failure)
-            if attempt == ATTEMPTS or not _may_pass(failure, error):
-                raise error from _cause(failure, error)
-            time.sleep(max(backoff(attempt), error.retry_after))
-    raise AssertionError
 
+    tell: Callable[[str], object] = _say_nothing
+    sleep: Callable[[float], object] = time.sleep
+    _told: float = -QUOTA_PATIENCE
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-def backoff(attempt: int) -> float:
-    """Seconds before the attempt after this one: doubling, at most 10, evenly scattered."""
-    return _scattered(10.0, 0.2, attempt)
+    def run(self, call: Callable[[], T]) -> T:
+        """The result of ``call()``. Raises ServiceError."""
+        waits = Waits(ATTEMPTS)
+        while True:
+            try:
+                return call()
+            except Exception as failure:
+                error = to_service_error(failure)
+                # Where nobody listens, nobody will in a moment.
+                wait = None if _nobody_listens(failure) else waits.after(error)
+                if wait is None:
+                    raise error from _cause(failure, error)
+            self.pause(wait, error)
+
+    def pause(self, seconds: float, error: ServiceError) -> None:
+        """Wait after an error."""
+        if isinstance(error, QuotaExceeded) and seconds >= WORTH_TELLING and self._may_tell():
+            minutes = QUOTA_PATIENCE / 60
+            self.tell(f"waiting up to {minutes:.0f} minutes for a quota: {error.message}")
+        self.sleep(seconds)
+
+    def _may_tell(self) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._told < QUOTA_PATIENCE:
+                return False
+            self._told = now
+            return True
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
@@ -180,7 +206,7 @@ def to_service_error(failure: Exception) -> ServiceError:
             message = _connection_words(failure)
             return ConnectionFailed("CONNECTION", message, hint=_connection_hint(failure))
         case GoogleAuthError():
-            return error_of(0, "UNAUTHENTICATED", str(failure))
+            return _token_error(failure)
         case _:
             raise failure
 
@@ -199,14 +225,19 @@ def _scattered(longest: float, first: float, attempt: int) -> float:
     return random.uniform(0.5, 1.0) * min(longest, first * float(2**attempt))  # noqa: S311
 
 
+def _token_error(failure: GoogleAuthError) -> ServiceError:
+    """The error for a request that was not sent for want of a token."""
+    causes = (failure, failure.__cause__)
+    may_pass = failure.retryable or any(isinstance(each, TransportError) for each in causes)
+    code = "UNAVAILABLE" if may_pass else "UNAUTHENTICATED"
+    error = error_of(0, code, f"no usable Google credentials: {failure}")
+    error.is_refusal = True
+    return error
+
+
 def _cause(failure: Exception, error: ServiceError) -> Exception | None:
     """What to raise the error from: not from itself."""
     return failure.__cause__ if failure is error else failure  # type: ignore[return-value]
-
-
-def _may_pass(failure: Exception, error: ServiceError) -> bool:
-    """Whether the same request may succeed in a moment. A refused connection is not retried."""
-    return is_transient(error.code, error.message) and not _nobody_listens(failure)
 
 
 def _response(failure: Exception) -> requests.Response | None:
@@ -243,7 +274,8 @@ def _connection_words(failure: requests.RequestException) -> str:
         return f"nobody listens at {where}"
     reason = _innermost(failure)
     words = reason.strerror if isinstance(reason, OSError) else None
-    return f"the connection to {where} failed: {words or reason or type(reason).__name__}"
+    words = re.sub(r"\?\S+", "?…", words or str(reason)) or type(reason).__name__
+    return f"the connection to {where} failed: {words}"
 
 
 def _connection_hint(failure: requests.RequestException) -> str | None:

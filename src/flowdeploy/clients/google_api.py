@@ -13,17 +13,14 @@ from typing import Any, TypeVar
 
 import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
-from google.auth.exceptions import GoogleAuthError
-from google.auth.transport.requests import Request
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseError
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, PageForm, Text, bad_answer
-from flowdeploy.clients.failures import require_success, retry, send_once
-from flowdeploy.clients.http import TIMEOUT, GoogleSession, exchange, prepare
+from flowdeploy.clients.failures import Retries, require_success, send_once
+from flowdeploy.clients.http import TIMEOUT, GoogleSession, TokenRequest, exchange, prepare
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.errors import NotFound, ServiceError
-from flowdeploy.known_errors import hint_for
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Page[Any])
@@ -48,7 +45,7 @@ class RoutingForm(AnswerForm):
 LOCATIONS = PageForm(Page[LocationForm], "locations")
 
 
-def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
+def credentials_for(endpoints: Endpoints, retries: Retries) -> tuple[Credentials, str]:
     """Credentials and a word on whose they are.
 
     A token is fetched here, once, so that threads that start together do not
@@ -56,17 +53,18 @@ def credentials_for(endpoints: Endpoints) -> tuple[Credentials, str]:
     """
     if endpoints.anonymous:
         return AnonymousCredentials(), "anonymous"
-    try:
-        credentials, _ = google.auth.default(scopes=[SCOPE])
-        credentials.refresh(Request())
-    except GoogleAuthError as error:
-        raise ServiceError(
-            "UNAUTHENTICATED",
-            f"no usable Google credentials: {error}",
-            hint=hint_for("UNAUTHENTICATED", ""),
-        ) from error
+    credentials = retries.run(_find_credentials)
     info = credentials.get_cred_info() or {}
     return credentials, info.get("principal") or info.get("credential_type") or "unknown"
+
+
+def _find_credentials() -> Credentials:
+    """Credentials with a token. Raises GoogleAuthError."""
+    request = TokenRequest()  # what names a user in CI is exchanged for a token at once
+    credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
+    credentials.refresh(request)
+    found: Credentials = credentials
+    return found
 
 
 class JsonApi:
@@ -87,7 +85,7 @@ class JsonApi:
 
     def get_with_source(self, path: str, form: Form[T], **params: str) -> tuple[T, Any]:
         """As `get`, with the JSON that the value was read from. Raises ServiceError."""
-        answer, source = retry(lambda: self._ask("GET", path, params))
+        answer, source = self._session.retry(lambda: self._ask("GET", path, params))
         return form.check(answer, source), source
 
     def find(self, path: str, form: Form[T], **params: str) -> T | None:
@@ -167,6 +165,7 @@ def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
     client: Any = kind(transport="rest", credentials=session.credentials, client_options=options)
     # Its own session reads .netrc, has ten connections, and would send a change after a redirect.
     prepare(client.transport._session, session.connections)
+    client.transport._session._auth_request = session._auth_request
     client.transport._session.get_redirect_target = session.get_redirect_target
     opened: T = client
     return opened

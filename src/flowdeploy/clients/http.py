@@ -4,18 +4,22 @@ No session takes credentials from a .netrc, asks a proxy for this machine, or fo
 redirect unless it says so here.
 """
 
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from google.auth.credentials import Credentials
-from google.auth.transport.requests import AuthorizedSession
+from google.auth.exceptions import TransportError
+from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
 
 from flowdeploy.clients.answers import Answer, read_answer
+from flowdeploy.clients.failures import Retries
 from flowdeploy.maven.repository_rules import is_loopback
 
 TIMEOUT = 60.0  # seconds to connect, and between two bytes; requests would wait for ever
+_SERVER_ERROR = 500
 
 
 class StayingSession(requests.Session):
@@ -25,15 +29,33 @@ class StayingSession(requests.Session):
         return None
 
 
+class TokenRequest(Request):
+    """Asks for a token. Where there may be one in a moment, the error says so.
+
+    For google-auth an answer with 503 is most often a refusal like any other.
+    """
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        answer = super().__call__(*args, **named)  # type: ignore[no-untyped-call]
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= _SERVER_ERROR:
+            raise TransportError(f"the token's server answered with status {answer.status}")
+        return answer
+
+
 class GoogleSession(StayingSession, AuthorizedSession):
     """Sends credentials to Google, from as many threads as it has ``connections``.
 
-    Looks once for each host into the environment, for proxies and authorities to trust:
-    that is a third of a request's CPU."""
+    ``retry`` repeats what may be repeated. Looks once for each host into the environment, for
+    proxies and authorities to trust: that is a third of a request's CPU."""
 
-    def __init__(self, credentials: Credentials, connections: int) -> None:
-        super().__init__(credentials)  # type: ignore[no-untyped-call]  # as all of google-auth
+    def __init__(
+        self, credentials: Credentials, connections: int, retries: Retries | None = None
+    ) -> None:
+        # google-auth has no types.
+        super().__init__(credentials, auth_request=TokenRequest())  # type: ignore[no-untyped-call]
         self.connections = connections
+        self.retries = retries or Retries()
+        self.retry = self.retries.run
         self._environment: dict[str, Any] = {}
         prepare(self, connections)
 

@@ -6,7 +6,7 @@ the forms take 2, and it has no rewrites in batches, which take a fifteenth of t
 """
 
 import time
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -16,12 +16,18 @@ from urllib.parse import quote, urlencode
 
 from flowdeploy.clients import batch
 from flowdeploy.clients.answers import Answer, AnswerForm, Flag, Form, Page, Time
-from flowdeploy.clients.failures import ATTEMPTS, backoff, require_success, retry
+from flowdeploy.clients.failures import ATTEMPTS, Waits, require_success
 from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession, exchange
 from flowdeploy.clients.transfers import OBJECT, Upload, download
-from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
+from flowdeploy.errors import (
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    QuotaExceeded,
+    ServiceError,
+)
 from flowdeploy.known_errors import is_transient
 
 # gcloud takes what a lifecycle rule removes within a day for absent: the build of a
@@ -129,7 +135,7 @@ class Buckets:
     def download(self, bucket: str, name: str, path: Path) -> None:
         """Write an object to a file. Raises ServiceError."""
         url = f"{self._root}/storage/v1/{_object(bucket, name)}"
-        retry(lambda: download(self._session, url, path))
+        self._session.retry(lambda: download(self._session, url, path))
 
     def copy(
         self, source: BucketFolder, bucket: str, names: Collection[str], replacing: Container[str]
@@ -149,7 +155,7 @@ class Buckets:
         """As `copy`. A large object between distant places takes several calls, by a token."""
         left = dict.fromkeys(names, "")
         forbidden: set[str] = set()
-        failures = 0
+        waits = Waits(ATTEMPTS)
         while left:
             paths = [_rewrite(source, bucket, n, t, n in replacing) for n, t in left.items()]
             answers = self._post_all(paths)
@@ -157,12 +163,21 @@ class Buckets:
             errors = {n: o for n, o in outcomes.items() if isinstance(o, ServiceError)}
             forbidden |= {n for n, error in errors.items() if isinstance(error, _NOT_GIVEN)}
             again = {n: left[n] for n in errors.keys() - forbidden}
-            failures += 1 if again else 0
-            _raise_lasting((errors[name] for name in again), failures)
             left = again | {n: token for n, token in outcomes.items() if isinstance(token, str)}
-            asked = max((error.retry_after for error in errors.values()), default=0.0)
-            time.sleep(max(backoff(failures), asked) if again else 0)
+            self._wait([errors[name] for name in again], waits)
         return frozenset(forbidden)
+
+    def _wait(self, errors: Sequence[ServiceError], waits: Waits) -> None:
+        """Wait until all may pass. Raises the first that will not, or that has not for too long."""
+        for error in errors:
+            if not is_transient(error.code, error.message):
+                raise error
+        if errors:
+            longest = max(errors, key=lambda e: (isinstance(e, QuotaExceeded), e.retry_after))
+            seconds = waits.after(longest)
+            if seconds is None:
+                raise longest
+            self._session.retries.pause(seconds, longest)
 
     def compose(self, bucket: str, name: str, parts: Sequence[str]) -> None:
         """Join up to 32 objects of a bucket, in their order. Raises ServiceError."""
@@ -171,13 +186,15 @@ class Buckets:
             "sourceObjects": [{"name": part} for part in parts],
             "destination": {"contentType": "application/zip"},
         }
-        retry(lambda: OBJECT.read(require_success(exchange(self._session, "POST", url, json=body))))
+        self._session.retry(
+            lambda: OBJECT.read(require_success(exchange(self._session, "POST", url, json=body)))
+        )
 
     def _post_all(self, paths: Sequence[str]) -> Sequence[Answer]:
         """One batch request for all; one request each if the server knows no batches."""
         if self._batches:
             try:
-                return retry(lambda: self._post_batch(paths))
+                return self._session.retry(lambda: self._post_batch(paths))
             except NotFound:
                 self._batches = False
         return [self._post(path) for path in paths]
@@ -193,7 +210,7 @@ class Buckets:
         return batch.decode_answers(require_success(answer), len(paths))
 
     def _post(self, path: str) -> Answer:
-        return retry(lambda: exchange(self._session, "POST", f"{self._root}{path}"))
+        return self._session.retry(lambda: exchange(self._session, "POST", f"{self._root}{path}"))
 
 
 def oldest_that_lasts(lifecycle: LifecycleForm | None) -> datetime | None:
@@ -238,10 +255,3 @@ def _outcome(answer: Answer) -> str | ServiceError | None:
     except ServiceError as error:
         return error
     return None if rewrite.done else rewrite.rewrite_token or answer.misfit("it has no token")
-
-
-def _raise_lasting(errors: Iterable[ServiceError], failures: int) -> None:
-    """Raise the first error that will not pass, or that has not for too long."""
-    for error in errors:
-        if failures >= ATTEMPTS or not is_transient(error.code, error.message):
-            raise error

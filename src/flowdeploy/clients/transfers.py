@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 from urllib.parse import urlsplit
 
-from google.auth.transport.requests import AuthorizedSession
 from pydantic import Field
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, read_answer
-from flowdeploy.clients.failures import error_of_answer, require_success, retry
+from flowdeploy.clients.failures import error_of_answer, require_success
 from flowdeploy.clients.files import file_changed
-from flowdeploy.clients.http import TIMEOUT, exchange
+from flowdeploy.clients.http import TIMEOUT, GoogleSession, exchange
 from flowdeploy.errors import ServiceError
 
 LARGE = 5 << 20  # bytes; from here on gcloud uploads resumably, too
@@ -53,7 +52,7 @@ class Upload:
     An object that is named by a SHA-1 gets the bytes that have it, or none.
     """
 
-    session: AuthorizedSession
+    session: GoogleSession
     url: str
     name: str
     path: Path
@@ -84,7 +83,7 @@ class Upload:
         )
         body = "\r\n".join(lines).encode() + content + f"\r\n--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/related; boundary={boundary}"}
-        retry(lambda: OBJECT.read(self._post("multipart", data=body, headers=headers)))
+        self.session.retry(lambda: OBJECT.read(self._post("multipart", data=body, headers=headers)))
         return len(content)
 
     def _send_pieces(self, stream: BinaryIO) -> int:
@@ -92,10 +91,12 @@ class Upload:
         size, md5 = self._digests(stream)
         headers = {"Content-Type": "application/json", "X-Upload-Content-Type": _TYPE}
         begin = partial(self._post, "resumable", data=_metadata(md5), headers=headers)
-        pieces = _Pieces(self.session, _upload_url(retry(begin), self.url), stream, size)
+        pieces = _Pieces(
+            self.session, _upload_url(self.session.retry(begin), self.url), stream, size
+        )
         try:
             while pieces.at != size:
-                retry(pieces.advance)
+                self.session.retry(pieces.advance)
         except ServiceError:
             self._digests(stream)  # where the file has changed, that is the error
             raise
@@ -126,7 +127,7 @@ class _Pieces:
     """A resumable upload; ``at`` is the byte to continue from, None where only the server
     knows it."""
 
-    session: AuthorizedSession
+    session: GoogleSession
     url: str
     stream: BinaryIO
     size: int
@@ -165,7 +166,7 @@ class _Pieces:
         return int(last[1]) + 1
 
 
-def download(session: AuthorizedSession, url: str, path: Path) -> None:
+def download(session: GoogleSession, url: str, path: Path) -> None:
     """Write an object to a file. Raises RequestException and, for wrong bytes too, ServiceError."""
     digest = hashlib.md5(usedforsecurity=False)
     with session.get(url, params={"alt": "media"}, stream=True, timeout=TIMEOUT) as response:

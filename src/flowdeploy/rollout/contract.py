@@ -115,7 +115,7 @@ class Journal(Protocol):
 class Listener:
     """Receives the events of a run. This one ignores them; others show some. It never raises.
 
-    All events but `build_line` come from the thread that called `run`.
+    All events but `build_line` and `waiting` come from the thread that called `run`.
     """
 
     def stage_started(self, stage: Stage) -> None: ...
@@ -134,7 +134,7 @@ class Listener:
         """A sentence about the run as a whole."""
 
     def waiting(self, text: str) -> None:
-        """The run waits for something outside it, such as another run's lock."""
+        """The run waits for something outside it, such as another run's lock or a quota."""
         self.message(text)
 
 

@@ -8,7 +8,6 @@ comparing once more.
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
@@ -16,7 +15,7 @@ from flowdeploy.appengine.config_files.changes import Change as ConfigChange
 from flowdeploy.appengine.config_files.changes import LeaveQueue
 from flowdeploy.checks.deploy import Finding, group_findings
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.clients.failures import backoff
+from flowdeploy.clients.failures import Waits
 from flowdeploy.errors import (
     ConnectionFailed,
     FlowdeployError,
@@ -199,8 +198,8 @@ class ConfigurationUpdater:
     ) -> Generator[Request, None, Snapshot]:
         """Send changes until none is missing; what is there then."""
         yield Intent(intended)
-        missing, idle = changes, 0
-        for attempt in count(1):
+        missing, waits, idle = changes, Waits(ATTEMPTS + len(changes)), Waits(ATTEMPTS)
+        while True:
             error = yield from self._send(step, missing, notify)
             with fail_leaving(UNKNOWN):
                 actual = self._read(step)
@@ -209,13 +208,16 @@ class ConfigurationUpdater:
                 return actual
             if error and not is_transient(error.code, error.message):
                 raise error if left == changes else StepFailed(error, UNKNOWN)
-            missing, idle = left, 0 if left != missing else idle + 1
-            if idle == ATTEMPTS or attempt == ATTEMPTS + len(changes):
+            if left != missing:
+                missing, idle = left, Waits(ATTEMPTS)
+            wait = idle.after(error)
+            if wait is None or waits.after(error) is None:
+                if error and error.is_refusal and left == changes:
+                    raise error
                 raise StepFailed(error or _not_as_asked(left), UNKNOWN)
             with fail_leaving(UNKNOWN):
-                yield Pause(backoff(idle + 1), f"looking again after {error.code}" if error else "")
+                yield Pause(wait, f"looking again after {error.code}" if error else "")
                 yield Intent(intended)
-        raise AssertionError
 
     def _send(
         self, step: Configure, missing: Changes, notify: Notify
