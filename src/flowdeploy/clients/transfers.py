@@ -8,26 +8,30 @@ Source: "Uploads and downloads" in the guides of Cloud Storage.
 
 import base64
 import hashlib
+import html
 import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
+from requests.structures import CaseInsensitiveDict
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, read_answer
-from flowdeploy.clients.failures import error_of_answer, require_success
+from flowdeploy.clients.failures import error_of_answer, require_success, send_once
 from flowdeploy.clients.files import file_changed
 from flowdeploy.clients.http import TIMEOUT, GoogleSession, exchange
 from flowdeploy.errors import ServiceError
 
 LARGE = 5 << 20  # bytes; from here on gcloud uploads resumably, too
+SECRET = 12  # characters; shorter values in a URL are no secrets
+SESSIONS = 3  # attempts to send a large file: Cloud Storage may forget a resumable upload
 PIECE = 8 << 20  # bytes of a large file that are in memory at once
 _TYPE = "application/octet-stream"
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
@@ -91,15 +95,17 @@ class Upload:
         size, md5 = self._digests(stream)
         headers = {"Content-Type": "application/json", "X-Upload-Content-Type": _TYPE}
         begin = partial(self._post, "resumable", data=_metadata(md5), headers=headers)
-        pieces = _Pieces(
-            self.session, _upload_url(self.session.retry(begin), self.url), stream, size
-        )
-        try:
-            while pieces.at != size:
-                self.session.retry(pieces.advance)
-        except ServiceError:
-            self._digests(stream)  # where the file has changed, that is the error
-            raise
+        for left in reversed(range(SESSIONS)):
+            url = _upload_url(self.session.retry(begin), self.url)
+            pieces = _Pieces(self.session, url, f"PUT {self.url}", stream, size)
+            try:
+                while pieces.at != size:
+                    self.session.retry(pieces.advance)
+                break
+            except ServiceError as error:
+                self._digests(stream)  # where the file has changed, that is the error
+                if not (left and isinstance(error, _SessionEnded)):
+                    raise
         return size
 
     def _post(self, kind: str, **content: Any) -> Answer:
@@ -122,13 +128,21 @@ class Upload:
             raise file_changed(self.path, "it has changed")
 
 
+class _SessionEnded(ServiceError):
+    """Cloud Storage does not know a resumable upload any more."""
+
+
 @dataclass(slots=True)
 class _Pieces:
     """A resumable upload; ``at`` is the byte to continue from, None where only the server
-    knows it."""
+    knows it.
+
+    Whoever has ``url`` may upload, so no error and no answer shows it: they have ``request``.
+    """
 
     session: GoogleSession
-    url: str
+    url: str = field(repr=False)
+    request: str
     stream: BinaryIO
     size: int
     at: int | None = 0
@@ -153,7 +167,10 @@ class _Pieces:
     def _put(self, content: bytes, where: str) -> int:
         """How many bytes the server has then."""
         content_range = {"Content-Range": f"bytes {where}/{self.size}"}
-        answer = exchange(self.session, "PUT", self.url, data=content, headers=content_range)
+        answer = self._exchange(data=content, headers=content_range)
+        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            error = error_of_answer(answer)
+            raise _SessionEnded(error.code, error.message, hint=error.hint)
         if answer.status != HTTPStatus.PERMANENT_REDIRECT:
             OBJECT.read(require_success(answer))
             return self.size
@@ -164,6 +181,31 @@ class _Pieces:
         if last is None or int(last[1]) >= self.size:
             raise answer.misfit(f"it has the Range {received[:50]!r}")
         return int(last[1]) + 1
+
+    def _exchange(self, **content: Any) -> Answer:
+        """Raises ServiceError; not from requests' exception, which has the URL."""
+        try:
+            answer = send_once(lambda: exchange(self.session, "PUT", self.url, **content))
+        except ServiceError as error:
+            words = self._hide(error.message)
+            raise type(error)(error.code, words, hint=error.hint) from None
+        headers = {name: self._hide(value) for name, value in answer.headers.items()}
+        return Answer(
+            self.request,
+            answer.status,
+            CaseInsensitiveDict(headers),
+            self._hide(answer.text).encode(),
+        )
+
+    def _hide(self, text: str) -> str:
+        """A text without the URL, and without the parts that make it a secret."""
+        parts = urlsplit(self.url)
+        values = (each.partition("=")[2] for each in parts.query.split("&"))
+        path = "" if parts.path in self.request else parts.path
+        for secret in (self.url, parts.query, *values, path):
+            for form in {secret, unquote(secret), html.escape(secret)}:
+                text = text.replace(form, "…") if len(form) >= SECRET else text
+        return text
 
 
 def download(session: GoogleSession, url: str, path: Path) -> None:
