@@ -9,6 +9,7 @@ import pytest
 
 from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
+from flowdeploy.clients.failures import Retries
 from flowdeploy.errors import QuotaExceeded, ServiceError
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Pause, StepFailed
@@ -47,6 +48,8 @@ class Engine:
         self.answers = {"send": sends, "poll": polls, "happened": happened}
         self.asked: list[str] = []
         self.waited = 0.0
+        self.told: list[str] = []
+        self.retries = Retries(self.told.append)
 
     def ask(self, kind: str) -> Answer:
         self.asked.append(kind)
@@ -163,6 +166,7 @@ def test_a_used_up_quota_is_waited_for_over_minutes() -> None:
     engine = Engine([*[BUSY] * 8, BEGUN], [WELL], [*[False] * 8, True])
     assert engine.run() == 9
     assert 60 < engine.waited < 300
+    assert engine.told == [f"waiting up to 4 minutes for a quota: {BUSY.message}"]
 
 
 @pytest.mark.parametrize("answer", [BUSY, TAKEN])

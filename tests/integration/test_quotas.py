@@ -44,6 +44,16 @@ def test_more_refusals_than_other_failures_are_borne(
     assert fleet.remote.live("akvoflow-1") == {"v2": 1}
 
 
+def test_a_change_that_waits_tells_it_where_notes_of_steps_are_not_shown(
+    fleet: Project, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "WORTH_TELLING", 0)
+    proxy.arm(answer_instead(429, MINUTE), "PATCH", "/v1/*", times=2)
+    ended = fleet.run("--quiet", "promote", "v2", "akvoflow-1", "akvoflow-2")
+    assert ended.code == 0, ended.err
+    assert ended.err.count(TOLD) == 1
+
+
 def test_commands_that_only_read_tell_it_as_well(
     fleet: Project, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

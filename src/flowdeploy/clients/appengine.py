@@ -128,6 +128,7 @@ class AppEngine:
     def __init__(self, root: str, session: GoogleSession) -> None:
         self._root = root
         self._session = session
+        self.retries = session.retries
         self._api = JsonApi(f"{root}/v1", session)
 
     def prepare_changes(self) -> None:

@@ -54,16 +54,17 @@ class GoogleClients:
         from flowdeploy.clients.http import GoogleSession
 
         connections = max(self.connections, 32)  # as history reads
-        return GoogleSession(self._login[0], connections, self._retries)
+        return GoogleSession(self._login[0], connections, self.retries)
 
     @cached_property
     def _login(self) -> tuple[Credentials, str]:
         from flowdeploy.clients.google_api import credentials_for
 
-        return credentials_for(self.endpoints, self._retries)
+        return credentials_for(self.endpoints, self.retries)
 
     @cached_property
-    def _retries(self) -> Retries:
+    def retries(self) -> Retries:
+        """What repeats the reads and uploads of all clients."""
         from flowdeploy.clients.failures import Retries
 
         return Retries(lambda text: self.tell(text))  # noqa: PLW0108  (it may be set later)

@@ -124,10 +124,14 @@ class Retries:
 
     def pause(self, seconds: float, error: ServiceError) -> None:
         """Wait after an error."""
+        self.announce(seconds, error)
+        self.sleep(seconds)
+
+    def announce(self, seconds: float, error: ServiceError | None) -> None:
+        """Tell of a wait that is due to a quota, unless it is short or another was just told."""
         if isinstance(error, QuotaExceeded) and seconds >= WORTH_TELLING and self._may_tell():
             minutes = QUOTA_PATIENCE / 60
             self.tell(f"waiting up to {minutes:.0f} minutes for a quota: {error.message}")
-        self.sleep(seconds)
 
     def _may_tell(self) -> bool:
         with self._lock:

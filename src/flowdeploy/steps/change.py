@@ -103,6 +103,7 @@ def send_request(request: ChangeRequest) -> Generator[Request, None, None]:
     while failure := (yield from _send_once(request)):
         wait = waits.after(failure.error)
         if wait is not None:
+            request.engine.retries.announce(wait, failure.error)
             yield Pause(wait, f"sending again after {failure.error.code}")
         may_happen = may_happen or failure.fate is _Fate.OPEN
         back = yield from _look_after(failure, request, UNKNOWN if may_happen else UNTOUCHED)

@@ -17,6 +17,7 @@ from tests.integration.configurations.conftest import (
 )
 
 from flowdeploy.appengine import config_files
+from flowdeploy.clients import failures
 from flowdeploy.clients.datastore import Datastore
 from flowdeploy.clients.http import GoogleSession
 from flowdeploy.errors import Refused
@@ -96,6 +97,28 @@ def test_queues_that_are_refused_keep_the_traffic_where_it_is(ready: Configured)
         [("akvoflow-1", "not-started")],
     )
     assert (served(ready)[0], ready.states()) == ({BEFORE}, before)
+
+
+def test_queues_that_a_quota_refuses_for_too_long_are_known_not_to_be_changed(
+    ready: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "QUOTA_PATIENCE", 0.1)
+    before = ready.states()
+    path = "/v2beta3/projects/akvoflow-1/*"
+    ready.remote.fault("quota", method="PATCH", target=path)
+    report = ready.project.report("promote", AFTER, "akvoflow-1")
+    (failed,) = (s for s in report["steps"] if s["outcome"] == "failed")
+    assert (report["exit_code"], failed["action"], failed["state"]) == (1, "configure", None)
+    assert failed["error"]["code"] == "RESOURCE_EXHAUSTED"
+    assert ready.states() == before
+
+
+def test_queues_that_a_quota_refuses_for_a_while_are_changed(ready: Configured) -> None:
+    path = "/v2beta3/projects/akvoflow-1/*"
+    ready.remote.fault("quota", method="PATCH", target=path, times=2)
+    report = ready.project.report("promote", AFTER, "akvoflow-1")
+    assert report["exit_code"] == 0
+    assert served(ready)[0] == {AFTER}
 
 
 def test_an_index_that_failed_keeps_the_traffic_where_it_is(configured: Configured) -> None:

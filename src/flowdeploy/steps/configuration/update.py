@@ -215,6 +215,7 @@ class ConfigurationUpdater:
                 if error and error.is_refusal and left == changes:
                     raise error
                 raise StepFailed(error or _not_as_asked(left), UNKNOWN)
+            self.cloud.retries.announce(wait, error)
             with fail_leaving(UNKNOWN):
                 yield Pause(wait, f"looking again after {error.code}" if error else "")
                 yield Intent(intended)
