@@ -83,6 +83,10 @@ class Unanswered(ServiceError):
         self.retry_after = retry_after
 
 
+class Throttled(Unanswered):
+    """The repository has had too many requests; it is asked again for minutes."""
+
+
 class RepositoryClient:
     """Reads and sends files; ``say`` hears one line for each thing that is done."""
 
@@ -147,14 +151,18 @@ class RepositoryClient:
             raise
 
     def _retry(self, request: Callable[[], T]) -> T:
-        for wait in self.patience.waits(self.patience.attempts):
+        waits = self.patience.waits(self.patience.attempts)
+        throttled = self.patience.waits(self.patience.looks)
+        while True:
             try:
                 return request()
             except Unanswered as error:
+                wait = next(throttled if isinstance(error, Throttled) else waits, None)
+                if wait is None:
+                    raise
                 wait = max(wait, min(error.retry_after, self.patience.longest))
                 self.say(f"{error.message}: again in {wait:g} s")
             time.sleep(wait)
-        return request()
 
     def _send(self, method: str, url: str, body: BinaryIO | None = None) -> requests.Response:
         with _name_failures(f"{method} {url}"):
@@ -185,7 +193,8 @@ class RepositoryClient:
         except BadAnswer:
             title, words = "", f"{status} {response.reason}"
         if status == requests.codes.too_many_requests or status >= _SERVER_ERROR:
-            return Unanswered(f"HTTP_{status}", words, request, retry_after(response.headers))
+            kind = Unanswered if status >= _SERVER_ERROR else Throttled
+            return kind(f"HTTP_{status}", words, request, retry_after(response.headers))
         if status < HTTPStatus.BAD_REQUEST:
             to = response.headers.get("Location", "nowhere")
             hint: str | None = f"Set library.repository to where it leads: {to}"

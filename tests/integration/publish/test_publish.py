@@ -120,6 +120,12 @@ def test_a_server_that_stays_away_is_given_up(bench: Bench) -> None:
     assert len(bench.statuses("PUT")) == Patience().attempts
 
 
+def test_a_server_that_has_had_too_many_requests_is_waited_for_longer(bench: Bench) -> None:
+    bench.fault("quota", method="PUT", times=2 * Patience().attempts)
+    bench.publish(V1, patience=Patience(first=0.0, longest=0.0))
+    bench.assert_published(V1)
+
+
 def test_a_large_jar_is_streamed(bench: Bench) -> None:
     size = 24 << 20
     with zipfile.ZipFile(bench.library.jar, "w") as jar:
