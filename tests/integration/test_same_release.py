@@ -100,6 +100,8 @@ def test_jobs_on_several_machines_end_well_with_one_build(
         subprocess.run([sys.executable, "build.py"], cwd=folder, check=True, capture_output=True)
     reports = run_side_by_side(folders, *options)
     require_one_build(project, reports)
+    theirs = {" ".join(r["remarks"]).partition("built by ")[2] for r in reports}
+    assert len(theirs) == 2, "one build's origin, for those that have not built it"
     published = [s for r in reports for s in r["steps"] if s["action"] == "publish"]
     assert sorted(s["outcome"] for s in published) == ["done", "unchanged", "unchanged"]
     assert [s["notes"] for s in published] == [[], [], []], "nobody's files differ"

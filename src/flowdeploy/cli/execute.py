@@ -134,8 +134,9 @@ def _run(
             result.steps,
             result.error,
             result.interrupted,
+            executor.remarks,
         )
-        return replace(report, remarks=_record_end(executor, report))
+        return replace(report, remarks=report.remarks + _record_end(executor, report))
 
 
 def _roll_out(

@@ -57,18 +57,18 @@ class Artifacts:
         assert configured is not None  # noqa: S101  (without one no plan publishes)
         return Library(configured.jar, configured.pom, configured.classifier)
 
-    def recall(self, releases: ReleaseStore, *, with_library: bool) -> bool:
-        """Use the version's release if it is recorded and need not be built again; whether it is.
+    def recall(self, releases: ReleaseStore, *, with_library: bool) -> str | None:
+        """Use the version's release if it is recorded and need not be built again.
+
+        A note on where it is from; None where it must be built.
 
         Raises Refused where the record is of another commit.
         """
         release = releases.recall(with_library=with_library)
         if release is None:
-            return False
-        if self.staged is not None:
-            self._listener.message(f"Release: not this build, but {release.note}")
+            return None
         self._use(release)
-        return True
+        return release.note
 
     def require(self, releases: ReleaseStore) -> None:
         """Use the version's release. Raises Refused where it is not available any more."""

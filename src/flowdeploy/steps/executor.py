@@ -88,6 +88,7 @@ class PlanExecutor:
     ) -> None:
         self.plan = plan
         self.journal = RunJournal(context)
+        self.remarks: tuple[str, ...] = ()  # for the report
         self._context = context
         self._listener = listener
         self._replan = replan
@@ -274,8 +275,11 @@ class PlanExecutor:
     def _recall_other_build(self) -> bool:
         if not (self.plan.has(Build) and self.plan.has(Deploy)) or self._artifacts.is_recalled:
             return False
-        if not self._artifacts.recall(self._releases, with_library=self.plan.has(Publish)):
+        note = self._artifacts.recall(self._releases, with_library=self.plan.has(Publish))
+        if note is None:
             return False
+        self.remarks = (f"this run's own build is not used: {note}",)
+        self._listener.message(self.remarks[0])
         self._deploy_checks = make_deploy_checks(self._context, self._configure_before_live)
         self._add_configuration_steps()
         return True
