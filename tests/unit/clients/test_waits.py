@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -98,3 +100,21 @@ def test_a_quota_that_stays_used_up_is_the_error() -> None:
     with pytest.raises(QuotaExceeded, match="per minute"):
         Retries(sleep=slept.append).run(failing(*(used_up() for _ in range(100))))
     assert sum(slept) >= QUOTA_PATIENCE
+
+
+@pytest.mark.parametrize("asked", [0.0, 30.0])
+def test_a_fleet_that_needs_more_than_a_minutes_quota_gets_it_in_the_next_ones(
+    asked: float,
+) -> None:
+    """110 requests at once, of which 40 a minute are granted: by a clock that only counts."""
+    due = [(0.0, number) for number in range(110)]
+    waits = [Waits(ATTEMPTS) for _ in due]
+    minutes: Counter[int] = Counter()
+    while due:
+        now, number = heapq.heappop(due)
+        minutes[int(now // 60)] += 1
+        if minutes[int(now // 60)] > 40:
+            wait = waits[number].after(used_up(asked))
+            assert wait is not None, "it is given up"
+            heapq.heappush(due, (now + wait, number))
+    assert max(minutes) <= 4
