@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import html
+import socket
+import traceback
+from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
 from tests.fault_proxy import Asked, Fault, Forward, Reply, answer_after, answer_instead
 
 from flowdeploy.clients import failures
+from flowdeploy.clients.http import GoogleSession
+from flowdeploy.clients.storage import Buckets
+from flowdeploy.errors import ServiceError
 
 if TYPE_CHECKING:
     from tests.fault_proxy import FaultProxy
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 RELEASE = "20200403-073034"
 ONE = ("run", RELEASE, "--only", "akvoflow-1", "--verbose")
 UPLOADS = "/*upload/*"
+SECRET = "AAAA1234567890zzzz"
 LARGE = """
 (staging / "large.bin").write_bytes(bytes(12 << 20))
 """
@@ -108,3 +117,31 @@ def test_no_failure_of_an_upload_shows_its_address(
     ended = large.run(*ONE)
     assert ended.code == 1, ended.err
     require_secret(large, proxy, ended.out, ended.err)
+
+
+def test_no_traceback_of_an_upload_shows_its_address(tmp_path: Path) -> None:
+    """The server is gone after the upload has begun: requests then tells the whole URL."""
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(6 << 20))
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    def begin() -> None:
+        with listening, listening.accept()[0] as connection:
+            listening.close()
+            asked = b""
+            while b"md5Hash" not in asked or not asked.endswith(b"}"):
+                asked += connection.recv(1 << 16)
+            head = f"HTTP/1.1 200 OK\r\nLocation: {url}/upload?upload_id={SECRET}"
+            connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode())
+
+    server = Thread(target=begin)
+    server.start()
+    retries = failures.Retries(sleep=lambda _: None)
+    buckets = Buckets(url, GoogleSession(AnonymousCredentials(), 2, retries))
+    with pytest.raises(ServiceError, match="nobody listens") as error:
+        buckets.upload("staging.flow-uat1.appspot.com", "large.bin", path, ())
+    server.join()
+    text = "".join(traceback.format_exception(error.value))
+    assert "transfers.py" in text
+    assert SECRET not in text
