@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flowdeploy.checks.source import Tree, source_objections
 from flowdeploy.clients import git
-from flowdeploy.errors import UsageError
+from flowdeploy.config.values import Config
+from flowdeploy.errors import FlowdeployError, UsageError
 from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import Commit, Ref
 from flowdeploy.steps.context import Source
@@ -16,16 +17,18 @@ _SHA = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
 
 def find_source(
-    ref: Ref, root: Path, commit: str | None, time: str | None, *, allow_dirty: bool
+    ref: Ref, folder: Path, commit: str | None, time: str | None, *, allow_dirty: bool
 ) -> Source:
-    """The source by ``--commit`` and ``--commit-time``, or by the git checkout around ``root``.
+    """The source by ``--commit`` and ``--commit-time``, or by the git checkout around ``folder``.
+
+    ``folder`` is that of the build: the configuration may be in a repository of its own.
 
     Raises UsageError for a commit that is not HEAD, and for half a commit where there is no
     checkout.
     """
     if ref.kind is PlanKind.PROMOTE:
         return Source()
-    checkout = git.Checkout.find(root)
+    checkout = git.Checkout.find(folder)
     if checkout is None:
         return Source(_parse_commit(commit, time))
     head = checkout.head
@@ -36,6 +39,15 @@ def find_source(
         )
     tree = Tree(head, checkout.resolve(ref.full), checkout.modified_files(), commit is not None)
     return Source(head, bool(tree.modified), source_objections(ref, tree, allow_dirty=allow_dirty))
+
+
+def configuration_commit(config: Config) -> Commit | None:
+    """The commit of the checkout that the configuration is in; None where git shows none."""
+    try:
+        checkout = git.Checkout.find(config.path.parent)
+        return checkout.head if checkout else None
+    except FlowdeployError:  # which does not matter for what is deployed
+        return None
 
 
 def _parse_commit(commit: str | None, time: str | None) -> Commit | None:

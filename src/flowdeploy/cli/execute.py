@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import click
 
+from flowdeploy.cli.checkout import configuration_commit
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.report_files import ensure_folder, write_report
 from flowdeploy.cli.session import Session, user_name
@@ -54,6 +55,7 @@ def new_context(
         locking,
         source,
         resumed,
+        configuration_commit(session.config),
     )
 
 

@@ -53,7 +53,7 @@ def check() -> None:
 
 
 def _version(session: Session) -> str:
-    checkout = git.Checkout.find(session.config.root)
+    checkout = git.Checkout.find(session.config.build.directory)
     head = Ref(PlanKind.FEATURE, "HEAD")
     return library_version(head, checkout.head) if checkout else EXAMPLE_VERSION
 

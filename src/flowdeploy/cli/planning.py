@@ -58,7 +58,11 @@ def plan_from_ref(session: Session, text: str, options: RefOptions) -> tuple[Pla
     config = session.config
     ref = for_environment(parse_ref(text, config.trunk), os.environ)
     source = find_source(
-        ref, config.root, options.commit, options.commit_time, allow_dirty=options.allow_dirty
+        ref,
+        config.build.directory,
+        options.commit,
+        options.commit_time,
+        allow_dirty=options.allow_dirty,
     )
     scope = replace(scope_of(config, options.only), library=_library_name(config))
     return plan_ref(ref, source.commit, scope), source

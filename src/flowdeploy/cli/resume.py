@@ -109,7 +109,7 @@ def _find_source(header: Header, plan: Plan, session: Session) -> Source:
 
 
 def _objections(header: Header, session: Session) -> tuple[str, ...]:
-    checkout = git.Checkout.find(session.config.root)
+    checkout = git.Checkout.find(session.config.build.directory)
     if checkout is None or header.commit is None:
         return ()
     if checkout.head.sha != header.commit.sha:

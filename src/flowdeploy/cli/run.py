@@ -64,7 +64,7 @@ def command(
         return
     if _lacks_version(plan):
         raise UsageError(
-            f"there is no git checkout around {session.config.root} to take a commit from",
+            f"no git checkout around {session.config.build.directory} to take a commit from",
             hint="Say what is built: --commit SHA --commit-time 2020-04-03T07:30:34Z",
         )
     from flowdeploy.cli.execute import execute, new_context

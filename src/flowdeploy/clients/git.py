@@ -33,11 +33,14 @@ class Checkout:
     def find(cls, start: Path) -> Checkout | None:
         """The checkout that the folder ``start`` is in; None without one, or without git.
 
+        A folder that does not exist is in the checkout of the first one above it that does.
+
         Raises Refused for a repository that git will not open, or that has no
         work tree, and ToolError where git fails otherwise.
         """
         if not is_installed():
             return None
+        start = next((each for each in (start, *start.parents) if each.is_dir()), start)
         answer = _git(start, "rev-parse", "--show-toplevel")
         if answer.returncode == 0:
             return cls(Path(answer.stdout.removesuffix("\n")))

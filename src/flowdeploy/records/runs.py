@@ -40,7 +40,8 @@ class Header:
     """What is known of a run before it does anything.
 
     ``started`` is RFC 3339; ``plan`` is `plan_json`; ``places`` are the projects and services
-    of its instances; ``orders`` are the permissions that the user has given.
+    of its instances; ``orders`` are the permissions that the user has given. ``commit`` is
+    the application's, ``configuration`` that of the configuration.
     """
 
     run: str
@@ -54,6 +55,7 @@ class Header:
     orders: Mapping[str, Any]
     commit: Commit | None = None
     modified: bool = False
+    configuration: Commit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +263,15 @@ def run_json(run: Run) -> dict[str, Any]:
 
 
 def header_json(header: Header) -> dict[str, Any]:
-    commit = header.commit
     return {
         **asdict(header),
-        "commit": {"sha": commit.sha, "time": commit.time.isoformat()} if commit else None,
+        "commit": _commit_json(header.commit),
+        "configuration": _commit_json(header.configuration),
     }
+
+
+def _commit_json(commit: Commit | None) -> dict[str, str] | None:
+    return {"sha": commit.sha, "time": commit.time.isoformat()} if commit else None
 
 
 def endings_json(endings: Mapping[int, Ending]) -> list[dict[str, Any]]:
@@ -283,15 +289,20 @@ def _parse_run(document: Mapping[str, Any], session: int) -> Run:
 
 
 def _parse_header(document: Mapping[str, Any]) -> Header:
-    commit = document["commit"]
-    time = datetime.fromisoformat(commit["time"]) if commit else None
     return Header(
         **{
             **document,
-            "commit": Commit(commit["sha"], time) if time else None,
+            "commit": _parse_commit(document["commit"]),
+            "configuration": _parse_commit(document.get("configuration")),
             "places": {name: tuple(place) for name, place in document["places"].items()},
         }
     )
+
+
+def _parse_commit(document: Mapping[str, str] | None) -> Commit | None:
+    if document is None:
+        return None
+    return Commit(document["sha"], datetime.fromisoformat(document["time"]))
 
 
 def _parse_endings(documents: Iterable[Mapping[str, Any]]) -> Mapping[int, Ending]:

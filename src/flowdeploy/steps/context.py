@@ -80,7 +80,8 @@ class Context:
 
     ``run`` is its name and ``home`` the folder in which runs are recorded (FLOWDEPLOY_HOME);
     ``user``, ``host`` and ``command`` say who started it, where and how; ``resumed`` is the
-    record of the run being resumed, if any.
+    record of the run being resumed, if any; ``configuration`` is the commit of the
+    configuration, where one is known.
     """
 
     run: str
@@ -95,6 +96,7 @@ class Context:
     locking: LockOptions = field(default_factory=LockOptions)
     source: Source = field(default_factory=Source)
     resumed: Run | None = None
+    configuration: Commit | None = None
 
     @property
     def run_folder(self) -> Path:

@@ -98,4 +98,5 @@ class RunJournal:
             orders=context.permissions.to_json(),
             commit=context.source.commit,
             modified=context.source.modified,
+            configuration=context.configuration,
         )
