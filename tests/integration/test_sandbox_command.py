@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 import requests
@@ -21,10 +22,10 @@ RELEASE = "20200403-073034"
 
 
 @contextmanager
-def _served(*options: str) -> Iterator[tuple[str, str]]:
+def _served(*options: str, stderr: IO[str] | None = None) -> Iterator[tuple[str, str]]:
     """The URL that a server prints first, and all that it prints after it."""
     command = [sys.executable, "-m", "flowdeploy", "sandbox", "serve", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout
     url = process.stdout.readline().strip()
     after = [process.stdout.readline()]
@@ -89,6 +90,59 @@ def test_the_embedded_one_serves_every_command_and_can_be_emptied(project: Proje
     assert (ended.code, ended.err) == (0, "")
     assert str(project.root / ".flowdeploy/sandbox") in ended.out
     assert [row["id"] for row in project.run(*listed).json] == ["1"]
+
+
+def test_a_reset_that_deletes_nothing_is_an_error(project: Project) -> None:
+    """Where root runs the tests no folder is read-only; a link is not followed, either."""
+    (project.root / "state").mkdir()
+    (project.root / "state/sandbox.db").touch()
+    (project.root / ".flowdeploy").mkdir(exist_ok=True)
+    (project.root / ".flowdeploy/sandbox").symlink_to(project.root / "state")
+    ended = project.run("sandbox", "reset")
+    assert (ended.code, ended.out) == (1, "")
+    assert str(project.root / ".flowdeploy/sandbox") in ended.err
+    assert (project.root / "state/sandbox.db").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_reset_of_a_read_only_folder_names_what_stays(project: Project) -> None:
+    folder = project.root / ".flowdeploy/sandbox/blobs"
+    folder.mkdir(parents=True)
+    (folder / "blob").touch()
+    folder.chmod(0o500)
+    ended = project.run("sandbox", "reset")
+    folder.chmod(0o700)
+    assert (ended.code, ended.out) == (1, "")
+    assert "blob" in ended.err
+
+
+def test_a_reset_of_nothing_succeeds(project: Project) -> None:
+    assert project.run("sandbox", "reset").code == 0
+
+
+def test_only_a_server_that_others_may_reach_warns(project: Project, tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "state"))
+    said = tmp_path / "stderr"
+    for host, warns in (("0.0.0.0", True), ("localhost", False)):  # noqa: S104
+        with said.open("w") as stderr, _served(*state, "--host", host, stderr=stderr) as (url, _):
+            where = url.replace(host, "127.0.0.1")
+            assert requests.get(where + "/v1/apps/akvoflow-3", timeout=10).ok
+            given = {"Host": url.removeprefix("http://")}
+            assert requests.get(where + "/v1/apps/akvoflow-3", headers=given, timeout=10).ok
+        assert ("Note: who can reach 0.0.0.0 may use" in said.read_text()) is warns
+    assert project
+
+
+def test_a_server_answers_to_the_names_that_it_is_given(project: Project) -> None:
+    with _served("--allow-host", "sandbox", "--allow-host", "Sandbox.Example.Org") as (url, _):
+        for host, code in (
+            ("sandbox:8080", 200),
+            ("sandbox.example.org", 200),
+            ("evil.example.org", 403),
+        ):
+            path = f"{url}/v1/apps/akvoflow-3"
+            assert requests.get(path, headers={"Host": host}, timeout=10).status_code == code
+    assert project
 
 
 def test_the_embedded_one_reads_no_credential(project: Project, tmp_path: Path) -> None:

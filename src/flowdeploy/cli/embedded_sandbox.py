@@ -1,5 +1,6 @@
 """Starting the sandbox from a command: with the configuration's applications, in a folder."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from flowdeploy.cli.report_files import ensure_folder
@@ -20,11 +21,17 @@ OPERATION_SECONDS = 0.8
 
 
 def start_sandbox(
-    state: Path, scenario: Scenario, *, host: str = "127.0.0.1", port: int = 0
+    state: Path,
+    scenario: Scenario,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    allowed_hosts: Iterable[str] = (),
 ) -> Sandbox:
     """A sandbox that keeps its state in the folder ``state``.
 
-    Raises FlowdeployError where it cannot listen, or its state cannot be read.
+    It also answers to the names in ``allowed_hosts``. Raises FlowdeployError where it cannot
+    listen, or its state cannot be read.
     """
     try:
         return Sandbox(
@@ -34,6 +41,7 @@ def start_sandbox(
             port=port,
             settings=scenario.settings,
             faults=scenario.faults,
+            allowed_hosts=allowed_hosts,
         )
     except OSError as error:
         raise FlowdeployError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import current_session, require_sandbox_extra
 from flowdeploy.endpoints import DEMO_TOKEN, DEMO_USER
-from flowdeploy.errors import UsageError
+from flowdeploy.errors import FlowdeployError, UsageError
 
 if TYPE_CHECKING:
     from flowdeploy.sandbox.state import App
@@ -34,7 +36,20 @@ Examples:
   flowdeploy sandbox serve --latency-ms 50 --fault-rate 0.1 --seed 7
   flowdeploy sandbox serve --scenario stuck-operation""",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="H")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="H",
+    help="The address to listen on. It answers to this name and to those of this machine.",
+)
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Another name to answer to, such as a container's.  [repeatable]",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -73,6 +88,7 @@ Examples:
 @common_options()
 def serve(
     host: str,
+    allowed_hosts: tuple[str, ...],
     port: int,
     folder: Path | None,
     named: tuple[str, ...],
@@ -80,9 +96,15 @@ def serve(
     latency_ms: float | None,
     **behaviour: Any,
 ) -> None:
-    """Serve the sandbox until Ctrl-C. The first line is its URL."""
+    """Serve the sandbox until Ctrl-C. The first line is its URL.
+
+    Whoever reaches it may do anything with it. So it listens on this machine alone, and
+    answers only to requests whose Host header is of this machine, of an application
+    (….appspot.com), or named by --host or --allow-host.
+    """
     with require_sandbox_extra():
         from flowdeploy.cli.embedded_sandbox import apps_of, load_scenario, start_sandbox
+        from flowdeploy.sandbox.guard import is_loopback
 
     session = current_session()
     chosen = load_scenario(scenario)
@@ -93,7 +115,18 @@ def serve(
         settings=replace(chosen.settings, **given),
         apps=(*chosen.apps, *apps_of(session.find_config()), *map(_parse_app, named)),
     )
-    sandbox = start_sandbox(folder or session.home / "sandbox", chosen, host=host, port=port)
+    sandbox = start_sandbox(
+        folder or session.home / "sandbox",
+        chosen,
+        host=host,
+        port=port,
+        allowed_hosts=allowed_hosts,
+    )
+    if not is_loopback(host):
+        print_note(
+            f"who can reach {host} may use the sandbox, which asks for no credentials; it answers"
+            " to other names than localhost only where --allow-host gives them"
+        )
     click.echo(sandbox.url)
     click.echo(_directions(sandbox.url))
     sandbox.serve_forever()
@@ -104,7 +137,14 @@ def serve(
 def reset() -> None:
     """Delete the state of the embedded sandbox."""
     folder = current_session().home / "sandbox"
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        if os.path.lexists(folder):
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise FlowdeployError(
+            f"{folder} cannot be emptied: {error.filename or folder}: {error.strerror or error}",
+            hint="Correct the permissions, and let no sandbox use it meanwhile.",
+        ) from error
     click.echo(f"{folder} is empty")
 
 

@@ -27,6 +27,7 @@ from flowdeploy.sandbox import (
 )
 from flowdeploy.sandbox.app_pages import APP_PAGES, AppPages
 from flowdeploy.sandbox.faults import FAULTS, Fault, FaultInjector
+from flowdeploy.sandbox.guard import make_guard
 from flowdeploy.sandbox.middleware import handle_request
 from flowdeploy.sandbox.request_log import REQUEST_LOG, RequestLog
 from flowdeploy.sandbox.state import App, Settings, State, StateError
@@ -58,8 +59,10 @@ class Sandbox:
 
     ``state`` is the folder of its state; port 0 selects a free port. ``apps`` are created
     if they do not exist, ``faults`` are armed at the start. ``middlewares`` are aiohttp
-    middlewares that see every request first. Raises OSError if it cannot listen on the
-    address, and StateError if the folder holds something else or is not writable.
+    middlewares that see every request first. Requests for other hosts than loopback,
+    ``host``, ``allowed_hosts`` and the applications are refused. Raises OSError if it cannot
+    listen on the address, and StateError if the folder holds something else or is not
+    writable.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Sandbox:
         settings: Settings = Settings(),  # noqa: B008 (frozen)
         faults: Sequence[Fault] = (),
         middlewares: Sequence[Middleware] = (),
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         self._socket = _listen(host, port)
         try:
@@ -80,7 +84,8 @@ class Sandbox:
             self._socket.close()
             raise StateError(f"{state}: {error}") from error
         injector = FaultInjector(settings, faults)
-        self._application = _make_application(self.state, injector, middlewares)
+        guard = make_guard((host, *allowed_hosts))
+        self._application = _make_application(self.state, injector, (*middlewares, guard))
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
