@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from flowdeploy.appengine.runtimes import has_small_files
-
-# App Engine's quotas page; the server may allow more to some applications.
+# App Engine's quotas page, for all runtimes of the standard environment.
 LARGEST_FILE = 32 * 1024 * 1024
 MOST_FILES = 10_000
 MOST_FILES_IN_A_FOLDER = 1_000
@@ -55,35 +53,27 @@ class Manifest:
         return Manifest(tuple(sorted((*others, file))))
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """Errors are refused by gcloud, warnings possibly by the server."""
-
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-def check(manifest: Manifest, runtime: str) -> Findings:
-    """Check the limits; those that gcloud 528 enforces for the runtime are errors."""
+def size_problems(manifest: Manifest) -> tuple[str, ...]:
+    """The limits that App Engine's standard environment enforces, however files are sent."""
     large = tuple(
         f"{file.path} has {file.size} bytes, more than the {LARGEST_FILE} of a file's limit"
         for file in manifest.files
         if file.size > LARGEST_FILE
     )
-    numbers = _too_many(manifest)
-    if has_small_files(runtime):
-        return Findings(errors=large, warnings=numbers)
-    return Findings(warnings=large + numbers)
-
-
-def _too_many(manifest: Manifest) -> tuple[str, ...]:
     total = len(manifest.files)
-    all_files = [f"{total} files are more than the limit of {MOST_FILES}"] * (total > MOST_FILES)
+    if total <= MOST_FILES:
+        return large
+    tops = Counter(file.path.partition("/")[0] for file in manifest.files)
+    most = ", ".join(f"{name} ({count})" for name, count in tops.most_common(3))
+    return (f"{total} files are more than the {MOST_FILES} of a version; most: {most}", *large)
+
+
+def folder_warnings(manifest: Manifest) -> tuple[str, ...]:
+    """Folders with more files than the quotas page allows; the server may allow them."""
     folders = Counter(file.path.rpartition("/")[0] for file in manifest.files)
-    crowded = [
+    return tuple(
         f"{folder or 'the top folder'} has {count} files, more than the limit"
         f" of {MOST_FILES_IN_A_FOLDER}"
         for folder, count in sorted(folders.items())
         if count > MOST_FILES_IN_A_FOLDER
-    ]
-    return (*all_files, *crowded)
+    )

@@ -5,7 +5,6 @@ import re
 _SECOND_GENERATION = re.compile(
     r"nodejs[0-9]*|php[789][0-9]*|python3[0-9]*|go1[0-9][0-9]|java[123456][0-9]*"
 )
-_SMALL_FILES = frozenset({"java7", "java8", "java8g", "python27", "go19", "php55"})
 
 _EVERYWHERE = (".gcloudignore", ".git", ".gitignore")
 _IGNORED = {
@@ -26,8 +25,3 @@ def default_ignore_rules(runtime: str) -> tuple[str, ...]:
     """The ignore rules of a second-generation runtime without a ``.gcloudignore``."""
     family = next(name for name in _IGNORED if runtime.startswith(name))
     return _EVERYWHERE + _IGNORED[family]
-
-
-def has_small_files(runtime: str) -> bool:
-    """Whether gcloud refuses files above 32 MiB for this runtime."""
-    return runtime in _SMALL_FILES

@@ -18,7 +18,7 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.app_yaml import AppYaml, parse
 from flowdeploy.appengine.app_yaml.ignore import IGNORE_FILE, Ignored, ignore_rules, parse_includes
 from flowdeploy.appengine.config_files import AppConfig
-from flowdeploy.appengine.manifest import File, Manifest, check
+from flowdeploy.appengine.manifest import File, Manifest, folder_warnings
 from flowdeploy.clients.files import BucketFolder
 from flowdeploy.errors import Refused
 
@@ -59,16 +59,9 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
     with ThreadPoolExecutor(_HASHERS) as pool:
         files = sorted(pool.map(partial(_hash_file, folder), walk.below("", (root,))))
     manifest = Manifest(tuple(files))
-    findings = check(manifest, app.runtime)
-    if findings.errors:
-        raise Refused(
-            f"{folder} has files that App Engine does not accept for {app.runtime}",
-            details=findings.errors,
-            hint="Leave them out of the build, or list them in skip_files of app.yaml.",
-        )
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
     configs = {name: _text(folder, name) for name in configs_in(folder)}
-    warnings = app.warnings + parse_configuration(configs).warnings + findings.warnings
+    warnings = app.warnings + parse_configuration(configs).warnings + folder_warnings(manifest)
     return StagedApp(app, text, manifest, configs, warnings, contents)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flowdeploy.appengine.manifest import MOST_FILES, File, Manifest
 from flowdeploy.checks.deploy import Finding
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance, Role
@@ -155,3 +157,16 @@ def test_settings_without_effect_are_told_with_the_instance(staged: staging.Stag
     (package,) = _packed(staged, None, _instance("one", zones=["a"]))[0].values()
     assert len(package.notes) == 1
     assert "zones" in package.notes[0]
+
+
+def test_files_over_the_limits_are_refused_with_the_instances_own(
+    staged: staging.StagedApp, descriptors: Path
+) -> None:
+    fill = tuple(File(f"many/{n:05}", 1, "aa") for n in range(MOST_FILES - 2))
+    full = replace(staged, manifest=Manifest((*staged.manifest.files, *fill)))
+    fits = replace(full, manifest=Manifest(full.manifest.files[1:]))
+    assert _packed(fits, None, _instance("one"))[1] == []
+    for of in (None, descriptors):
+        packed, [finding] = _packed(full, of, _instance("one"))
+        assert not packed
+        assert finding.message.startswith("10001 files are more than the 10000 of a version")

@@ -152,14 +152,6 @@ def test_an_included_ignore_file_must_be_there_and_be_text(folder: Path) -> None
     assert "is not UTF-8" in refusal(folder)
 
 
-def test_files_that_gcloud_refuses_are_refused_before_anything_is_sent(folder: Path) -> None:
-    with (folder / "big").open("wb") as stream:
-        stream.truncate(32 * 1024 * 1024 + 1)
-    assert staging.read(folder).warnings[0].startswith("big has 33554433 bytes")
-    (folder / "app.yaml").write_text("runtime: java8\n")
-    assert "has files that App Engine does not accept for java8" in refusal(folder)
-
-
 def test_configurations_beside_the_application_are_found(folder: Path) -> None:
     put(folder, "dispatch.yaml", "WEB-INF/appengine-generated/cron.yaml", "sub/queue.yaml")
     (folder / "dispatch.yaml").write_text("dispatch: []\n")

@@ -10,7 +10,7 @@ from typing import Any
 
 from flowdeploy.appengine.app_yaml import AppYaml, version_body
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
-from flowdeploy.appengine.manifest import Manifest
+from flowdeploy.appengine.manifest import Manifest, size_problems
 from flowdeploy.checks.deploy import Finding, WantedVersion
 from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.version_settings import version_settings
@@ -32,7 +32,8 @@ class CommonFiles:
 
     ``paths`` has the SHA-1 of each, ``contents`` those on this machine by their SHA-1. Where
     each instance has a descriptor of its own, the staged one is left out: it is of one of
-    the instances, and may have secrets of that one.
+    the instances, and may have secrets of that one. ``problems`` are limits that the files
+    exceed.
     """
 
     app: AppYaml
@@ -40,18 +41,21 @@ class CommonFiles:
     paths: dict[str, str]
     contents: Mapping[str, Path]
     sources: tuple[BucketFolder, ...]
+    problems: tuple[str, ...]
 
     @classmethod
     def of(cls, staged: StagedApp, descriptors: Path | None) -> CommonFiles:
         replaced = DEPLOYED_AS if descriptors else None
         files = tuple(file for file in staged.manifest.files if file.path != replaced)
         hashes = {file.sha1 for file in files}
+        manifest = Manifest(files)
         return cls(
             staged.app,
-            Manifest(files),
+            manifest,
             {file.path: file.sha1 for file in files},
             {sha1: path for sha1, path in staged.contents.items() if sha1 in hashes},
             staged.sources,
+            size_problems(manifest),
         )
 
 
@@ -108,6 +112,12 @@ def _make_package(
     _check_service(step, common.app)
     replaced = {own.file.path: own.file.sha1} if own else {}
     manifest = common.manifest.with_file(own.file) if own else common.manifest
+    if problems := size_problems(manifest) if own else common.problems:
+        raise Refused(
+            f"App Engine does not take the files of {step.instance.id}",
+            details=problems,
+            hint="Leave them out of the build, or list them in .gcloudignore.",
+        )
     wanted = WantedVersion(
         str(step.version),
         step.traffic,
