@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.display.terminal import console_on, say
+from flowdeploy.display.text import json_text
 from flowdeploy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def schema() -> None:
     """Print the configuration's JSON Schema, for editors."""
     from flowdeploy.config.models import schema as json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    click.echo(json_text(json_schema()))
 
 
 def _print_json(session: Session, found: Sequence[Problem]) -> None:
@@ -70,7 +70,7 @@ def _print_json(session: Session, found: Sequence[Problem]) -> None:
         "problems": [_to_json(session.config_path, problem) for problem in found],
         "warnings": [] if found else _warnings(session.config),
     }
-    click.echo(json.dumps(document, indent=2))
+    click.echo(json_text(document))
 
 
 def _to_json(path: Path, problem: Problem) -> dict[str, str | int]:

@@ -1,6 +1,5 @@
 """Runs a plan for a command: progress, record, report, exit code."""
 
-import json
 import os
 import secrets
 import socket
@@ -21,6 +20,7 @@ from flowdeploy.cli.traceback_file import save_traceback
 from flowdeploy.display import report as report_display
 from flowdeploy.display.progress import show_progress
 from flowdeploy.display.terminal import console_on
+from flowdeploy.display.text import json_text
 from flowdeploy.errors import FlowdeployError, LockHeld
 from flowdeploy.planning.plan import Plan
 from flowdeploy.records.runs import Run
@@ -91,7 +91,7 @@ def execute(
 def _print(report: Report, session: Session) -> None:
     if session.options.format == "json":
         report_display.render_end(report, console_on(sys.stderr, os.environ))
-        click.echo(json.dumps(report_json(report), indent=2))
+        click.echo(json_text(report_json(report)))
     else:
         report_display.render(report, console_on(sys.stdout, os.environ))
 

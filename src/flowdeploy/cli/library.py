@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.clients import git
+from flowdeploy.display.text import json_text
 from flowdeploy.errors import UsageError
 from flowdeploy.planning.plan import PlanKind
 from flowdeploy.planning.refs import Ref, library_version
@@ -62,7 +62,7 @@ def _confirm(session: Session, release: LibraryRelease, repository: str) -> None
     rows = [{"path": file.path, "bytes": file.checksums.size} for file in release.files]
     if session.options.format == "json":
         document = {"schema": 1, "library": str(release), "repository": repository}
-        click.echo(json.dumps({**document, "files": rows}, indent=2))
+        click.echo(json_text({**document, "files": rows}))
         return
     click.echo(f"{release} can be published to {repository}:")
     for file in release.files:

@@ -1,6 +1,5 @@
 """The entry point of the command line, and the one place where errors are caught."""
 
-import json
 import os
 import shlex
 import signal
@@ -133,11 +132,12 @@ def _run(arguments: list[str]) -> int:
 def _fail(error: FlowdeployError, options: CommonOptions, arguments: Sequence[str]) -> int:
     from flowdeploy.display.errors import render
     from flowdeploy.display.terminal import console_on
+    from flowdeploy.display.text import json_text
 
     document = _document(error, options)
     if options.format == "json" or _asks_for_json(arguments):
         with suppress(Unwritable):  # standard error has the message
-            click.echo(json.dumps(document, indent=2))
+            click.echo(json_text(document))
     render(error, console_on(sys.stderr, os.environ))
     return error.exit_code
 

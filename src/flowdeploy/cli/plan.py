@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from flowdeploy.display.plan import configuration_lines, render, settings_lines
 from flowdeploy.display.status import columns
 from flowdeploy.display.tables import Format, Row, show
 from flowdeploy.display.terminal import console_on
+from flowdeploy.display.text import json_text
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.plan import Plan
 from flowdeploy.planning.plan_json import plan_json
@@ -109,7 +109,7 @@ def print_plan(
             document["configuration"] = changes
         if preview is not None:
             document["refusals"] = [asdict(finding) for finding in preview.findings]
-        click.echo(json.dumps(document, indent=2, default=str))
+        click.echo(json_text(document, default=str))
     else:
         _print_tables(plan, settings, fleet, session, changes or {})
     if not session.options.quiet:

@@ -1,12 +1,12 @@
 """Writing reports: into the run's folder, into ``--report``, onto CI's summary page."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from flowdeploy.cli.notes import print_note
 from flowdeploy.display.summary import markdown
+from flowdeploy.display.text import json_text
 from flowdeploy.errors import UsageError
 from flowdeploy.report import Report, report_json
 
@@ -30,7 +30,7 @@ def write_report(report: Report, folders: Iterable[Path]) -> None:
 
     A file that cannot be written is a note: the outcome of the run stays what it is.
     """
-    text = json.dumps(report_json(report), indent=2) + "\n"
+    text = json_text(report_json(report)) + "\n"
     for folder in folders:
         _write(folder / "report.json", text, "w")
     if page := os.environ.get(SUMMARY):

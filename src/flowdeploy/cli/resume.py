@@ -1,13 +1,12 @@
 """``flowdeploy resume RUN``: continue a run that was interrupted, or failed in part."""
 
-import json
-
 import click
 
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.parameters import RunName, rollout_options, take_over_option
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.clients import git
+from flowdeploy.display.text import json_text
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Build, Plan
 from flowdeploy.planning.plan_json import parse_plan
@@ -82,7 +81,7 @@ def _reload(run: Run, session: Session) -> Run:
 def _confirm_success(run: Run, session: Session) -> None:
     """Say that nothing is missing; as JSON, print the report that is on record."""
     if session.options.format == "json":
-        click.echo(json.dumps(run.report, indent=2))
+        click.echo(json_text(run.report))
     else:
         click.echo(f"Run {run.name} has succeeded: nothing is left to do.")
 

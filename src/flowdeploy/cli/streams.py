@@ -1,11 +1,11 @@
-"""Standard streams: a closed reader never stops a run."""
+"""Standard streams: a closed reader never stops a run, and no text of a log is a command."""
 
 import io
 import os
 import sys
-from collections.abc import Callable
 from typing import IO, Any, TextIO
 
+from flowdeploy.cli.workflow_commands import CommandBreaker
 from flowdeploy.errors import FlowdeployError
 
 
@@ -30,17 +30,33 @@ def secure_streams() -> None:
         sys.stderr = _wrap(sys.stderr, _Messages)
 
 
-class _Messages(io.FileIO):
+class _Output(io.FileIO):
+    """Standard output or error; in a job of GitHub Actions its text is no command."""
+
+    _breaker: CommandBreaker | None = None
+
+    def put(self, data: Any) -> int:
+        """Write all of ``data``; returns its length. Raises OSError."""
+        rest = self._breaker.break_commands(bytes(data)) if self._breaker else memoryview(data)
+        while rest:
+            rest = rest[super().write(rest) :]
+        return len(data)
+
+    def break_commands(self) -> None:
+        self._breaker = CommandBreaker()
+
+
+class _Messages(_Output):
     """Standard error. Never raises: what cannot be written is dropped."""
 
     def write(self, data: Any) -> int:
         try:
-            return super().write(data)
+            return self.put(data)
         except OSError:
             return len(data)
 
 
-class _Results(io.FileIO):
+class _Results(_Output):
     """Standard output. A reader may leave early, as in ``… | head``: the rest is dropped.
 
     Any other failure raises Unwritable, once: Python writes the rest again at its end.
@@ -50,7 +66,7 @@ class _Results(io.FileIO):
 
     def write(self, data: Any) -> int:
         try:
-            return super().write(data)
+            return self.put(data)
         except OSError as error:
             if not self._has_raised and not isinstance(error, BrokenPipeError):
                 self._has_raised = True
@@ -58,10 +74,13 @@ class _Results(io.FileIO):
             return len(data)
 
 
-def _wrap(stream: TextIO, raw: Callable[[int, str, bool], io.RawIOBase]) -> TextIO:
-    """A stream like ``stream``, on its descriptor, that writes through ``raw``."""
+def _wrap(stream: TextIO, kind: type[_Output]) -> TextIO:
+    """A stream like ``stream``, on its descriptor, that writes through a ``kind``."""
     os.set_blocking(stream.fileno(), True)  # the parent may have made it non-blocking
-    file: IO[bytes] = io.BufferedWriter(raw(stream.fileno(), "w", False))
+    raw = kind(stream.fileno(), "w", False)
+    if os.environ.get("GITHUB_ACTIONS"):
+        raw.break_commands()
+    file: IO[bytes] = io.BufferedWriter(raw)
     return io.TextIOWrapper(
         file,
         encoding=stream.encoding,

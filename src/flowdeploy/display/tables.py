@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from rich.cells import cell_len
 
-from flowdeploy.display.text import clean
+from flowdeploy.display.text import clean, json_text
 
 Row = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
 
 def dump(document: Any, form: Format) -> str:
     """A document as JSON or YAML."""
-    text = json.dumps(document, indent=2) + "\n"
+    text = json_text(document) + "\n"
     if form is not Format.YAML:
         return text
     import yaml  # only this form needs it

@@ -1,9 +1,10 @@
 """Prepares text for display: text from outside, durations, lists of names."""
 
+import json
 import re
 import textwrap
-from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -27,6 +28,12 @@ def clean(text: str) -> str:
 def clean_lines(text: str) -> list[str]:
     """The lines of a text that are not empty, each cleaned."""
     return [line for line in map(clean, text.splitlines()) if line.strip()]
+
+
+def json_text(document: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """``document`` as JSON, without ``##[``, which GitHub takes for a command in a log."""
+    text = json.dumps(document, indent=2, default=default)
+    return text.replace("##[", r"#\u0023[")  # it is in a string there
 
 
 def output_line(text: str) -> str:
