@@ -35,7 +35,7 @@ def start_sandbox(
     """
     try:
         return Sandbox(
-            ensure_folder(state),
+            ensure_folder(state, private=True),
             scenario.apps,
             host=host,
             port=port,

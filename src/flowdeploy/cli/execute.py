@@ -13,7 +13,7 @@ import click
 
 from flowdeploy.cli.checkout import configuration_commit
 from flowdeploy.cli.notes import print_note
-from flowdeploy.cli.report_files import ensure_folder, write_report
+from flowdeploy.cli.report_files import ensure_folder, ensure_home, write_report
 from flowdeploy.cli.session import Session, user_name
 from flowdeploy.cli.streams import Unwritable
 from flowdeploy.cli.traceback_file import save_traceback
@@ -75,12 +75,12 @@ def execute(
 
     ``max_failures`` is None where the configuration decides.
     """
-    named = session.options.report_folder
-    folders = [ensure_folder(named)] if named else []
+    if named := session.options.report_folder:
+        ensure_folder(named)
     report = _run(plan, context, session, max_failures, replan)
     for bug in report.bugs:
         save_traceback(bug)
-    write_report(report, [context.run_folder, *folders])
+    write_report(report, named, context.run_folder)
     try:
         _print(report, session)
     except Unwritable as error:  # the run has ended, and its report is saved
@@ -104,7 +104,8 @@ def _run(
     replan: Replan | None,
 ) -> Report:
     started, clock = datetime.now(UTC), time.monotonic()
-    ensure_folder(context.run_folder)
+    ensure_home(context.home)
+    ensure_folder(context.run_folder, private=True)
     rollout = session.config.rollout
     limits = Limits(
         session.jobs,

@@ -152,7 +152,7 @@ def _document(error: FlowdeployError, options: CommonOptions) -> dict[str, Any]:
         planless_report(options.command, _target(options), error, datetime.now(UTC)),
         interrupted=isinstance(error, Interrupted),
     )
-    write_report(report, filter(None, [options.report_folder]))
+    write_report(report, options.report_folder)
     return report_json(report)
 
 

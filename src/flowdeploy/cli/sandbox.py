@@ -104,6 +104,7 @@ def serve(
     """
     with require_sandbox_extra():
         from flowdeploy.cli.embedded_sandbox import apps_of, load_scenario, start_sandbox
+        from flowdeploy.cli.report_files import ensure_home
         from flowdeploy.sandbox.guard import is_loopback
 
     session = current_session()
@@ -116,7 +117,7 @@ def serve(
         apps=(*chosen.apps, *apps_of(session.find_config()), *map(_parse_app, named)),
     )
     sandbox = start_sandbox(
-        folder or session.home / "sandbox",
+        folder or ensure_home(session.home) / "sandbox",
         chosen,
         host=host,
         port=port,

@@ -126,8 +126,9 @@ class Session:
     def _embedded_sandbox(self) -> Iterator[str]:
         with require_sandbox_extra():
             from flowdeploy.cli.embedded_sandbox import apps_of, load_scenario, start_sandbox
+            from flowdeploy.cli.report_files import ensure_home
         scenario = replace(load_scenario(None), apps=apps_of(self.find_config()))
-        with start_sandbox(self.home / "sandbox", scenario) as sandbox:
+        with start_sandbox(ensure_home(self.home) / "sandbox", scenario) as sandbox:
             yield sandbox.url
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from flowdeploy.clients.files import replace_file
+from flowdeploy.clients.files import make_private_folder, replace_file
 from flowdeploy.errors import ServiceError
 from flowdeploy.records.store import Listed, Stored
 
@@ -27,8 +27,8 @@ CLOCK = ".lock-time"
 class FolderStore:
     """An ``ObjectStore`` (see `flowdeploy.records.store`) for any number of processes.
 
-    Writes survive a crash of the machine: files and folders are synced. Every method
-    raises ServiceError where the folder cannot be used.
+    Writes survive a crash of the machine: files and folders are synced. Only this user may
+    read them. Every method raises ServiceError where the folder cannot be used.
     """
 
     root: Path
@@ -87,12 +87,12 @@ class FolderStore:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root / LOCK).acquire(poll_interval=0.01):
+        make_private_folder(self.root)
+        with FileLock(self.root / LOCK, mode=0o600).acquire(poll_interval=0.01):
             yield
 
     def _make_folder(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         while folder != self.root:
             folder = folder.parent
             _sync(folder)

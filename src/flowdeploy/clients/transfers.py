@@ -25,7 +25,7 @@ from requests.structures import CaseInsensitiveDict
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, read_answer
 from flowdeploy.clients.failures import error_of_answer, require_success, send_once
-from flowdeploy.clients.files import file_changed
+from flowdeploy.clients.files import file_changed, open_private
 from flowdeploy.clients.http import TIMEOUT, GoogleSession, exchange
 from flowdeploy.errors import ServiceError
 
@@ -214,7 +214,7 @@ def download(session: GoogleSession, url: str, path: Path) -> None:
     with session.get(url, params={"alt": "media"}, stream=True, timeout=TIMEOUT) as response:
         if response.status_code != HTTPStatus.OK:
             raise error_of_answer(read_answer(response))
-        with path.open("wb") as target:
+        with open_private(path, "wb") as target:
             for piece in response.iter_content(1 << 20):
                 digest.update(piece)
                 target.write(piece)

@@ -35,7 +35,8 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._incoming = folder / "incoming"
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        self._incoming.mkdir(0o700, exist_ok=True)
 
     def path(self, key: str) -> Path:
         return self._folder / key[:2] / key
@@ -75,7 +76,7 @@ class Blobs:
     def _move_in(self, file: Path, digests: _Digests) -> Blob:
         blob = digests.blob()
         target = self.path(blob.key)
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(0o700, exist_ok=True)
         file.replace(target)
         return blob
 
@@ -89,7 +90,8 @@ class BlobWriter:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._path = blobs.incoming_path(uuid.uuid4().hex)
-        self._file = self._path.open("xb")
+        self._path.touch(0o600, exist_ok=False)
+        self._file = self._path.open("wb")
         self._digests = _Digests()
 
     def write(self, data: bytes) -> None:

@@ -65,7 +65,8 @@ class State:
     """
 
     def __init__(self, folder: Path, schemas: Iterable[str] = ()) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        (folder / "sandbox.db").touch(0o600)  # its other files get the mode of this one
         self.folder = folder
         self.blobs = Blobs(folder / "blobs")
         self.clock_offset = 0.0

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from flowdeploy.clients.files import open_private
 from flowdeploy.config.values import BuildConfig
 from flowdeploy.errors import ToolError
 
@@ -84,7 +85,7 @@ def run_build(
     last lines.
     """
     visible = build_environment(environ, build.env, variables, pull_request)
-    with log.open("ab", buffering=0) as record:
+    with open_private(log, "ab", 0) as record:
         for command in build.commands:
             echo(f"$ {_title(command)}")
             record.write(f"$ {command}\n".encode())

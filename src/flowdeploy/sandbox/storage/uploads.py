@@ -136,7 +136,7 @@ class Uploads:
             described.setdefault("contentType", announced)
         intent = _parse_intent(request, described)
         number = uuid.uuid4().hex
-        self._state.blobs.incoming_path(number).touch()
+        self._state.blobs.incoming_path(number).touch(0o600)
         with self._state.write() as db:
             check_write(intent.conditions, find_or_none(db, bucket, intent.name))
             values = (number, bucket, json.dumps(asdict(intent)))

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.clients.batch import MOST_CALLS
-from flowdeploy.clients.files import BucketFolder, file_changed, replace_file
+from flowdeploy.clients.files import (
+    BucketFolder,
+    file_changed,
+    make_private_folder,
+    open_private,
+    replace_file,
+)
 from flowdeploy.errors import ServiceError
 from flowdeploy.rollout.parallel import map_in_threads
 
@@ -138,7 +144,7 @@ class FolderFileStore:
         return frozenset(name for name in names if not (self.folder / name).is_file())
 
     def save(self, files: Manifest, contents: Mapping[str, Path]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         for name in self.recover(files, contents):
             try:
                 _copy(contents[name], self.folder / name)
@@ -146,7 +152,8 @@ class FolderFileStore:
                 raise file_changed(contents[name], "it is gone") from error
 
     def fetch(self, name: str, into: Path) -> None:
-        shutil.copyfile(self.folder / name, into)
+        with (self.folder / name).open("rb") as source, open_private(into, "wb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def _copy(path: Path, target: Path) -> None:

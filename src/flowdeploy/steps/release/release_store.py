@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flowdeploy.appengine.app_yaml import parse
 from flowdeploy.checks import drift
-from flowdeploy.clients.files import BucketFolder
+from flowdeploy.clients.files import BucketFolder, write_private
 from flowdeploy.config.values import BucketRecords, LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
 from flowdeploy.planning.refs import Commit
@@ -168,7 +168,7 @@ class ReleaseStore:
             if isinstance(file.content, Path):
                 path = file.content
             else:
-                path.write_bytes(file.content)
+                write_private(path, file.content)
             paths[file.checksums.sha1] = path
         return paths
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from flowdeploy.appengine import archive
 from flowdeploy.appengine.archive import Entry
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.clients.files import BucketFolder
+from flowdeploy.clients.files import BucketFolder, open_private
 from flowdeploy.steps.deploy.upload.zip_uploader import (
     CHUNK,
     common_piece_names,
@@ -35,7 +35,7 @@ class ZipFileStore:
     def local_paths(self, files: Manifest) -> Mapping[str, Path]:
         """Fetches the head and extracts every file from it."""
         folder = self.scratch / "release"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(0o700, exist_ok=True)
         head = folder / "head"
         self.objects.fetch(_head(files), head)
         with head.open("rb") as stream:
@@ -53,7 +53,7 @@ class ZipFileStore:
 
     def save(self, files: Manifest, contents: Mapping[str, Path]) -> None:
         folder = self.scratch / "kept"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(0o700, exist_ok=True)
         head = write_common_pieces(files, contents, folder).head
         more = {name: path for name, path in contents.items() if name not in files.by_sha1}
         self.objects.upload({_head(files): head, **more})
@@ -70,6 +70,6 @@ def _head(files: Manifest) -> str:
 
 def _extract(stream: BinaryIO, size: int, into: Path) -> None:
     """Write the next ``size`` bytes into a file."""
-    with into.open("wb") as target:
+    with open_private(into, "wb") as target:
         while chunk := stream.read(min(size, CHUNK)):
             size -= target.write(chunk)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from flowdeploy.appengine import archive
 from flowdeploy.appengine.archive import Entry, Extent
 from flowdeploy.appengine.manifest import Manifest
-from flowdeploy.clients.files import file_changed
+from flowdeploy.clients.files import file_changed, open_private, write_private
 from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.staging_buckets import StagingBuckets
@@ -103,7 +103,7 @@ class ZipUploader:
         with self._writing:
             if common.digest not in self._common_pieces:
                 folder = self._scratch / common.digest
-                folder.mkdir()
+                folder.mkdir(0o700)
                 self._common_pieces[common.digest] = write_common_pieces(
                     common, package.contents, folder
                 )
@@ -127,7 +127,7 @@ class ZipUploader:
         path = self._scratch / name
         with self._writing:
             if not path.exists():  # it may be another instance's, and be uploaded now
-                path.write_bytes(content)
+                write_private(path, content)
         return {name: path}
 
 
@@ -152,9 +152,9 @@ def write_common_pieces(
     """
     extent = archive.lay_out(_entries(common, contents))
     head, directory = folder / "head", folder / "directory"
-    with head.open("wb") as target:
+    with open_private(head, "wb") as target:
         target.writelines(_archive_content(common, extent, contents))
-    directory.write_bytes(archive.directory(extent.entries))
+    write_private(directory, archive.directory(extent.entries))
     return CommonPieces(extent, head, directory)
 
 
