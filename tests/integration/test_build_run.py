@@ -78,6 +78,23 @@ def test_a_credential_is_not_in_the_environment(run: Run) -> None:
     assert line == "[][yes]"
 
 
+def test_a_credential_that_the_build_prints_is_masked_where_it_is_shown(
+    tmp_path: Path, log: Path
+) -> None:
+    shown: list[str] = []
+    with pytest.raises(ToolError) as caught:
+        build.run_build(
+            BuildConfig(('echo "token $NPM_TOKEN"; exit 3',), tmp_path, ("NPM_TOKEN",), tmp_path),
+            environ={**os.environ, "NPM_TOKEN": "npm_0123456789"},
+            variables={},
+            pull_request=False,
+            log=log,
+            echo=shown.append,
+        )
+    assert (shown[-1], *caught.value.details) == ("token ***", "token ***")
+    assert "token npm_0123456789" in log.read_text()  # for its owner only
+
+
 def test_the_first_failure_ends_it_with_its_last_lines(run: Run, tmp_path: Path, log: Path) -> None:
     numbers = [str(number) for number in range(100, 130)]
 

@@ -126,3 +126,25 @@ def test_a_dry_run_that_reaches_nobody_has_the_same_keys_as_json(project: Projec
     document = json.loads(ended.out)
     assert {each["error"]["code"] for each in document["fleet"]} == {"CONNECTION"}
     assert document["refusals"] == []
+
+
+def test_a_verbose_plan_names_the_variables_that_the_build_does_not_get(project: Project) -> None:
+    project.edit("config/instances.yaml", "  commands:", "  env: [NPM_TOKEN]\n  commands:")
+    environ = {"NPM_TOKEN": "secret-1", "MY_JWT": "secret-2", "GITHUB_ENV": "/secret-3"}
+    plan = project.run("plan", "master", "--verbose", "--format", "json", **environ)
+    assert {"MY_JWT", "GITHUB_ENV"} <= set(plan.json["stripped_variables"])
+    assert not {"NPM_TOKEN", "PATH"} & set(plan.json["stripped_variables"])
+
+    shown = project.run("plan", "master", "--verbose", **environ)
+    [line] = [line for line in shown.out.splitlines() if "MY_JWT" in line]
+    assert line.startswith("  without the variables ")
+
+    foreign = project.run("plan", "refs/pull/7/merge", "--verbose", "--format", "json", **environ)
+    assert "NPM_TOKEN" in foreign.json["stripped_variables"]
+    for ended in (plan, shown, foreign):
+        assert "secret-" not in ended.out + ended.err
+
+    quiet = project.run("plan", "master", "--format", "json", **environ)
+    promotion = project.run("plan", "promote-20200403-073034", "--verbose", "--format", "json")
+    assert "stripped_variables" not in quiet.json
+    assert "stripped_variables" not in promotion.json

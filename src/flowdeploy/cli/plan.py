@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from flowdeploy.checks.deploy import group_findings
-from flowdeploy.cli.known_settings import KnownSettings, find_known_settings
+from flowdeploy.cli.known_settings import find_known_settings
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import (
@@ -22,13 +22,13 @@ from flowdeploy.cli.planning import (
 )
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.cli.status import status_rows
-from flowdeploy.display.plan import configuration_lines, render, settings_lines
+from flowdeploy.display.plan import configuration_lines, render, settings_lines, stripped_lines
 from flowdeploy.display.status import columns
 from flowdeploy.display.tables import Format, Row, show
 from flowdeploy.display.terminal import console_on
 from flowdeploy.display.text import json_text
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.plan import Plan
+from flowdeploy.planning.plan import Build, Plan, PlanKind
 from flowdeploy.planning.plan_json import plan_json
 from flowdeploy.steps.context import Permissions, Source
 
@@ -101,8 +101,12 @@ def print_plan(
     plan = add_known_configuration(planned, session.config.build.staging)
     fleet, unread = _read_fleet(plan, session) if look else (None, ())
     changes = preview.changes if preview else None
+    verbose = session.options.verbose
+    stripped = _stripped_variables(plan, session) if verbose else None
     if session.options.format == "json":
         document = {**plan_json(plan, session.target), "settings": settings.by_instance}
+        if stripped is not None:
+            document["stripped_variables"] = stripped
         if fleet is not None:
             document["fleet"] = fleet
         if changes is not None:
@@ -111,7 +115,12 @@ def print_plan(
             document["refusals"] = [asdict(finding) for finding in preview.findings]
         click.echo(json_text(document, default=str))
     else:
-        _print_tables(plan, settings, fleet, session, changes or {})
+        console = console_on(sys.stdout, os.environ)
+        further = settings_lines(settings.by_instance, console.width) if verbose else []
+        further += configuration_lines(changes or {}, console.width)
+        further += stripped_lines(stripped, console.width)
+        render(plan, session.target, console, further)
+        _print_fleet(plan, fleet)
     if not session.options.quiet:
         for line in (*objections, *settings.objections, *unread, *_preview_notes(preview)):
             print_note(line)
@@ -124,18 +133,17 @@ def _preview_notes(preview: Preview | None) -> tuple[str, ...]:
     return (*preview.remarks, *refusals)
 
 
-def _print_tables(
-    plan: Plan,
-    settings: KnownSettings,
-    fleet: list[Row] | None,
-    session: Session,
-    changes: Mapping[str, Sequence[str]],
-) -> None:
-    console = console_on(sys.stdout, os.environ)
-    verbose = session.options.verbose
-    further = settings_lines(settings.by_instance, console.width) if verbose else []
-    further += configuration_lines(changes, console.width)
-    render(plan, session.target, console, further)
+def _stripped_variables(plan: Plan, session: Session) -> list[str] | None:
+    """The names of the variables that the build would not get; None where nothing is built."""
+    if not plan.has(Build):
+        return None
+    from flowdeploy.steps.build import names_taken_out
+
+    is_foreign = plan.kind is PlanKind.PULL_REQUEST
+    return sorted(names_taken_out(os.environ, session.config.build.env, is_foreign))
+
+
+def _print_fleet(plan: Plan, fleet: Sequence[Row] | None) -> None:
     if fleet:
         click.echo()
         show(fleet, columns(with_state=plan.version is not None), Format.TABLE, sys.stdout)

@@ -59,6 +59,12 @@ def configuration_lines(foreseen: Mapping[str, Sequence[str]], width: int) -> li
     return _section("Configuration", texts, width)
 
 
+def stripped_lines(names: Sequence[str] | None, width: int) -> list[Line]:
+    """The variables that a build does not get; no lines for None."""
+    text = f"without the variables {', '.join(names)}" if names else "all variables"
+    return [] if names is None else _section("The build's environment", [text], width)
+
+
 def _section(title: str, texts: Sequence[str], width: int) -> list[Line]:
     """A title and the texts, indented; empty without texts."""
     return [literal((title, "bold")), *wrap_each(texts, width, "  ")] if texts else []

@@ -37,15 +37,20 @@ _MISSING_PROGRAM = "A program is not installed, or not on PATH. "
 _OF_LATER_STEPS = frozenset(
     {"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "BASH_ENV"}
 )
-# Variables that hold credentials, by a word of their names: Clojars, the actions of Google
-# and GitHub, npm, Docker, and common names. An SSH agent signs as its owner, so SSH_AUTH_SOCK
-# counts, as does gcloud's folder; the run's summary is not for the build to write. Any word
-# that ends in KEY counts: APIKEY, and therefore MONKEY.
+# Variables that hold credentials or name files of them, by a word of their names: Clojars, the
+# actions of Google and GitHub, npm, Docker, and common names. An SSH agent signs as its owner,
+# so SSH_AUTH_SOCK counts, as does gcloud's folder; the run's summary is not for the build to
+# write. Any word that ends in KEY counts: APIKEY, and therefore MONKEY.
 _CREDENTIAL = re.compile(
     r"""(.*_)? ([^_]*(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|KEY)S?
-    | PASS | CREDS? | AUTH | PAT) (_.*)? | CLOJARS_.* | CLOUDSDK_CONFIG | GITHUB_STEP_SUMMARY""",
+    | PASS | CREDS? | AUTH | PAT) (_.*)? | CLOJARS_.* | CLOUDSDK_CONFIG | GITHUB_STEP_SUMMARY
+    | .*(PWD|JWT|BEARER|WEBHOOK|DATABASE_URL|CONNECTION_STRING|KUBECONFIG|SERVICE_ACCOUNT).*
+    | .*PRIVATE.* | .*_SK | NETRC""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+_NO_CREDENTIALS = frozenset({"PWD", "OLDPWD", "GOPRIVATE"})
+_SHORTEST_SECRET = 9  # characters; shorter ones are ordinary words, too
+_MASK = "***"
 
 
 def build_environment(
@@ -54,19 +59,45 @@ def build_environment(
     variables: Mapping[str, str],
     pull_request: bool,
 ) -> dict[str, str]:
-    """The environment of a build: ``environ`` without credentials, and ``variables``.
+    """The environment of a build: ``environ`` without `names_taken_out`, and ``variables``."""
+    names = names_taken_out(environ, allowed, pull_request)
+    return {name: value for name, value in environ.items() if name not in names} | dict(variables)
+
+
+def names_taken_out(
+    environ: Iterable[str], allowed: Sequence[str], pull_request: bool
+) -> frozenset[str]:
+    """The variables that a build does not get.
 
     A variable with the name of a credential is kept only if ``allowed`` lists it, and never
     for a pull request, whose code comes from outside. The files that set the environment of
     later CI steps are never kept.
     """
     spared = frozenset() if pull_request else frozenset(allowed)
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if name not in _OF_LATER_STEPS and (name in spared or not _CREDENTIAL.fullmatch(name))
-    }
-    return kept | dict(variables)
+    return frozenset(
+        name
+        for name in environ
+        if name in _OF_LATER_STEPS or (_is_credential(name) and name not in spared)
+    )
+
+
+def mask_for(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Hides the values of variables with the names of credentials in a line of text.
+
+    Not those of files' paths, and none under 9 characters. Of a value with several lines,
+    each line is hidden.
+    """
+    values = [v for name, v in environ.items() if _is_credential(name) and not os.path.exists(v)]  # noqa: PTH110
+    lines = {line.strip() for value in values for line in value.splitlines()}
+    secrets = sorted((s for s in lines if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
+    if not secrets:
+        return str
+    found = re.compile("|".join(map(re.escape, secrets)))
+    return lambda line: found.sub(_MASK, line)
+
+
+def _is_credential(name: str) -> bool:
+    return name not in _NO_CREDENTIALS and bool(_CREDENTIAL.fullmatch(name))
 
 
 def run_build(
@@ -80,21 +111,26 @@ def run_build(
 ) -> None:
     """Run the build's commands in order; stop at the first that fails.
 
-    Their environment is that of `build_environment`. ``echo`` gets each line of output, as it
-    is; the file ``log`` gets every byte. Raises ToolError for a command that fails, with its
-    last lines.
+    Their environment is that of `build_environment`. ``echo`` gets each line of output, with
+    credentials masked as by `mask_for`; the file ``log`` gets every byte. Raises ToolError for
+    a command that fails, with its last lines.
     """
+    mask = mask_for(environ)
+
+    def say(line: str) -> None:
+        echo(mask(line))
+
     visible = build_environment(environ, build.env, variables, pull_request)
     with open_private(log, "ab", 0) as record:
         for command in build.commands:
-            echo(f"$ {_title(command)}")
+            say(f"$ {_title(command)}")
             record.write(f"$ {command}\n".encode())
-            status, tail = _run_command(command, build.directory, visible, record, echo)
+            status, tail = _run_command(command, build.directory, visible, record, say)
             if status != 0:
                 cause = _MISSING_PROGRAM if status == _NOT_FOUND else ""
                 raise ToolError(
                     f"`{_title(command)}` {_ending(status)}",
-                    details=tail,
+                    details=[mask(line) for line in tail],
                     hint=f"{cause}All of its output is in {log}.",
                 )
 
