@@ -122,6 +122,21 @@ def test_every_problem_of_a_configuration_is_told_at_once(project: Project, conf
         assert line.strip() in refusal.err
 
 
+def test_a_repository_that_reads_the_token_in_the_clear_is_told(
+    project: Project, config: Path
+) -> None:
+    text = config.read_text()
+    config.write_text(text.replace("library: {", "library: {repository: 'http://10.0.0.1/m2', "))
+    assert config.read_text() != text
+    for command in (["config", "check"], ["run", "master"], ["library", "check"]):
+        ended = project.run(*command)
+        assert ended.code == 2
+        assert "config/instances.yaml:4:23: library.repository is wrong" in ended.err
+        assert "in the clear: use https" in ended.err
+    config.write_text(text.replace("library: {", "library: {repository: 'http://127.0.0.1/m2', "))
+    assert project.run("config", "check").code == 0
+
+
 def test_a_configuration_that_is_valid_is_confirmed(project: Project) -> None:
     ended = project.run("config", "check")
     assert ended.code == 0

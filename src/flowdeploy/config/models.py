@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from flowdeploy.appengine.app_yaml.keys import SENT
+from flowdeploy.maven.repository_rules import address_problems
 from flowdeploy.units import ALL, Portion, parse_duration
 
 _LINE = r"^[^\x00-\x1f\x7f]+$"
@@ -53,6 +54,12 @@ def _some(value: object) -> Portion:
     if (portion := _portion(value)).number == 0:
         raise ValueError("with none at once the wave would never end")
     return portion
+
+
+def _repository(url: str) -> str:
+    if found := "; ".join(address_problems(url)):
+        raise ValueError(found)
+    return url
 
 
 _AS_DURATION = WithJsonSchema(
@@ -106,7 +113,7 @@ class LibrarySection(Section):
         description="The classifier under which the jar is published.",
         examples=["classes"],
     )
-    repository: str = Field(
+    repository: Annotated[str, AfterValidator(_repository)] = Field(
         default="https://clojars.org/repo",
         pattern=_URL,
         description="The repository's URL, https://HOST/PATH. User and token come from "

@@ -14,6 +14,7 @@ from flowdeploy.appengine.forms.problems import Path, Problem, path_text
 from flowdeploy.appengine.forms.yaml_reader import YamlDocument
 from flowdeploy.config.fleet_rules import find_problems
 from flowdeploy.config.models import SETTING_KEYS, ConfigFile, InstanceSection
+from flowdeploy.maven.repository_rules import without_user
 
 _EXPECTED = {
     "string_type": "text",
@@ -64,7 +65,8 @@ def _problem(document: YamlDocument, details: ErrorDetails) -> Problem:
 
 def _complaint(details: ErrorDetails) -> str:
     """The message for an invalid value; it continues the value's name."""
-    shown = reprlib.repr(details["input"])
+    given = details["input"]
+    shown = reprlib.repr(without_user(given) if isinstance(given, str) else given)
     match details["type"]:
         case "missing":
             return "is missing"

@@ -13,6 +13,9 @@ from flowdeploy.display.text import clean, json_text
 
 Row = Mapping[str, Any]
 
+# What begins a formula in a spreadsheet, also in full width.
+_FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
 
 class Format(StrEnum):
     TABLE = "table"
@@ -53,7 +56,7 @@ def show(rows: Sequence[Row], columns: Sequence[Column], form: Format, stream: T
         case Format.CSV:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(column.header.lower() for column in columns)
-            writer.writerows(_cells(rows, columns))
+            writer.writerows([_no_formula(cell) for cell in row] for row in _cells(rows, columns))
         case Format.JSON | Format.YAML:
             stream.write(dump(rows, form))
     stream.flush()
@@ -77,6 +80,11 @@ def pad(rows: Sequence[Sequence[str]]) -> list[list[str]]:
         [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         for row in rows
     ]
+
+
+def _no_formula(cell: str) -> str:
+    """The cell, with an apostrophe where a spreadsheet would evaluate it. ``-`` stands for None."""
+    return f"'{cell}" if cell != "-" and cell.lstrip().startswith(_FORMULAS) else cell
 
 
 def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:

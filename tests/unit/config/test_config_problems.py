@@ -51,6 +51,15 @@ INSTANCE = "  - {id: flow-2, role: production, "
         ("trunk: promote-20200403-073034", "is not the short name of a branch"),
         ("prune_queues: 'yes'", "8:15: prune_queues must be true or false, not 'yes'"),
         ("library: {jar: a.jar}", "8:10: library.pom is missing; write pom: pom.xml"),
+        (
+            "library: {jar: a.jar, pom: p.xml, repository: 'http://repo.example.org/m2'}",
+            "8:47: library.repository is wrong: the repository http://repo.example.org/m2 would "
+            "read the token in the clear: use https; write repository: https://clojars.org/repo",
+        ),
+        (
+            "library: {jar: a.jar, pom: p.xml, repository: 'https://me:pw@example.org/m2'}",
+            "8:47: library.repository cannot be 'https://example.org/m2'",
+        ),
         ("library:", "8:9: library has no value; write one or remove it"),
         ("upload: {mode: tar}", "8:16: upload.mode must be 'files' or 'zip', not 'tar'"),
         ("records: s3://bucket", "8:10: records cannot be 's3://bucket'"),

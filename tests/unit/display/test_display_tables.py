@@ -114,3 +114,24 @@ def test_a_table_has_one_line_a_row(rows: list[Row]) -> None:
 def test_wide_characters_are_counted_as_the_terminal_shows_them() -> None:
     rows: list[Row] = [{"name": "水", "note": "x"}, {"name": "abc", "note": "y"}]
     assert shown(rows, Format.TABLE, NAME) == "NAME  NOTE\n水    x\nabc   y\n"
+
+
+def _cell(text: str) -> str:
+    row = {"a": text, "b": "x"}
+    columns = (Column("A", lambda row: row["a"]), Column("B", lambda row: row["b"]))
+    _, (cell, _) = csv.reader(io.StringIO(shown([row], Format.CSV, columns)))
+    return cell
+
+
+@given(
+    st.sampled_from(["", " ", "\t", "\r", "\r\n", "\xa0"]),
+    st.sampled_from("=+-@\uff1d\uff0b\uff0d\uff20"),
+    st.text(min_size=1),
+)
+def test_no_cell_of_csv_is_a_formula(before: str, first: str, rest: str) -> None:
+    assert _cell(f"{before}{first}{rest}x")[0] == "'"
+
+
+def test_other_cells_of_csv_are_as_they_are() -> None:
+    for text in ("-", "", "20200403-073034", "a=b", "1.00", "v1 90%, v2 10%", "'", "INTERNAL: -1"):
+        assert _cell(text) == text
