@@ -5,12 +5,14 @@ which type it is. Fields that a form does not know are ignored, and so are unkno
 of enums, which are plain text here.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from html import unescape
 from math import isfinite
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -38,6 +40,9 @@ LARGEST = 64 << 20  # bytes of an answer; a version with 10,000 files has 3 MB
 LONGEST = 600.0  # seconds for an answer to arrive, however steadily it drips
 _CHUNK = 1 << 16
 _HINT = "Check the address, and that no proxy answers in place of the service."
+_MOST_WORDS = 10_000  # characters of an error that is none of Google's
+_TITLE = re.compile(r"<title[^>]*>([^<]*\w[^<]*)<", re.IGNORECASE)
+_TAGS = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>?", re.DOTALL | re.IGNORECASE)
 _FIRST_WORDS = 100  # characters; of some answers more would show what is secret
 
 
@@ -53,6 +58,15 @@ class Answer:
     @property
     def text(self) -> str:
         return self.content.decode("utf-8", errors="replace")
+
+    @property
+    def words(self) -> str:
+        """The text; of HTML or XML, such as a proxy's page, the title or the first words."""
+        text = self.text[:_MOST_WORDS].strip()
+        if not text.startswith("<"):
+            return text
+        title = _TITLE.search(text)
+        return " ".join(unescape(title[1] if title else _TAGS.sub(" ", text)).split())[:200]
 
     def parse_json(self) -> Any:
         """The answer's JSON. Raises BadAnswer.

@@ -251,7 +251,7 @@ def _response(failure: Exception) -> requests.Response | None:
 
 
 def _status_and_message(answer: Answer) -> tuple[str | None, str]:
-    """Status and message of an error; the whole answer where it is none of Google's."""
+    """Status and message of an error; the answer's words where it is none of Google's."""
     match answer.parse_json_or_none():
         case {"error": {"message": str(message), "status": str(status)}} if message:
             return status or None, message
@@ -263,7 +263,7 @@ def _status_and_message(answer: Answer) -> tuple[str | None, str]:
             f"{answer.request}: a redirect to {to or 'nowhere'}, which is not followed;"
             " use the address that it leads to"
         )
-    return None, f"{answer.request}: {answer.text.strip() or 'no reason is given'}"
+    return None, f"{answer.request}: {answer.words or 'no reason is given'}"
 
 
 def _where(failure: requests.RequestException) -> str:

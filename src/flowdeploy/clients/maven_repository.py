@@ -16,6 +16,7 @@ from flowdeploy.clients.http import prepare
 from flowdeploy.clients.repository import CHUNK, Checksums, Repository, RepositoryFile
 from flowdeploy.errors import BadAnswer, ServiceError
 from flowdeploy.maven import clojars_rules
+from flowdeploy.maven.repository_rules import without_user
 
 _TIMEOUTS = (10.0, 120.0)  # seconds to connect, and between two bytes of an answer
 _CONNECTIONS = 2
@@ -196,7 +197,7 @@ class RepositoryClient:
             kind = Unanswered if status >= _SERVER_ERROR else Throttled
             return kind(f"HTTP_{status}", words, request, retry_after(response.headers))
         if status < HTTPStatus.BAD_REQUEST:
-            to = response.headers.get("Location", "nowhere")
+            to = without_user(response.headers.get("Location", "nowhere").partition("?")[0])
             hint: str | None = f"Set library.repository to where it leads: {to}"
         elif self.repository.api is not None:
             hint = clojars_rules.hint(status, title)
@@ -241,5 +242,5 @@ def _explain(answer: Answer, reason: str) -> tuple[str, str]:
     status = f"{answer.status} {reason}"
     return (
         "",
-        f"{status}: {answer.text}" if "text/plain" in content_type and answer.text else status,
+        f"{status}: {answer.words}" if answer.words and "json" not in content_type else status,
     )

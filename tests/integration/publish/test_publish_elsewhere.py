@@ -256,10 +256,10 @@ def test_credentials_do_not_follow_a_redirect(
 def test_a_redirected_put_is_an_error_that_names_the_address(
     folder: Folder, library: Library
 ) -> None:
-    folder.answers[f"PUT {JAR}"] = (301, "https://repo.example.com/")
+    folder.answers[f"PUT {JAR}"] = (301, "https://me:pw@repo.example.com/?signature=secret")
     with pytest.raises(ServiceError) as error:
         _publish(library, _repository(folder))
-    assert "https://repo.example.com/" in (error.value.hint or "")
+    assert (error.value.hint or "").endswith(" https://repo.example.com/")
     assert folder.puts() == [JAR]
 
 

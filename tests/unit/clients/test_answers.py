@@ -262,6 +262,36 @@ def test_odd_errors(body: dict[str, Any], code: str, message: str) -> None:
     assert error.message.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "\n<!DOCTYPE html>\n<html lang=en><head><style>p {}</style>"
+            "<title>Error 502\n (Server Error)!!1</title></head><body><p>502</body></html>",
+            "Error 502 (Server Error)!!1",
+        ),
+        ("<title> </title><script>a<b {}</script><b>Log</b>\n in &amp; go", "Log in & go"),
+        ("<?xml version='1.0'?><Error><Code>NoSuchBucket</Code></Error>", "NoSuchBucket"),
+        ("<html><body>" + "<p>many words</p>\n" * 50_000, ("many words " * 50)[:200]),
+        ("<p" * 5_000, "no reason is given"),
+        ("upstream connect error\nreset", "upstream connect error\nreset"),
+        ("", "no reason is given"),
+        ("x" * 20_000_000, "x" * 10_000),
+    ],
+)
+@pytest.mark.parametrize("status", [403, 404, 502])
+def test_a_page_in_place_of_an_error_is_one_short_line(status: int, body: str, words: str) -> None:
+    error = error_of_answer(Answer("GET https://x/y", status, {}, body.encode()))
+    assert error.message == f"GET https://x/y: {words}"
+
+
+@given(st.text(st.sampled_from("<>/&;\n !-abctitlescript"), max_size=200))
+def test_any_page_is_one_line(text: str) -> None:
+    words = Answer("GET https://x/y", 500, {}, f"<{text}".encode()).words
+    assert len(words) <= 200
+    assert words.splitlines() in ([], [words])
+
+
 @given(st.none() | st.text(max_size=40) | st.just("Sat, 01 Aug 2026 07:30:34 -0000"))
 def test_any_date_is_a_time_with_a_zone_or_none(text: str | None) -> None:
     time = parse_http_date(text)
