@@ -79,6 +79,17 @@ def test_pages_of_other_sites_change_nothing_of_the_control_api(
     assert requests.get(sandbox.url + FAULTS, timeout=5).json() == {"faults": []}
 
 
+def test_pages_of_other_sites_change_nothing_elsewhere(sandbox: Sandbox) -> None:
+    path = f"{sandbox.url}/storage/v1/b?project=akvoflow-1"
+    for site, origin, code in (
+        ("cross-site", "https://evil.example", 403),
+        ("same-site", "http://localhost:3000", 200),
+    ):
+        headers = {"Sec-Fetch-Site": site, "Origin": origin}
+        answer = requests.post(path, json={"name": "a-bucket"}, headers=headers, timeout=5)
+        assert answer.status_code == code
+
+
 def test_tools_and_the_sandboxs_own_pages_may_change_it(sandbox: Sandbox) -> None:
     for headers in (
         {},

@@ -41,8 +41,8 @@ def make_guard(names: Iterable[str]) -> Middleware:
                 f"The sandbox does not answer to the host {host!r}. Allow it with"
                 " `flowdeploy sandbox serve --allow-host NAME`."
             )
-        if request.path.startswith(control.PREFIX) and _is_cross_site(request, host):
-            return _refusal("The control API takes no changes from the pages of other sites.")
+        if request.method not in SAFE and _is_cross_site(request, host):
+            return _refusal("The sandbox takes no changes from the pages of other sites.")
         return await handler(request)
 
     return guard
@@ -73,13 +73,17 @@ def _canonical(name: str) -> str:
 
 
 def _is_cross_site(request: web.Request, host: str) -> bool:
-    """Whether a request that may change something comes from a page that is not our own."""
-    if request.method in SAFE:
-        return False
+    """Whether a browser sends the request for a page that is not our own.
+
+    Google's own APIs take requests from web applications, which have an ``Origin``.
+    """
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if not request.path.startswith(control.PREFIX):
+        return site == "cross-site"
     origin = request.headers.get("Origin")
     return (
         (origin is not None and urlsplit(origin).netloc.lower() != host.lower())
-        or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+        or site not in ("none", "same-origin")
         or request.content_type in OF_FORMS
     )
 
