@@ -118,6 +118,10 @@ def test_a_reset_of_a_read_only_folder_names_what_stays(project: Project) -> Non
 
 def test_a_reset_of_nothing_succeeds(project: Project) -> None:
     assert project.run("sandbox", "reset").code == 0
+    (project.root / "state").mkdir()
+    (project.root / ".flowdeploy").mkdir(exist_ok=True)
+    (project.root / ".flowdeploy/sandbox").symlink_to(project.root / "state")
+    assert project.run("sandbox", "reset").code == 0  # a link stays, and nothing is in it
 
 
 def test_only_a_server_that_others_may_reach_warns(project: Project, tmp_path: Path) -> None:

@@ -142,11 +142,20 @@ def reset() -> None:
         if os.path.lexists(folder):
             shutil.rmtree(folder)
     except OSError as error:
-        raise FlowdeployError(
-            f"{folder} cannot be emptied: {error.filename or folder}: {error.strerror or error}",
-            hint="Correct the permissions, and let no sandbox use it meanwhile.",
-        ) from error
+        if not _is_empty(folder):  # the folder itself may stay
+            raise FlowdeployError(
+                f"{folder} cannot be emptied: {error.filename or folder}:"
+                f" {error.strerror or error}",
+                hint="Correct the permissions, and let no sandbox use it meanwhile.",
+            ) from error
     click.echo(f"{folder} is empty")
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _parse_app(text: str) -> App:
