@@ -62,7 +62,7 @@ class Answer:
     @property
     def words(self) -> str:
         """The text; of HTML or XML, such as a proxy's page, the title or the first words."""
-        text = self.text[:_MOST_WORDS].strip()
+        text = self.text[:_MOST_WORDS].lstrip("\ufeff").strip()
         if not text.startswith("<"):
             return text
         title = _TITLE.search(text)

@@ -121,7 +121,7 @@ def _next_time(clock: Path, generation: int) -> int:
     """The time of a write in nanoseconds: later than all before it, also if the machine's clock
     was put back. The file ``clock`` has the time of the last one."""
     written = max(time.time_ns(), generation + 1, _generation(clock) + 1)
-    clock.touch()
+    clock.touch(0o600)
     os.utime(clock, ns=(written, written))
     return written
 

@@ -91,7 +91,7 @@ class Context:
     user: str
     host: str
     command: str
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     permissions: Permissions = field(default_factory=Permissions)
     locking: LockOptions = field(default_factory=LockOptions)
     source: Source = field(default_factory=Source)

@@ -266,7 +266,7 @@ def test_odd_errors(body: dict[str, Any], code: str, message: str) -> None:
     ("body", "words"),
     [
         (
-            "\n<!DOCTYPE html>\n<html lang=en><head><style>p {}</style>"
+            "\ufeff\n<!DOCTYPE html>\n<html lang=en><head><style>p {}</style>"
             "<title>Error 502\n (Server Error)!!1</title></head><body><p>502</body></html>",
             "Error 502 (Server Error)!!1",
         ),
