@@ -177,7 +177,7 @@ class Report:
 
 def planless_report(command: str, target: str, error: FlowdeployError, started: datetime) -> Report:
     """The report of a command that ended before it had a plan."""
-    plan = None if command == "run" else Plan(None, PlanKind(command), None, ())
+    plan = None if command in ("run", "build") else Plan(None, PlanKind(command), None, ())
     return Report("", target, plan, started, 0.0, error=error)
 
 

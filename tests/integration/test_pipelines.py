@@ -37,6 +37,7 @@ def test_a_release_goes_live_on_uat1_and_dark_on_production(project: Project) ->
         "steps": [],
         "skipped": [{"instance": "akvoflow-37", "reason": "closed in 2019"}],
         "configs": [],
+        "remarks": [],
         "error": None,
     }
     assert project.outline(report) == [

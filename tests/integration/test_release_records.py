@@ -40,7 +40,8 @@ def unlike(project: Project) -> Project:
 def objects(project: Project, bucket: str) -> set[str]:
     answer = project.remote.call("GET", f"/storage/v1/b/{bucket}/o?maxResults=1000")
     names = {item["name"] for item in answer.get("items", [])}
-    return {name for name in names if not name.startswith("flowdeploy/runs/")}
+    ours = ("flowdeploy/runs/", "flowdeploy/index/")
+    return {name for name in names if not name.startswith(ours)}
 
 
 def forget(project: Project, bucket: str, *, but: str = "flowdeploy/") -> None:

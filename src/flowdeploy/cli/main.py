@@ -28,6 +28,7 @@ COMPLETION = "_FLOWDEPLOY_COMPLETE"
 COMMANDS = {
     "run": "Parse a git ref and run its pipeline.",
     "plan": "Print what `run` would do, changing nothing.",
+    "build": "Build and test a git ref, and deploy nothing.",
     "promote": "Move all traffic of instances to a version.",
     "rollback": "Restore what instances served before.",
     "resume": "Continue a run that was interrupted, or failed in part.",
@@ -41,7 +42,7 @@ COMMANDS = {
 }
 
 
-REPORTING = frozenset({"run", "promote", "rollback", "resume", "deploy"})
+REPORTING = frozenset({"run", "build", "promote", "rollback", "resume", "deploy"})
 
 
 class Interrupted(FlowdeployError):

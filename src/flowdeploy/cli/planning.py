@@ -29,12 +29,15 @@ class RefOptions:
     allow_dirty: bool = False
 
 
-def ref_options(command: Command) -> Command:
-    """The argument REF and the options of `RefOptions`, for commands that plan a ref."""
+def ref_options(command: Command, *, narrows: bool = True) -> Command:
+    """The argument REF and the options of `RefOptions`, for commands that plan a ref.
+
+    ``narrows``: with ``--only``.
+    """
     for decorate in reversed(
         (
             click.argument("ref"),
-            only_option,
+            *((only_option,) if narrows else ()),
             click.option(
                 "--commit",
                 metavar="REV",

@@ -66,6 +66,12 @@ def plan_ref(ref: Ref, commit: Commit | None, scope: Scope) -> Plan:
     return _check_host_names(Plan(ref.full, ref.kind, version, stages, library, skipped, configs))
 
 
+def plan_build_alone(plan: Plan) -> Plan:
+    """The build of a plan, without everything that follows it."""
+    stages = tuple(stage for stage in plan.stages if stage.kind is StageKind.BUILD)
+    return replace(plan, stages=stages, skipped=(), configs=())
+
+
 def plan_promotion(
     version: str, names: Sequence[str], scope: Scope, gradual: Gradual | None = None
 ) -> Plan:

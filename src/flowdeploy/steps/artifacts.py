@@ -16,12 +16,15 @@ from flowdeploy.steps.publish.library import Library, LibraryRelease
 from flowdeploy.steps.staging import StagedApp
 
 if TYPE_CHECKING:
+    from flowdeploy.clients.files import BucketFolder
     from flowdeploy.steps.release.release_store import DeployableRelease, ReleaseStore
 
 NO_RELEASE_RECORD = (
     "the version has no release record: indexes, queues, cron jobs and dispatch rules stay as"
     " they are"
 )
+
+_DEPLOYED = frozenset({PlanKind.TRUNK, PlanKind.RELEASE})  # if not now, by a later job
 
 
 class Artifacts:
@@ -85,8 +88,8 @@ class Artifacts:
     def build(self, plan: Plan, releases: ReleaseStore | None) -> Running:
         """Run the build's commands, unless an earlier run or job has; read what they made.
 
-        ``releases`` is None where nothing is deployed. Raises Refused where the tree is not
-        what the ref names, ToolError for a command that fails.
+        ``releases`` is None where this run deploys nothing. Raises Refused where the tree is
+        not what the ref names, ToolError for a command that fails.
         """
         yield from ()
         if self._recalled:
@@ -96,15 +99,17 @@ class Artifacts:
         if not prebuilt:
             self._run_commands(plan)
         if releases is not None:
-            self.read_staged(releases)
+            self.read_staged(releases.sources)
+        elif plan.kind in _DEPLOYED:
+            self.read_staged(())
         notes = self.staged.warnings if self.staged else ()
         return Done(Outcome.UNCHANGED if prebuilt else Outcome.DONE, notes=notes)
 
-    def read_staged(self, releases: ReleaseStore) -> None:
+    def read_staged(self, sources: tuple[BucketFolder, ...]) -> None:
         """Use the staged folder as it is. Raises Refused where it cannot be deployed."""
         config = self._context.config
         staged = staging.read(config.build.staging, (self._context.home, config.path))
-        self._stage(replace(staged, sources=releases.sources))
+        self._stage(replace(staged, sources=sources))
 
     def save(self, releases: ReleaseStore, library: Callable[[], LibraryRelease | None]) -> None:
         """Write the release record of what was built, once. Raises Refused and ServiceError."""

@@ -240,7 +240,7 @@ class PlanExecutor:
             elif not self.plan.has(Build):
                 self._artifacts.recall_configs(self._releases.releases, str(self.plan.version))
             elif self._context.config.build.staging.is_dir():
-                self._artifacts.read_staged(self._releases)
+                self._artifacts.read_staged(self._releases.sources)
         except FlowdeployError as error:
             return (f"the configuration could not be compared: {error}",)
         return self._artifacts.remarks

@@ -1,6 +1,8 @@
 """Where the records of a fleet are kept: this machine's folder, and a bucket if there is one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -12,22 +14,31 @@ from flowdeploy.records.store import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class RecordStores:
-    """``machine`` has the runs of this machine; ``common`` has releases and locks.
+    """``machine`` has the runs of this machine; `common` has releases and locks.
 
-    Where records are shared, ``common`` is a bucket and has the runs of all machines, too.
+    Where records are shared, `common` is a bucket and has the runs of all machines, too.
     """
 
     machine: ObjectStore
-    common: ObjectStore
     are_shared: bool
+    open_common: Callable[[], ObjectStore]
+
+    @property
+    def common(self) -> ObjectStore:
+        """Raises ServiceError where records are shared and there are no usable credentials."""
+        return self.open_common()
 
 
 def open_records(config: Config, clients: GoogleClients, home: Path) -> RecordStores:
-    """Raises ServiceError where records are shared and there are no usable credentials."""
+    """No credentials are needed before `RecordStores.common` is."""
+    machine = FolderStore(home)
     match config.records:
         case LocalRecords():
-            return RecordStores(FolderStore(home), FolderStore(home / "records"), are_shared=False)
+            common = FolderStore(home / "records")
+            return RecordStores(machine, are_shared=False, open_common=lambda: common)
         case BucketRecords() as place:
-            return RecordStores(FolderStore(home), clients.records(place), are_shared=True)
+            return RecordStores(
+                machine, are_shared=True, open_common=partial(clients.records, place)
+            )
         case _:
             assert_never(config.records)
