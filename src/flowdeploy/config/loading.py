@@ -153,7 +153,11 @@ def _config(path: Path, file: ConfigFile) -> Config:
         root=root,
         trunk=file.trunk,
         build=BuildConfig(
-            tuple(build.commands), root / build.directory, tuple(build.env), root / build.staging
+            tuple(build.commands),
+            root / build.directory,
+            tuple(build.env),
+            root / build.staging,
+            build.reuse,
         ),
         library=LibraryConfig(
             root / library.jar, root / library.pom, library.classifier, library.repository

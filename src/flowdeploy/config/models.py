@@ -97,6 +97,12 @@ class BuildSection(Section):
         "all others are removed from its environment.",
         examples=[["NPM_TOKEN"]],
     )
+    reuse: bool = Field(
+        default=False,
+        description="Whether a release tag deploys the files that the trunk's pipeline has built "
+        "of the same commit, if they are on record, in place of building again.",
+        examples=[True],
+    )
     staging: Line = Field(
         description="The folder that is deployed: app.yaml and the application's files.",
         examples=["target/appengine-staging"],

@@ -14,12 +14,14 @@ class BuildConfig:
 
     ``commands`` run with the shell, in order, in ``directory``; ``env`` names the
     variables with credentials that they may use; ``staging`` is the folder to deploy.
+    ``reuse``: a release uses the trunk's build of its commit.
     """
 
     commands: tuple[str, ...]
     directory: Path
     env: tuple[str, ...]
     staging: Path
+    reuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)

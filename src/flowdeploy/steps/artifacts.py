@@ -112,10 +112,13 @@ class Artifacts:
         self._stage(replace(staged, sources=sources))
 
     def save(self, releases: ReleaseStore, library: Callable[[], LibraryRelease | None]) -> None:
-        """Write the release record of what was built, once. Raises Refused and ServiceError."""
-        if self.staged is None or self._recalled or self._is_saved:
+        """Write the release record of what was built, once; also of what another version was.
+
+        Raises Refused and ServiceError."""
+        builder = self._recalled.builder if self._recalled else None
+        if self.staged is None or self._is_saved or (self._recalled and not builder):
             return
-        releases.save(self.staged, library())
+        releases.save(self.staged, library(), builder)
         self._is_saved = True
 
     def _use(self, release: DeployableRelease) -> None:

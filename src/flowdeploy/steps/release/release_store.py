@@ -14,7 +14,7 @@ from flowdeploy.checks import drift
 from flowdeploy.clients.files import BucketFolder, write_private
 from flowdeploy.config.values import BucketRecords, LocalRecords, UploadMode, staging_bucket
 from flowdeploy.errors import Refused
-from flowdeploy.planning.refs import Commit
+from flowdeploy.planning.refs import Commit, commit_version
 from flowdeploy.records.releases import (
     Builder,
     LibraryFile,
@@ -41,11 +41,15 @@ _STAGING_BUCKETS_EXPIRE = (
 
 @dataclass(frozen=True, slots=True)
 class DeployableRelease:
-    """A release that was built before; ``library`` is None where it has none."""
+    """A release that was built before; ``library`` is None where it has none.
+
+    ``builder`` is who built it, if that was as another version: it is not on record yet.
+    """
 
     staged: StagedApp
     library: Library | None
     note: str
+    builder: Builder | None = None
 
 
 @dataclass(slots=True)
@@ -53,12 +57,15 @@ class ReleaseStore:
     """The release of a run's version. Every method raises Refused and ServiceError.
 
     It is saved in the first of the ``file_stores``; an earlier build may be in any of them.
+    ``trunk_version`` is the one as which the trunk's pipeline builds the same commit, if its
+    build is to be used.
     """
 
     context: Context
     version: str
     releases: Releases
     file_stores: Sequence[ReleaseFileStore]
+    trunk_version: str | None = None
     _recorded: StoredRelease | None = None
 
     def recall(self, *, with_library: bool) -> DeployableRelease | None:
@@ -69,9 +76,16 @@ class ReleaseStore:
         without modifications. Raises Refused where the release record is of another commit.
         """
         self._recorded = self.releases.find(self.version)
-        if self._recorded is None or self.context.permissions.replace:
+        if self.context.permissions.replace:
             return None
-        release, source = self._recorded.release, self.context.source
+        if self._recorded:
+            return self._recall(self._recorded.release, with_library=with_library)
+        trunk = self.releases.find(self.trunk_version) if self.trunk_version else None
+        found = self._recall(trunk.release, with_library=with_library) if trunk else None
+        return replace(found, builder=trunk.release.builder) if trunk and found else None
+
+    def _recall(self, release: Release, *, with_library: bool) -> DeployableRelease | None:
+        source = self.context.source
         if release.commit is None or source.commit is None:
             return None
         if not same_commit(release.commit, source.commit):
@@ -110,13 +124,17 @@ class ReleaseStore:
         """Buckets that have all files of a saved release."""
         return self.file_stores[0].sources
 
-    def save(self, staged: StagedApp, library: LocalLibrary | None) -> None:
+    def save(
+        self, staged: StagedApp, library: LocalLibrary | None, builder: Builder | None = None
+    ) -> None:
         """Save what was built and is common to all instances: first the files, then the record.
 
-        Raises Refused where the version has a release record with other content.
+        ``builder`` is who built it; by default this run. Raises Refused where the version has
+        a release record with other content.
         """
         common = CommonFiles.of(staged, self.context.config.descriptors)
         release = _release(self.context, self.version, staged, common, library)
+        release = replace(release, builder=builder or release.builder)
         existing = None if self.context.permissions.replace else self._recorded
         if existing and not existing.release.equals(release):
             raise self._of_another_build(existing.release, release)
@@ -238,9 +256,11 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
     """
     config, clients = context.config, context.clients
     records = open_release_records(context)
+    commit = context.source.commit
+    trunk_version = commit_version(commit) if commit and config.build.reuse else None
     if isinstance(config.records, LocalRecords):
         folder = context.home / "records" / "objects"
-        return ReleaseStore(context, version, records, [FolderFileStore(folder)])
+        return ReleaseStore(context, version, records, [FolderFileStore(folder)], trunk_version)
     place = config.records
     # App Engine names the staging buckets after their projects.
     projects = dict.fromkeys(i.project for i in config.fleet.instances if not i.skip)
@@ -254,7 +274,7 @@ def open_releases(context: Context, version: str) -> ReleaseStore:
     archives = ZipFileStore(files, context.run_folder)
     zipped = config.upload is UploadMode.ZIP
     return ReleaseStore(
-        context, version, records, (archives, files) if zipped else (files, archives)
+        context, version, records, (archives, files) if zipped else (files, archives), trunk_version
     )
 
 
