@@ -76,3 +76,11 @@ def test_a_commit_that_the_trunk_has_not_built_is_built(reusing: Project) -> Non
 def test_without_reuse_every_tag_is_built(project: Project) -> None:
     project.report("run", "master")
     assert _builds(project.report(*ONE))["outcome"] == "done"
+
+
+def test_a_plan_says_that_nothing_would_be_built(reusing: Project) -> None:
+    trunk = reusing.report("run", "master")
+    ended = reusing.run("plan", RELEASE, "--verbose", "--only", "akvoflow-1")
+    notes = " ".join(ended.err.split())
+    assert "nothing would be built: " in notes
+    assert f"releases/{trunk['version']}.json has a build of this commit" in notes

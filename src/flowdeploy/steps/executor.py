@@ -239,11 +239,21 @@ class PlanExecutor:
                 self._recall_configuration()
             elif not self.plan.has(Build):
                 self._artifacts.recall_configs(self._releases.releases, str(self.plan.version))
-            elif self._context.config.build.staging.is_dir():
-                self._artifacts.read_staged(self._releases.sources)
+            else:
+                return self._read_build()
         except FlowdeployError as error:
             return (f"the configuration could not be compared: {error}",)
         return self._artifacts.remarks
+
+    def _read_build(self) -> tuple[str, ...]:
+        """Read what an earlier build has left on this machine, and whether one is on record."""
+        if self._context.config.build.staging.is_dir():
+            self._artifacts.read_staged(self._releases.sources)
+        built = self._releases.find_build(with_library=self.plan.has(Publish))
+        if built is None:
+            return ()
+        place = self._releases.releases.address_of(built.version)
+        return (f"nothing would be built: {place} has a build of this commit, by {built.builder}",)
 
     def _add_configuration_steps(self) -> None:
         """Plan for the version's configuration files, once they are known."""

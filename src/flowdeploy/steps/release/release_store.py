@@ -71,30 +71,36 @@ class ReleaseStore:
     def recall(self, *, with_library: bool) -> DeployableRelease | None:
         """The release of an earlier build; None where the version must be built.
 
-        It must be built where files of the earlier build are lost, where that had no library
-        and one is needed, and where it is not known that both builds are of the same commit
-        without modifications. Raises Refused where the release record is of another commit.
+        It must be built where `find_build` finds none, and where files of it are lost. Raises
+        as `find_build`.
+        """
+        release = self.find_build(with_library=with_library)
+        store, _ = self._recover(release) if release else (None, None)
+        if release is None or store is None:
+            return None
+        found = self._to_deployable(release, store)
+        return found if release.version == self.version else replace(found, builder=release.builder)
+
+    def find_build(self, *, with_library: bool) -> Release | None:
+        """The record of an earlier build that can be used, of this version or of the trunk's.
+
+        None where that had no library and one is needed, and where it is not known that both
+        builds are of the same commit without modifications. Raises Refused where the release
+        record is of another commit.
         """
         self._recorded = self.releases.find(self.version)
-        if self.context.permissions.replace:
+        recorded, source = self._recorded, self.context.source
+        if recorded is None and self.trunk_version:
+            recorded = self.releases.find(self.trunk_version)
+        if recorded is None or self.context.permissions.replace:
             return None
-        if self._recorded:
-            return self._recall(self._recorded.release, with_library=with_library)
-        trunk = self.releases.find(self.trunk_version) if self.trunk_version else None
-        found = self._recall(trunk.release, with_library=with_library) if trunk else None
-        return replace(found, builder=trunk.release.builder) if trunk and found else None
-
-    def _recall(self, release: Release, *, with_library: bool) -> DeployableRelease | None:
-        source = self.context.source
+        release = recorded.release
         if release.commit is None or source.commit is None:
             return None
         if not same_commit(release.commit, source.commit):
             raise self._of_another_commit(release, release.commit, source.commit)
         lacks_library = with_library and release.library is None
-        if release.modified or source.modified or lacks_library:
-            return None
-        store, _ = self._recover(release)
-        return self._to_deployable(release, store) if store else None
+        return None if release.modified or source.modified or lacks_library else release
 
     def require(self) -> DeployableRelease:
         """The release of an earlier build.
