@@ -18,7 +18,6 @@ from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.failures import Waits
 from flowdeploy.errors import FlowdeployError, ServiceError
-from flowdeploy.known_errors import is_transient
 from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Intent, Pause, Request, StepFailed
 
@@ -106,7 +105,9 @@ def send_request(request: ChangeRequest) -> Generator[Request, None, None]:
             request.engine.retries.announce(wait, failure.error)
             yield Pause(wait, f"sending again after {failure.error.code}")
         may_happen = may_happen or failure.fate is _Fate.OPEN
-        back = yield from _look_after(failure, request, UNKNOWN if may_happen else UNTOUCHED)
+        back = yield from _look_after(
+            failure, request, UNKNOWN if may_happen else UNTOUCHED, again=wait is not None
+        )
         if back.in_effect:
             return
         left = UNKNOWN if may_happen else back.left
@@ -130,15 +131,15 @@ def _send_once(request: ChangeRequest) -> Generator[Pause, None, _Failure | None
 
 
 def _look_after(
-    failure: _Failure, request: ChangeRequest, refused: Done
+    failure: _Failure, request: ChangeRequest, refused: Done, *, again: bool
 ) -> Generator[Pause, None, ReadBack]:
     """What the attempts have led to, once the operations that may belong to them have ended.
 
-    Raises StepFailed where that cannot be read. Its ``left`` is then ``refused`` where the
+    ``again`` is whether another attempt follows. Raises StepFailed where that cannot be read. Its ``left`` is then ``refused`` where the
     service has refused the last attempt, else unknown.
     """
     try:
-        if failure.fate is _Fate.OPEN or is_transient(failure.error.code, failure.error.message):
+        if again or failure.fate is not _Fate.REFUSED:
             yield from _wait_for_others(request.engine, request.project, failure.error)
         return request.read_back()
     except FlowdeployError as error:
