@@ -135,8 +135,9 @@ def _look_after(
 ) -> Generator[Pause, None, ReadBack]:
     """What the attempts have led to, once the operations that may belong to them have ended.
 
-    ``again`` is whether another attempt follows. Raises StepFailed where that cannot be read. Its ``left`` is then ``refused`` where the
-    service has refused the last attempt, else unknown.
+    ``again`` is whether another attempt follows. Raises StepFailed where that cannot be read.
+    Its ``left`` is then ``refused`` where the service has refused the last attempt, else
+    unknown.
     """
     try:
         if again or failure.fate is not _Fate.REFUSED:
