@@ -12,6 +12,7 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fault_proxy import answer_after, fault_proxy
 
 from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.clients.folder_store import FolderStore
@@ -94,6 +95,18 @@ def test_a_bucket_that_is_not_there_is_told(url: str) -> None:
         bucket_store(url, "", bucket="no-such-bucket").objects("runs/")
     assert error.value.code == "NOT_FOUND"
     assert "bucket" in error.value.message
+
+
+def test_bytes_that_were_garbled_on_the_way_are_asked_for_again(url: str) -> None:
+    """Half a lock would be the lock of a holder without a name."""
+    fill(bucket_store(url, "garbled/"), "lock")
+    half = answer_after(lambda reply: replace(reply, body=b""))
+    with fault_proxy(url) as proxy:
+        proxy.arm(half, "GET", times=1)
+        found = bucket_store(proxy.url, "garbled/").read("lock")
+    assert found
+    assert found.content == b"x"
+    assert len(proxy.asked) == 2
 
 
 def test_locks_and_unfinished_files_are_no_objects(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ that library shows neither the server's clock nor an object's generation
 together with its content, and it takes long to load for a promotion.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, Text, Tim
 from flowdeploy.clients.failures import require_success
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession, exchange
-from flowdeploy.clients.transfers import OBJECT
+from flowdeploy.clients.transfers import OBJECT, is_intact
 from flowdeploy.errors import NotFound, PermissionDenied, PreconditionFailed, ServiceError
 from flowdeploy.records.store import Listed, Stored
 
@@ -63,8 +64,7 @@ class BucketStore:
     def read(self, name: str) -> Stored | None:
         """As `ObjectStore.read`. Raises ServiceError."""
         with suppress(NotFound), self._name_records():
-            ask = partial(self._ask, "GET", self._url(name), params={"alt": "media"})
-            answer = self.session.retry(ask)
+            answer = self.session.retry(lambda: self._ask_for_content(name))
             generation = answer.headers.get("X-Goog-Generation", "")
             if not _GENERATION.fullmatch(generation):
                 raise answer.misfit("it has no X-Goog-Generation")
@@ -130,6 +130,14 @@ class BucketStore:
 
     def _url(self, name: str) -> str:
         return f"{self.root}/storage/v1/b/{self.bucket}/o/{quote(self.prefix + name, safe='')}"
+
+    def _ask_for_content(self, name: str) -> Answer:
+        """Raises BadAnswer, too, for other bytes than are kept: half a lock would be nobody's."""
+        answer = self._ask("GET", self._url(name), params={"alt": "media"})
+        digest = hashlib.md5(answer.content, usedforsecurity=False).digest()
+        if not is_intact(answer.headers, digest):
+            raise answer.misfit("its bytes are not those that are kept")
+        return answer
 
     def _ask(self, method: str, url: str, **content: Any) -> Answer:
         return require_success(exchange(self.session, method, url, **content))

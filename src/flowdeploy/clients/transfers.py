@@ -218,9 +218,14 @@ def download(session: GoogleSession, url: str, path: Path) -> None:
             for piece in response.iter_content(1 << 20):
                 digest.update(piece)
                 target.write(piece)
-        announced = _MD5.search(response.headers.get("X-Goog-Hash", ""))
-    if announced and announced[1] != base64.b64encode(digest.digest()).decode():
+    if not is_intact(response.headers, digest.digest()):
         raise ServiceError("DATA_LOSS", f"the bytes that arrived of {url} are not those kept there")
+
+
+def is_intact(headers: Mapping[str, str], md5: bytes) -> bool:
+    """Whether bytes with this MD5 are an object's, where its answer has the object's MD5."""
+    announced = _MD5.search(headers.get("X-Goog-Hash", ""))
+    return announced is None or announced[1] == base64.b64encode(md5).decode()
 
 
 def _metadata(md5: bytes) -> str:

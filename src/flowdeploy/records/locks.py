@@ -66,7 +66,7 @@ class Holder:
         try:
             found = json.loads(content)
             said = [found[key] for key in ("run", "user", "host", "command", "since")]
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             return None
         run, user, host, command, since = map(str, said)
         return cls(run, user, host, command, since, Process.from_json(found.get("process")))

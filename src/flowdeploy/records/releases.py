@@ -109,7 +109,7 @@ class Releases:
             return None
         try:
             return StoredRelease(_parse_release(json.loads(found.content)), found.generation)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Refused(
                 f"the release record {self.address_of(version)} cannot be read:"
                 f" {type(error).__name__}: {error}",

@@ -145,7 +145,7 @@ class Runs:
             return None
         try:
             return self._read(run, entries)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(
                 f"the record of run {run} cannot be read: {type(error).__name__}: {error}",
                 hint="A later flowdeploy may have written it: use that. `flowdeploy rollback --run"

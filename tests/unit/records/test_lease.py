@@ -182,7 +182,9 @@ def test_records_of_earlier_and_later_versions_are_read() -> None:
     assert Holder.from_bytes(json.dumps(record | {"process": {"id": 7}, "x": 1}).encode()) == THEIRS
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"run": 1}', b"[]", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\xff", b'{"run": 1}', b"[]", b"null", b"[" * 200_000]
+)
 def test_a_holder_that_cannot_be_read_still_holds(
     store: FolderStore, ours: Lease, content: bytes
 ) -> None:

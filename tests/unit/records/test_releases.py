@@ -135,6 +135,7 @@ def test_a_record_is_replaced_over_the_one_that_was_found_and_no_other(records: 
         (b"", "JSONDecodeError"),
         (b"\xff", "UnicodeDecodeError"),
         (b"[]", "TypeError"),
+        (b"[" * 200_000, "RecursionError"),
         (b"{}", "KeyError: 'schema'"),
         (b'{"schema": 2}', "its schema is 2, not 1"),
         (json.dumps(release_json(RELEASE) | {"files": [{"path": "x"}]}).encode(), "TypeError"),

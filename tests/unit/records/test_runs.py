@@ -260,7 +260,9 @@ def refused(store: Memory) -> bool:
     return False
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"null", b"{}", b'{"schema": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b"null", b"{}", b'{"schema": 1}', b"[" * 200_000]
+)
 def test_an_entry_that_is_none_is_refused(content: bytes) -> None:
     store = Memory()
     ready(store)
