@@ -18,7 +18,14 @@ from google.protobuf.json_format import ParseError
 
 from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, PageForm, Text, bad_answer
 from flowdeploy.clients.failures import Retries, require_success, send_once
-from flowdeploy.clients.http import TIMEOUT, GoogleSession, TokenRequest, exchange, prepare
+from flowdeploy.clients.http import (
+    TIMEOUT,
+    GoogleSession,
+    TokenRequest,
+    exchange,
+    name_odd_tokens,
+    prepare,
+)
 from flowdeploy.endpoints import Endpoints
 from flowdeploy.errors import NotFound, ServiceError
 
@@ -61,8 +68,9 @@ def credentials_for(endpoints: Endpoints, retries: Retries) -> tuple[Credentials
 def _find_credentials() -> Credentials:
     """Credentials with a token. Raises GoogleAuthError."""
     request = TokenRequest()  # what names a user in CI is exchanged for a token at once
-    credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
-    credentials.refresh(request)
+    with name_odd_tokens():
+        credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
+        credentials.refresh(request)
     found: Credentials = credentials
     return found
 

@@ -4,18 +4,22 @@ No session takes credentials from a .netrc, asks a proxy for this machine, or fo
 redirect unless it says so here.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from google.auth.credentials import Credentials
-from google.auth.exceptions import TransportError
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import LocationValueError
 
 from flowdeploy.clients.answers import Answer, read_answer
 from flowdeploy.clients.failures import Retries
+from flowdeploy.errors import FlowdeployError
 from flowdeploy.maven.repository_rules import is_loopback
 
 TIMEOUT = 60.0  # seconds to connect, and between two bytes; requests would wait for ever
@@ -59,6 +63,11 @@ class GoogleSession(StayingSession, AuthorizedSession):
         self._environment: dict[str, Any] = {}
         prepare(self, connections)
 
+    def request(self, *rest: Any, **named: Any) -> Any:
+        """Raises GoogleAuthError, too, for a token's answer that google-auth cannot read."""
+        with name_odd_tokens():
+            return super().request(*rest, **named)  # type: ignore[no-untyped-call]
+
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
@@ -69,13 +78,35 @@ class GoogleSession(StayingSession, AuthorizedSession):
         return {**self._environment[host], "stream": bool(stream)}
 
 
+@contextmanager
+def name_odd_tokens() -> Iterator[None]:
+    """Converts what google-auth raises of an odd answer of a token's server: any exception."""
+    try:
+        yield
+    except (requests.RequestException, GoogleAuthError, FlowdeployError):
+        raise
+    except Exception as failure:
+        words = f"the answer of the token's server is not understood: {type(failure).__name__}"
+        raise RefreshError(words) from failure
+
+
 class _Adapter(HTTPAdapter):
     """Leaves out the environment's proxy where it cannot reach: on this machine."""
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Without cookies. Python's jar prints a traceback where one is odd, and a page's would
+        keep us at the version that answered first."""
+        if (original := getattr(resp, "_original_response", None)) is not None:
+            del original.msg["Set-Cookie"]
+        return super().build_response(req, resp)
 
     def send(self, request: requests.PreparedRequest, *rest: Any, **named: Any) -> Any:
         if is_loopback(urlsplit(request.url or "").hostname or ""):
             named["proxies"] = {}
-        return super().send(request, *rest, **named)
+        try:
+            return super().send(request, *rest, **named)
+        except LocationValueError as error:  # a host's name from an answer may be none
+            raise requests.exceptions.InvalidURL(error, request=request) from error
 
 
 def prepare(session: requests.Session, connections: int) -> None:

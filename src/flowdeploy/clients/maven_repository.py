@@ -120,10 +120,8 @@ class RepositoryClient:
     def published_versions(self, url: str) -> tuple[str, ...]:
         """The versions that Clojars' API knows of an artifact, the oldest first; it answers at
         ``url`` with the newest first. Raises ServiceError."""
-        answer = self._retry(lambda: self._read(url, read_answer))
-        if answer is None:
-            return ()
-        return tuple(entry.version for entry in reversed(ARTIFACT.read(answer).recent_versions))
+        found = self._retry(lambda: self._read(url, lambda r: ARTIFACT.read(read_answer(r))))
+        return tuple(entry.version for entry in reversed(found.recent_versions if found else []))
 
     def checksums(self, path: str) -> Checksums | None:
         """The checksums of a file, or None where there is none. Raises ServiceError."""
@@ -166,7 +164,8 @@ class RepositoryClient:
             time.sleep(wait)
 
     def _send(self, method: str, url: str, body: BinaryIO | None = None) -> requests.Response:
-        with _name_failures(f"{method} {url}"):
+        # ValueError: of a Location that is no address.
+        with _name_failures(f"{method} {url}", (requests.RequestException, ValueError)):
             response = self._session.request(
                 method,
                 url,
@@ -215,11 +214,17 @@ class _RepositorySession(requests.Session):
 
 
 @contextmanager
-def _name_failures(request: str) -> Iterator[None]:
-    """Converts the failures of a connection to Unanswered."""
+def _name_failures(
+    request: str, failures: tuple[type[Exception], ...] = (requests.RequestException,)
+) -> Iterator[None]:
+    """Converts failures of a connection, and answers that cannot be read, to Unanswered."""
     try:
         yield
-    except (requests.RequestException, ValueError) as error:  # ValueError: a bad Location
+    except BadAnswer as error:
+        if error.code != "UNKNOWN":
+            raise
+        raise Unanswered(error.code, error.message, request) from error
+    except failures as error:
         cause: BaseException = error
         while cause.__context__ is not None:
             cause = cause.__context__

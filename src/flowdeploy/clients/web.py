@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from http.client import responses
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
@@ -40,8 +39,6 @@ class Web:
         self._root = root
         self._session = StayingSession()
         prepare(self._session, connections)
-        # A cookie would keep us at the version that answered first.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def ask(self, url: str, timeout: float) -> PageAnswer:
         """The head of the page's answer, within ``timeout`` seconds. No redirect is followed."""
