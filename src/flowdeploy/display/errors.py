@@ -8,6 +8,8 @@ from flowdeploy.display.terminal import Line, literal, say_blocks, wrap_width
 from flowdeploy.display.text import clean_lines, wrap, wrap_each
 from flowdeploy.errors import FlowdeployError
 
+MOST_LINES = 1000  # of an error; all of it is in the report
+
 
 def render(error: FlowdeployError, console: Console) -> None:
     say_blocks(console, [error_lines(error, wrap_width(console))])
@@ -34,9 +36,10 @@ def _body(
     error: FlowdeployError, lines: Sequence[str], width: int | None, hint_indent: str = ""
 ) -> list[Line]:
     """Lines of the message, the findings and the hint."""
-    findings = [line for finding in error.details for line in clean_lines(finding)]
+    lines = [*lines, *(line for finding in error.details for line in clean_lines(finding))]
+    left = [f"… and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []
     hint = [f"Hint: {error.hint}"] if error.hint else []
     return [
-        *wrap_each([*lines, *findings], width, "  "),
+        *wrap_each([*lines[:MOST_LINES], *left], width, "  "),
         *(literal((line, "bold")) for line in wrap_each(hint, width, hint_indent)),
     ]

@@ -97,3 +97,34 @@ def test_who_takes_a_live_display(
     assert takes_live_display(console) is live
     render(ServiceError("X", "words"), console)
     assert ("\x1b" in stream.getvalue()) is live
+
+
+ODD = st.text(st.characters(), max_size=30) | st.sampled_from(
+    ["\ud800\udfff", "[/red][bold", "\x1b]8;;", "\x9b0", "\u202e", "::error::", "\r\n\x85", "\x00"]
+)
+
+
+@given(
+    st.lists(ODD, max_size=4).map("".join),
+    st.lists(ODD, max_size=2),
+    st.none() | ODD,
+    st.none() | st.integers(1, 99),
+)
+def test_any_error_is_shown(
+    message: str, details: list[str], hint: str | None, width: int | None
+) -> None:
+    """On a stream of bytes, whose encoding may lack the characters."""
+    for encoding in ("utf-8", "ascii"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        console = console_on(stream, {})
+        console.width = width or 80
+        render(ServiceError("X", message, details=details, hint=hint), console)
+        stream.flush()
+        assert stream.buffer.getvalue()
+
+
+def test_a_long_error_is_cut() -> None:
+    """A service's answer may have as many lines as it likes."""
+    lines = shown(ServiceError("X", "\n".join(map(str, range(3000))))).splitlines()
+    assert lines[1000:] == ["  1000", "  … and 1999 more lines"]
+    assert shown(ServiceError("X", "x" * 1_000_000)).count("x") == 1_000_000
