@@ -36,7 +36,8 @@ class Reply:
     """An answer as the client gets it.
 
     ``cut`` is how many bytes of the body are sent before the connection is closed; ``drip``
-    is the number of seconds before each byte of the body.
+    is the number of seconds before each byte of the body, ``drip_head`` before each of the
+    status line and the headers.
     """
 
     status: int
@@ -44,6 +45,7 @@ class Reply:
     body: bytes
     cut: int | None = None
     drip: float = 0.0
+    drip_head: float = 0.0
 
 
 Forward = Callable[[], Reply]
@@ -178,9 +180,24 @@ class _Server(ThreadingHTTPServer):
         """A client that gives up is no error of a test."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Drip:
+    """Writes a byte after each ``seconds``."""
+
+    target: Any
+    seconds: float
+
+    def write(self, content: bytes) -> None:
+        for byte in content:
+            time.sleep(self.seconds)
+            self.target.write(bytes([byte]))
+            self.target.flush()
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wfile: Any
     answer: Callable[[Asked], Reply | None]
 
     def log_message(self, *_: object) -> None: ...
@@ -201,7 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if not any(name.lower() == "content-length" for name, _ in reply.headers):
             self.send_header("Content-Length", str(len(reply.body)))
+        if reply.drip_head:
+            self.wfile = _Drip(self.wfile, reply.drip_head)
         self.end_headers()
+        if isinstance(self.wfile, _Drip):
+            self.wfile = self.wfile.target
         if self.command == "HEAD":
             return
         self._send_body(reply)
@@ -209,10 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_body(self, reply: Reply) -> None:
         body = reply.body if reply.cut is None else reply.body[: reply.cut]
         if reply.drip:
-            for byte in body:
-                time.sleep(reply.drip)
-                self.wfile.write(bytes([byte]))
-                self.wfile.flush()
+            _Drip(self.wfile, reply.drip).write(body)
         else:
             self.wfile.write(body)
         if reply.cut is not None:

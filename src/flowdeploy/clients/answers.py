@@ -36,8 +36,8 @@ from flowdeploy.errors import BadAnswer
 
 T = TypeVar("T")
 
-LARGEST = 64 << 20  # bytes of an answer; a version with 10,000 files has 3 MB
-LONGEST = 600.0  # seconds for an answer to arrive, however steadily it drips
+LARGEST = 32 << 20  # bytes of an answer; a version with 10,000 files has 3 MB
+LONGEST = 60.0  # seconds for an answer to arrive, however steadily it drips
 _CHUNK = 1 << 16
 _HINT = "Check the address, and that no proxy answers in place of the service."
 _MOST_WORDS = 10_000  # characters of an error that is none of Google's

@@ -1,12 +1,14 @@
 """HTTP sessions, and one request on one of them.
 
 No session takes credentials from a .netrc, asks a proxy for this machine, or follows a
-redirect unless it says so here.
+redirect unless it says so here. Every request ends in time: ``timeout`` is all that it may
+take, but for the time of its bodies, by their size.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,15 +17,20 @@ from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
 from urllib3.exceptions import LocationValueError
+from urllib3.util import Timeout
 
 from flowdeploy.clients.answers import Answer, read_answer
+from flowdeploy.clients.deadlines import Deadline, hold_deadline, use_deadlines
 from flowdeploy.clients.failures import Retries
-from flowdeploy.errors import FlowdeployError
+from flowdeploy.errors import BadAnswer, FlowdeployError
 from flowdeploy.maven.repository_rules import is_loopback
 
-TIMEOUT = 60.0  # seconds to connect, and between two bytes; requests would wait for ever
+TIMEOUT = 60.0  # seconds for a request and its answer
+READ_TIMEOUT = 30.0  # of one that only reads
 _SERVER_ERROR = 500
+_CONNECT = 20.0  # seconds; four attempts of TCP
 
 
 class StayingSession(requests.Session):
@@ -39,8 +46,16 @@ class TokenRequest(Request):
     For google-auth an answer with 503 is most often a refusal like any other.
     """
 
+    def __init__(self) -> None:
+        session = requests.Session()
+        prepare(session, connections=1)
+        super().__init__(session)
+
     def __call__(self, *args: Any, **named: Any) -> Any:
-        answer = super().__call__(*args, **named)  # type: ignore[no-untyped-call]
+        try:
+            answer = super().__call__(*args, **named)  # type: ignore[no-untyped-call]
+        except BadAnswer as error:
+            raise TransportError(error.message) from error
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= _SERVER_ERROR:
             raise TransportError(f"the token's server answered with status {answer.status}")
         return answer
@@ -91,7 +106,8 @@ def name_odd_tokens() -> Iterator[None]:
 
 
 class _Adapter(HTTPAdapter):
-    """Leaves out the environment's proxy where it cannot reach: on this machine."""
+    """Gives each request its deadline, and leaves out the environment's proxy where it cannot
+    reach: on this machine."""
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         """Without cookies. Python's jar prints a traceback where one is odd, and a page's would
@@ -100,13 +116,40 @@ class _Adapter(HTTPAdapter):
             del original.msg["Set-Cookie"]
         return super().build_response(req, resp)
 
-    def send(self, request: requests.PreparedRequest, *rest: Any, **named: Any) -> Any:
+    def init_poolmanager(self, *rest: Any, **named: Any) -> None:
+        super().init_poolmanager(*rest, **named)
+        use_deadlines(self.poolmanager)
+
+    def proxy_manager_for(self, *rest: Any, **named: Any) -> Any:
+        manager = super().proxy_manager_for(*rest, **named)
+        use_deadlines(manager)
+        return manager
+
+    def send(
+        self, request: requests.PreparedRequest, stream: bool = False, *rest: Any, **named: Any
+    ) -> requests.Response:
         if is_loopback(urlsplit(request.url or "").hostname or ""):
             named["proxies"] = {}
-        try:
-            return super().send(request, *rest, **named)
-        except LocationValueError as error:  # a host's name from an answer may be none
-            raise requests.exceptions.InvalidURL(error, request=request) from error
+        seconds = float(named.get("timeout") or TIMEOUT)
+        named["timeout"] = Timeout(connect=min(seconds, _CONNECT), read=seconds)
+        size = int(request.headers.get("Content-Length") or 0)
+        with hold_deadline(Deadline.after(seconds, size)):
+            try:
+                response = super().send(request, stream, *rest, **named)
+            except LocationValueError as error:  # a host's name from an answer may be none
+                raise requests.exceptions.InvalidURL(error, request=request) from error
+            return response if stream else read_to_end(response)
+
+
+def read_to_end(response: requests.Response) -> requests.Response:
+    """Keep an answer's body, where requests would read one without an end.
+
+    Raises BadAnswer and RequestException.
+    """
+    with response:
+        content = read_answer(response).content
+    response.raw = HTTPResponse(BytesIO(content), preload_content=False)
+    return response
 
 
 def prepare(session: requests.Session, connections: int) -> None:
@@ -116,9 +159,12 @@ def prepare(session: requests.Session, connections: int) -> None:
         session.mount(scheme, _Adapter(pool_connections=8, pool_maxsize=connections))
 
 
-def exchange(session: requests.Session, method: str, url: str, **content: Any) -> Answer:
+def exchange(
+    session: requests.Session, method: str, url: str, timeout: float | None = None, **content: Any
+) -> Answer:
     """Send a request; its answer, of any status. Raises BadAnswer and RequestException."""
-    with session.request(method, url, stream=True, timeout=TIMEOUT, **content) as response:
+    timeout = timeout or (READ_TIMEOUT if method == "GET" else TIMEOUT)
+    with session.request(method, url, stream=True, timeout=timeout, **content) as response:
         return read_answer(response)
 
 

@@ -12,14 +12,14 @@ from requests.auth import HTTPBasicAuth
 
 from flowdeploy.clients.answers import Answer, Form, read_answer
 from flowdeploy.clients.failures import retry_after
-from flowdeploy.clients.http import prepare
+from flowdeploy.clients.http import prepare, read_to_end
 from flowdeploy.clients.repository import CHUNK, Checksums, Repository, RepositoryFile
 from flowdeploy.errors import BadAnswer, ServiceError
 from flowdeploy.maven import clojars_rules
 from flowdeploy.maven.repository_rules import without_user
 
-_TIMEOUTS = (10.0, 120.0)  # seconds to connect, and between two bytes of an answer
 _CONNECTIONS = 2
+_REDIRECTS = 5
 _SERVER_ERROR = 500
 _HINTS = {
     401: "The repository does not know this user with this password.",
@@ -51,13 +51,15 @@ class Patience:
 
     The first wait is doubled until it is the longest. The default looks for a file
     that was published for five minutes: Clojars' cache shows it in seconds, or,
-    where it remembers that it was missing, in a day.
+    where it remembers that it was missing, in a day. ``timeout`` are the seconds for a
+    request without its bodies: Clojars takes some for the checks of a publish.
     """
 
     attempts: int = 5
     looks: int = 14
     first: float = 1.0
     longest: float = 30.0
+    timeout: float = 120.0
 
     def waits(self, attempts: int) -> Iterator[float]:
         """The seconds after each attempt but the last."""
@@ -174,7 +176,7 @@ class RepositoryClient:
                 # A redirected PUT would take the token and the body to an unknown place.
                 allow_redirects=method == "GET",
                 stream=True,
-                timeout=_TIMEOUTS,
+                timeout=self.patience.timeout,
             )
             if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
                 with response:
@@ -207,6 +209,16 @@ class RepositoryClient:
 
 class _RepositorySession(requests.Session):
     """Never takes credentials from ~/.netrc for the target of a redirect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.max_redirects = _REDIRECTS
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            read_to_end(resp)
+        return target
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: object) -> None:
         del response

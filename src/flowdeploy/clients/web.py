@@ -5,7 +5,6 @@ from http.client import responses
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.util import Timeout
 
 from flowdeploy.clients.failures import to_service_error
 from flowdeploy.clients.http import StayingSession, prepare
@@ -47,7 +46,7 @@ class Web:
             with self._session.get(
                 address,
                 headers=headers,
-                timeout=Timeout(total=timeout),  # type: ignore[arg-type]  # which it takes
+                timeout=timeout,
                 stream=True,  # the body stays where it is
             ) as response:
                 return _answer(response)
