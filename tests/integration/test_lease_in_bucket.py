@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from tests.fault_proxy import Asked, Forward, Reply, fault_proxy
 
 from flowdeploy.clients.bucket_store import BucketStore
 from flowdeploy.clients.http import GoogleSession
@@ -85,3 +87,21 @@ def test_what_cannot_be_asked_is_not_confirmed(remote: Remote, ours: Lease) -> N
         ours.confirm()
     assert error.value.code in {"PERMISSION_DENIED", "FORBIDDEN"}
     ours.require()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_that_hangs_does_not_cost_the_lease(
+    remote: Remote, store: BucketStore, method: str
+) -> None:
+    def hang(_: Asked, forward: Forward) -> Reply:
+        return replace(forward(), drip_head=0.05)
+
+    with fault_proxy(remote.url) as proxy:
+        lease = Lease(replace(store, root=proxy.url, timeout=0.5), LOCK, OURS)
+        proxy.arm(hang, method, times=1)
+        lease.acquire()
+        lease.confirm()
+        assert len([asked for asked in proxy.asked if asked.method == method]) > 1
+        proxy.arm(hang)
+        with pytest.raises(ServiceError, match=r"timed out|did not end"):
+            lease.confirm()

@@ -52,7 +52,9 @@ class BucketStore:
     """An `ObjectStore` in a bucket; every method raises ServiceError.
 
     ``root`` is Cloud Storage's address; ``prefix`` ends in a slash, or is empty; ``page`` is
-    how many names are listed at once, of which Cloud Storage gives at most 1,000.
+    how many names are listed at once, of which Cloud Storage gives at most 1,000. A request
+    has ``timeout`` seconds: a lease is refreshed every 15 s and lost after 30, and one that
+    hangs is sent again in between.
     """
 
     session: GoogleSession
@@ -60,6 +62,7 @@ class BucketStore:
     bucket: str
     prefix: str
     page: int = 1000
+    timeout: float = 6.0
 
     def read(self, name: str) -> Stored | None:
         """As `ObjectStore.read`. Raises ServiceError."""
@@ -140,7 +143,7 @@ class BucketStore:
         return answer
 
     def _ask(self, method: str, url: str, **content: Any) -> Answer:
-        return require_success(exchange(self.session, method, url, **content))
+        return require_success(exchange(self.session, method, url, self.timeout, **content))
 
     @contextmanager
     def _name_records(self) -> Iterator[None]:

@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 7
 WORTH_TELLING = 5.0  # seconds
+SLOW_ATTEMPTS = 2  # of those, as many that were ended for taking too long
 QUOTA_PATIENCE = 240.0  # seconds of waits for a quota, most of which are per minute
 # For answers that carry no status of google.rpc, as those of front ends do.
 _STATUS = {
@@ -110,14 +111,16 @@ class Retries:
 
     def run(self, call: Callable[[], T]) -> T:
         """The result of ``call()``. Raises ServiceError."""
-        waits = Waits(ATTEMPTS)
+        waits, slow = Waits(ATTEMPTS), 0
         while True:
             try:
                 return call()
             except Exception as failure:
                 error = to_service_error(failure)
+                slow += isinstance(_innermost(failure), TimeoutError)
                 # Where nobody listens, nobody will in a moment.
-                wait = None if _nobody_listens(failure) else waits.after(error)
+                is_last = slow == SLOW_ATTEMPTS or _nobody_listens(failure)
+                wait = None if is_last else waits.after(error)
                 if wait is None:
                     raise error from _cause(failure, error)
             self.pause(wait, error)

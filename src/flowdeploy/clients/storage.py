@@ -35,6 +35,7 @@ from flowdeploy.known_errors import is_transient
 SAFETY = timedelta(days=1)
 LONGEST_AGE = 100_000  # days; of a rule that ever deletes
 _NOT_GIVEN = (NotFound, PermissionDenied)
+MOST_ROUNDS = 100  # of a rewrite, each of which copies for up to half a minute
 KEPT = 60.0  # seconds for which a listing may stand for the bucket
 
 
@@ -156,7 +157,13 @@ class Buckets:
         left = dict.fromkeys(names, "")
         forbidden: set[str] = set()
         waits = Waits(ATTEMPTS)
+        count = 0
         while left:
+            count += 1
+            if count > MOST_ROUNDS:
+                raise ServiceError(
+                    "UNKNOWN", f"{next(iter(left))} is not in {bucket} after {MOST_ROUNDS} requests"
+                )
             paths = [_rewrite(source, bucket, n, t, n in replacing) for n, t in left.items()]
             answers = self._post_all(paths)
             outcomes = dict(zip(left, map(_outcome, answers), strict=True))

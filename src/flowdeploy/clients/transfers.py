@@ -33,6 +33,7 @@ LARGE = 5 << 20  # bytes; from here on gcloud uploads resumably, too
 SECRET = 12  # characters; shorter values in a URL are no secrets
 SESSIONS = 3  # attempts to send a large file: Cloud Storage may forget a resumable upload
 PIECE = 8 << 20  # bytes of a large file that are in memory at once
+LEAST = 256 << 10  # bytes of it that Cloud Storage takes: whole multiples of them
 _TYPE = "application/octet-stream"
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 _MD5 = re.compile(r"md5=([^,\s]+)")
@@ -160,8 +161,8 @@ class _Pieces:
             self.stream.seek(at)
             piece = self.stream.read(PIECE)
             before, at = at, self._put(piece, f"{at}-{at + len(piece) - 1}")
-            if at <= before:
-                raise ServiceError("UNKNOWN", "Cloud Storage has taken nothing of a piece")
+            if at - before < min(LEAST, len(piece)):
+                raise ServiceError("UNKNOWN", "Cloud Storage has taken next to nothing of a piece")
         self.at = at
 
     def _put(self, content: bytes, where: str) -> int:

@@ -189,7 +189,7 @@ def test_too_large_an_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPa
 
 
 def pages(token: Callable[[int], Any]) -> Reply:
-    count = iter(range(10_000))
+    count = iter(range(1, 10_000))
     return lambda *_: reply(json.dumps({"nextPageToken": token(next(count))}).encode())
 
 
@@ -198,7 +198,8 @@ def pages(token: Callable[[int], Any]) -> Reply:
     [
         (lambda _: "same", "comes again"),
         (lambda count: f"t{count % 3}", "comes again"),
-        (lambda count: f"t{count}", "more than 20 pages"),
+        (lambda count: f"t{count}", "not come after 20 pages"),
+        (lambda count: f"t{count}" + "x" * 500_000, "not come after 3 pages"),
         (lambda _: 1, "nextPageToken"),
     ],
 )
@@ -206,5 +207,6 @@ def test_pages_end(
     token: Callable[[int], Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(google_api, "MOST_PAGES", 20)
+    monkeypatch.setattr(google_api, "MOST_BYTES", 1 << 20)
     with server(pages(token)) as (url, _), pytest.raises(BadAnswer, match=words):
         list(api(url).pages("apps/p/operations", OPERATIONS))
