@@ -1,6 +1,5 @@
 """Reads handlers, error handlers and the API configuration of app.yaml."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,6 @@ from flowdeploy.appengine.forms.schema import (
     Key,
     block,
     choice,
-    compile_regex,
     list_of,
     pattern,
     put,
@@ -19,6 +17,7 @@ from flowdeploy.appengine.forms.schema import (
     text,
     unusable,
 )
+from flowdeploy.appengine.forms.user_regex import compile_regex
 
 _URL = pattern(r"/.*|\..*|\(..*[^$]", "a path that begins with / (or with . or a group)")
 _FILE = pattern(r".+", "a path")
@@ -124,8 +123,8 @@ def _spell_out_folder(sent: dict[str, Any], url_place: Place) -> None:
 
 def _groups(url: str) -> int:
     try:
-        return compile_regex(url).groups
-    except re.error:  # App Engine's expressions are POSIX's: the server judges them
+        return compile_regex(url).plain.groups
+    except ValueError:  # App Engine's expressions are POSIX's: the server judges them
         return 0
 
 

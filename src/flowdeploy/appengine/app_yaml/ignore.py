@@ -14,11 +14,16 @@ from collections.abc import Callable, Mapping
 
 import pathspec
 
-from flowdeploy.appengine.forms.schema import compile_regex, ignore_syntax_warnings
+from flowdeploy.appengine.forms.user_regex import (
+    UserRegex,
+    compile_regex,
+    ignore_syntax_warnings,
+)
 from flowdeploy.appengine.runtimes import default_ignore_rules, is_second_generation
 from flowdeploy.errors import Refused
 
 IGNORE_FILE = ".gcloudignore"
+MOST_RULES = 1000
 
 # Whether a path (with /) is ignored; the second argument is whether it is a folder.
 # It is called for outer folders first, and not for anything in an ignored folder.
@@ -69,8 +74,11 @@ def ignore_rules(runtime: str, skip_files: str | None, texts: Mapping[str, str])
         return _by_patterns(_lines(own, texts))
     if is_second_generation(runtime):
         return _by_patterns(default_ignore_rules(runtime))
-    skipped = _SKIPPED_BY_DEFAULT if skip_files is None else compile_regex(skip_files)
-    return lambda path, _is_folder: bool(skipped.match(path))
+    if skip_files is None:
+        return lambda path, _is_folder: bool(_SKIPPED_BY_DEFAULT.match(path))
+    skipped = compile_regex(skip_files)
+    where = f"skip_files of app.yaml: {skip_files}"
+    return lambda path, _is_folder: _match_end(skipped, path, where) is not None
 
 
 def _lines(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
@@ -84,25 +92,42 @@ def _lines(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
 
 def _by_patterns(lines: tuple[str, ...]) -> Ignored:
     """The last pattern that matches the path itself decides."""
-    patterns = [pattern for line in lines for pattern in _patterns(line)]
+    rules = [rule for line in lines for rule in _rules(line)]
+    if len(rules) > MOST_RULES:
+        raise Refused(
+            f"{IGNORE_FILE} has {len(rules)} rules, more than the limit of {MOST_RULES}",
+            hint="Write patterns in place of the names of single files.",
+        )
 
     def is_ignored(path: str, is_folder: bool) -> bool:
         entry = f"{path}/" if is_folder else path
-        for pattern in reversed(patterns):
-            found = pattern.match_file(entry)
+        for line, ignores, pattern in reversed(rules):
             # A match that ends early is a match of an outer folder.
-            if found and found.match.end() == len(entry):
-                return bool(pattern.include)
+            if _match_end(pattern, entry, f"{IGNORE_FILE}: {line}") == len(entry):
+                return ignores
         return False
 
     return is_ignored
 
 
-def _patterns(line: str) -> list[pathspec.Pattern]:
+def _match_end(pattern: UserRegex, path: str, where: str) -> int | None:
+    try:
+        return pattern.match_end(path)
+    except TimeoutError as error:
+        raise Refused(
+            f"{where}: it takes too long to see whether this matches {path}",
+            hint="Write it with fewer repetitions, above all of what is repeated itself.",
+        ) from error
+
+
+def _rules(line: str) -> list[tuple[str, bool, UserRegex]]:
+    """A line, whether it ignores, and its patterns, which match from the begin of a path."""
     try:
         with ignore_syntax_warnings():
-            return list(pathspec.GitIgnoreSpec.from_lines(_to_gitignore(line)).patterns)
-    except ValueError as error:
+            patterns = pathspec.GitIgnoreSpec.from_lines(_to_gitignore(line)).patterns
+        regexes = [(bool(each.include), each.regex) for each in patterns]
+        return [(line, ignores, compile_regex(r.pattern)) for ignores, r in regexes if r]
+    except (ValueError, re.error, RecursionError) as error:
         raise Refused(
             f"{IGNORE_FILE} has a rule that means nothing: {line}",
             hint="Remove the rule, or correct it; the syntax is that of .gitignore.",

@@ -9,14 +9,13 @@ one pass finds all problems. The conversions are those of gcloud 528
 import difflib
 import math
 import re
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from flowdeploy.appengine.forms.problems import Place, Wrong, summary
+from flowdeploy.appengine.forms.user_regex import compile_regex
 
 Read = Callable[[Any, Place], Any]
 
@@ -122,23 +121,9 @@ def regex(value: Any, place: Place) -> str:
     joined = "|".join(re.sub(r"[\r\n]", "", text(part, place)) for part in parts)
     try:
         compile_regex(joined)
-    except (re.error, OverflowError) as error:
+    except ValueError as error:
         raise Wrong(f"a regular expression ({error})") from None
     return joined
-
-
-@contextmanager
-def ignore_syntax_warnings() -> Iterator[None]:
-    """Python warns of ``[[:alpha:]]``, which is valid in App Engine's expressions."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
-
-
-def compile_regex(text: str) -> re.Pattern[str]:
-    """Compile a regular expression. Raises re.error or OverflowError."""
-    with ignore_syntax_warnings():
-        return re.compile(text)
 
 
 def text_map(value: Any, place: Place) -> dict[str, str]:
