@@ -10,6 +10,7 @@ from flowdeploy.cli.checkout import find_source
 from flowdeploy.cli.options import Command
 from flowdeploy.cli.parameters import only_option
 from flowdeploy.cli.session import Session
+from flowdeploy.config.regular_files import read_regular
 from flowdeploy.config.values import Config
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.configure_steps import add_configuration_steps
@@ -96,6 +97,6 @@ def _library_name(config: Config) -> str | None:
     if config.library is None or not config.library.pom.is_file():
         return None
     try:
-        return str(coordinates(config.library.pom.read_bytes(), str(config.library.pom)))
+        return str(coordinates(read_regular(config.library.pom), str(config.library.pom)))
     except (FlowdeployError, OSError):
         return None  # the checks before the publish say what is wrong with it

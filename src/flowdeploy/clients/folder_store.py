@@ -16,11 +16,13 @@ from pathlib import Path
 from filelock import FileLock
 
 from flowdeploy.clients.files import make_private_folder, replace_file
+from flowdeploy.config.regular_files import open_regular
 from flowdeploy.errors import ServiceError
 from flowdeploy.records.store import Listed, Stored
 
 LOCK = ".lock"
 CLOCK = ".lock-time"
+PATIENCE = 30.0  # seconds for another process to end its write
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class FolderStore:
     def read(self, name: str) -> Stored | None:
         with self._name_folder():
             try:
-                with (self.root / name).open("rb") as file:
+                with open_regular(self.root / name) as file:
                     written = os.fstat(file.fileno()).st_mtime_ns
                     return Stored(file.read(), written, max(0.0, time.time() - written / 1e9))
             except FileNotFoundError:
@@ -81,14 +83,14 @@ class FolderStore:
             where = error.filename or self.root  # a full disk names no file
             raise ServiceError(
                 "RECORDS",
-                f"the records in {where} cannot be used: {error.strerror}",
+                f"the records in {where} cannot be used: {error.strerror or error}",
                 hint="FLOWDEPLOY_HOME names a folder that can be written to.",
             ) from error
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
         make_private_folder(self.root)
-        with FileLock(self.root / LOCK, mode=0o600).acquire(poll_interval=0.01):
+        with FileLock(self.root / LOCK, mode=0o600).acquire(PATIENCE, poll_interval=0.01):
             yield
 
     def _make_folder(self, folder: Path) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from flowdeploy.errors import FlowdeployError, Refused, ToolError
 from flowdeploy.planning.refs import Commit
 
+_LONGEST = 120.0  # seconds; `git status` of a large checkout on a slow disk takes some
+
 
 def is_installed() -> bool:
     """Whether the program ``git`` is on the PATH."""
@@ -112,15 +114,23 @@ def _to_datetime(seconds: int, sha: str) -> datetime:
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["git", "-c", "core.quotepath=off", "-C", str(folder), *arguments],
-        env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    """Raises ToolError where git cannot be run, or does not end."""
+    try:
+        return subprocess.run(
+            ["git", "-c", "core.quotepath=off", "-C", str(folder), *arguments],
+            env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=_LONGEST,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise ToolError(
+            f"git {arguments[0]} failed in {folder}: {error}",
+            hint="`git status` there may say more.",
+        ) from error
 
 
 def _unusable(folder: Path, answer: subprocess.CompletedProcess[str]) -> FlowdeployError:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from flowdeploy.config.regular_files import open_regular
+
 CHUNK = 1 << 20
 
 
@@ -81,7 +83,7 @@ class RepositoryFile:
 
     def open(self) -> BinaryIO:
         if isinstance(self.content, Path):
-            return self.content.open("rb")
+            return open_regular(self.content)
         return io.BytesIO(self.content)
 
 

@@ -27,6 +27,7 @@ from flowdeploy.clients.answers import Answer, AnswerForm, Form, read_answer
 from flowdeploy.clients.failures import error_of_answer, require_success, send_once
 from flowdeploy.clients.files import file_changed, open_private
 from flowdeploy.clients.http import TIMEOUT, GoogleSession, exchange
+from flowdeploy.config.regular_files import open_regular
 from flowdeploy.errors import ServiceError
 
 LARGE = 5 << 20  # bytes; from here on gcloud uploads resumably, too
@@ -70,7 +71,7 @@ class Upload:
         or is no longer what it was.
         """
         try:
-            with self.path.open("rb") as stream:
+            with open_regular(self.path) as stream:
                 start = stream.read(LARGE + 1)
                 if len(start) > LARGE:
                     return self._send_pieces(stream)

@@ -8,8 +8,14 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 from flowdeploy.appengine.forms.problems import Problem
-from flowdeploy.appengine.forms.yaml_reader import TAG, Dialect, YamlDocument, parse_yaml
+from flowdeploy.appengine.forms.yaml_reader import (
+    TAG,
+    Dialect,
+    YamlDocument,
+    parse_yaml,
+)
 from flowdeploy.config.models import ConfigFile, InstanceSection
+from flowdeploy.config.regular_files import read_regular
 from flowdeploy.config.validation import validate
 from flowdeploy.config.values import (
     BucketRecords,
@@ -28,7 +34,6 @@ from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 NAME = Path("config", "instances.yaml")
 SKIP_MARKER = ".skip-deployment"
 _DEFAULT_PREFIX = "flowdeploy/"  # of the records in UAT1's staging bucket
-_MAX_BYTES = 4 << 20
 
 # Dates stay text (`skip: 2019-06-30` is a reason), as do `<<` and `=` of YAML 1.1.
 _NOT_TEXT = frozenset(TAG + name for name in ("null", "bool", "int", "float"))
@@ -117,18 +122,10 @@ def _missing_folder(document: YamlDocument, folder: Path) -> tuple[Problem, ...]
 
 def _read(path: Path) -> bytes:
     try:
-        # Reading a named pipe may never end; a shell's `<(…)` is in /dev.
-        if path.is_fifo() and not path.is_relative_to("/dev"):
-            raise _unreadable(path, "it is a pipe")
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        # A shell's `<(…)` is a pipe in /dev.
+        return read_regular(path, accept_pipe=path.is_relative_to("/dev"))
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
-    except ValueError as error:  # a null character in the path
-        raise _unreadable(path, str(error)) from error
-    if len(content) > _MAX_BYTES:
-        raise _unreadable(path, f"it has more than {_MAX_BYTES >> 20} MiB")
-    return content
 
 
 def _unreadable(path: Path, reason: str) -> ConfigError:

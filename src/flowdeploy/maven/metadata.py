@@ -68,7 +68,7 @@ def parse(data: bytes, coordinates: Coordinates) -> Metadata:
     """Parse repository metadata. Raises ValueError."""
     try:
         root = fromstring(data, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise ValueError(f"it is not XML: {error}") from error
     if root.tag.rpartition("}")[2] != "metadata":
         raise ValueError(f"its root is <{root.tag}>, not <metadata>")

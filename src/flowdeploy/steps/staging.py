@@ -20,6 +20,7 @@ from flowdeploy.appengine.app_yaml.ignore import IGNORE_FILE, Ignored, ignore_ru
 from flowdeploy.appengine.config_files import AppConfig
 from flowdeploy.appengine.manifest import File, Manifest, folder_warnings
 from flowdeploy.clients.files import BucketFolder
+from flowdeploy.config.regular_files import open_regular, read_regular
 from flowdeploy.errors import Refused
 
 _GENERATED = "WEB-INF/appengine-generated"
@@ -84,7 +85,7 @@ def _text(folder: Path, name: str) -> str:
     if not path.is_file():
         raise Refused(f"{path} does not exist, or is no file", hint=_HINT)
     try:
-        return path.read_bytes().decode()
+        return read_regular(path).decode()
     except OSError as error:
         raise _unreadable(path, error) from error
     except UnicodeDecodeError as error:
@@ -173,7 +174,7 @@ def _check_name(path: str) -> None:
 
 def _hash_file(folder: Path, path: str) -> File:
     try:
-        with (folder / path).open("rb") as stream:
+        with open_regular(folder / path) as stream:
             digest = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False))
             return File(path, stream.tell(), digest.hexdigest())
     except OSError as error:

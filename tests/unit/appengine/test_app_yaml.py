@@ -169,6 +169,10 @@ def test_what_is_the_default_of_a_handler_is_not_sent() -> None:
         (("runtime: java17",), "app.yaml:2: runtime is there twice, first in line 1; remove one"),
         (("env_variables: &a {A: x}",), "app.yaml:2: anchors and references cannot be used"),
         (("env_variables: {A: !!timestamp x}",), "app.yaml:2: this is no timestamp that fits"),
+        (("env_variables: {A: 9999-12-31T23:00:00-23:00}",), "app.yaml:2: this is no timestamp"),
+        (("env_variables: {A: 1" + ":59" * 99_999 + "}",), "app.yaml:2: this is no int that fits"),
+        (("a: [" + "a," * 50_000 + "]",), "the file has more than 50,000 values"),
+        (("#" * (1 << 20),), "app.yaml:1: the file has more than 1024 KiB"),
         (("network: {}",), "app.yaml:2: network is a key of the flexible environment"),
         (
             ("automatic_scaling: {cpu_utilization: 1}",),

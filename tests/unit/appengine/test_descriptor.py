@@ -124,3 +124,10 @@ def test_a_value_that_cannot_be_is_refused_where_it_is_merged() -> None:
 @given(st.binary(max_size=40) | st.text(alphabet="<>/a&;!= ", max_size=40).map(str.encode))
 def test_any_bytes_are_refused_rather_than_misread(xml: bytes) -> None:
     assert refusal(xml).message.startswith("web.xml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-j", "utf-7", "idna", "hex", "punycode", "x" * 1000])
+def test_an_encoding_that_cannot_be_read(encoding: str) -> None:
+    xml = f'<?xml version="1.0" encoding="{encoding}"?><appengine-web-app/>'
+    with pytest.raises(Refused, match="is no XML"):
+        read(xml.encode(), "appengine-web.xml")

@@ -79,3 +79,9 @@ def test_the_bytes_are_never_those_of_before(first: datetime, then: datetime) ->
     assert again.updated is not None
     assert again.updated > sent.updated
     assert again.to_xml() != sent.to_xml()
+
+
+@pytest.mark.parametrize("encoding", ["utf-j", "utf-7", "hex"])
+def test_an_encoding_that_cannot_be_read(encoding: str) -> None:
+    with pytest.raises(ValueError, match="it is not XML"):
+        parse(f'<?xml version="1.0" encoding="{encoding}"?><metadata/>'.encode(), FLOW)

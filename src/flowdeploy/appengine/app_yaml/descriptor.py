@@ -43,7 +43,7 @@ class _Element:
     name: str
     line: int
     attributes: Mapping[str, str]
-    text: str = ""
+    texts: list[str] = field(default_factory=list)
     children: list[_Element] = field(default_factory=list)
 
 
@@ -90,7 +90,7 @@ def _unknown(element: _Element) -> dict[str, Any]:
 def _text(element: _Element) -> str:
     if element.children:
         _unknown(element.children[0])
-    return element.text.strip()
+    return "".join(element.texts).strip()
 
 
 def _key(element: _Element) -> str:
@@ -161,6 +161,8 @@ def _root(xml: bytes, source: str) -> _Element:
         found = f"{source}:{error.getLineNumber()}: is no XML: {error.getMessage()}"
     except DefusedXmlException:
         found = f"{source} declares a document type or entities, which are never read"
+    except (ValueError, LookupError) as error:  # of an encoding
+        found = f"{source}:1: is no XML: {error}"
     else:
         root = tree.top.children[0]
         if root.name == ROOT:
@@ -191,4 +193,4 @@ class _Tree(ContentHandler):
         self._open.pop()
 
     def characters(self, content: str) -> None:
-        self._open[-1].text += content
+        self._open[-1].texts.append(content)

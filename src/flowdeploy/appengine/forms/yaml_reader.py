@@ -10,11 +10,18 @@ import yaml
 from flowdeploy.appengine.forms.problems import Path, Position, Problem, path_text
 
 MAX_DEPTH = 50
-MAX_NODES = 100_000  # the configuration of a thousand instances has a tenth of that
+MAX_NODES = 50_000  # the configuration of a thousand instances has a fifth of that
+MAX_BYTES = 1 << 20  # of a file that is parsed; PyYAML takes a second for some 100 KB
 TAG = "tag:yaml.org,2002:"
+
+LONGEST_VALUE = 1000  # characters of a value that is no text
 
 Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
 
+# PyYAML raises any of these for `!!int x`, `!!bool x`, `!!timestamp x`, 2020-13-45.
+_NOT_CONSTRUCTED = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, yaml.YAMLError),
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -65,6 +72,9 @@ def parse_yaml(content: bytes | str, dialect: Dialect, least: str) -> YamlDocume
     ``least`` is the key that an empty file is advised to have.
     """
     try:
+        if len(content) > MAX_BYTES:
+            what = f"the file has more than {MAX_BYTES >> 10} KiB"
+            return _unreadable(Position(), what, "write less of it")
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         document = _parse(text, dialect)
     except UnicodeDecodeError as error:
@@ -127,6 +137,7 @@ class _Composer(yaml.SafeLoader):
         self.yaml_implicit_resolvers = dialect.resolvers
         self._anchors = dialect.anchors
         self._depth = 0
+        self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -134,6 +145,10 @@ class _Composer(yaml.SafeLoader):
             what = "anchors and references cannot be used"
             raise _refusal(event.start_mark, what, "write the value out")
         self._depth += 1
+        self._nodes += 1
+        if parent and self._nodes > MAX_NODES:
+            what = f"the file has more than {MAX_NODES:,} values"
+            raise _refusal(event.start_mark, what, "write less of it")
         if parent and self._depth > MAX_DEPTH:
             what = f"nested more than {MAX_DEPTH} deep"
             raise _refusal(parent.start_mark, what, "write it flatter")
@@ -198,12 +213,14 @@ class _Walk:
         if not self._check_tag(node, path, self.dialect.scalar_tags):
             return node.value
         try:
-            return self.dialect.construct(node)
-        # PyYAML raises any of these for `!!int x`, `!!bool x`, `!!timestamp x`, 2020-13-45.
-        except (ValueError, LookupError, AttributeError, yaml.YAMLError):
-            kind = node.tag.removeprefix(TAG)
-            self._add(node, path, f"this is no {kind} that fits", "write it in quotes, as text")
-            return node.value
+            # PyYAML takes minutes for a whole number such as 1:59:59:59…
+            if node.tag == TAG + "str" or len(node.value) < LONGEST_VALUE:
+                return self.dialect.construct(node)
+        except _NOT_CONSTRUCTED:
+            pass
+        kind = node.tag.removeprefix(TAG)
+        self._add(node, path, f"this is no {kind} that fits", "write it in quotes, as text")
+        return node.value
 
     def _check_tag(self, node: yaml.Node, path: Path, known: frozenset[str] | set[str]) -> bool:
         if node.tag in known:

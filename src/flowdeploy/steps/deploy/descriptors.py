@@ -7,6 +7,7 @@ from pathlib import Path
 from flowdeploy.appengine.app_yaml import AppYaml, with_settings
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS, NAME, Descriptor, read
 from flowdeploy.appengine.manifest import File
+from flowdeploy.config.regular_files import read_regular
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 
@@ -40,7 +41,7 @@ def own_descriptor(folder: Path | None, instance: Instance) -> InstanceDescripto
         return None
     path = folder / instance.id / NAME
     try:
-        xml = path.read_bytes()
+        xml = read_regular(path)
     except OSError as error:
         raise Refused(
             f"{path} cannot be read: {error.strerror}",

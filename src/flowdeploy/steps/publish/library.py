@@ -1,11 +1,13 @@
 """The library's files, and the checks before the first byte is sent."""
 
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowdeploy.clients.repository import CHUNK, Checksums, Repository, RepositoryFile
+from flowdeploy.config.regular_files import open_regular, read_regular
 from flowdeploy.errors import Refused
 from flowdeploy.maven import clojars_rules, repository_rules
 from flowdeploy.maven.coordinates import Coordinates
@@ -66,7 +68,7 @@ def check_library(library: Library, version: str, repository: Repository) -> Lib
 def _read_pom(path: Path, repository: Repository) -> tuple[bytes, list[str]]:
     """The pom's bytes, and its problems."""
     try:
-        pom = path.read_bytes()
+        pom = read_regular(path)
         parsed = parse(pom, str(path))
     except OSError as error:
         return b"", [f"the pom {path} cannot be read ({error.strerror}): has it been built?"]
@@ -83,8 +85,8 @@ def _read_pom(path: Path, repository: Repository) -> tuple[bytes, list[str]]:
 
 def _jar_problems(jar: Path, repository: Repository) -> Iterator[str]:
     try:
-        size = jar.stat().st_size
-        with zipfile.ZipFile(jar) as archive:
+        with open_regular(jar) as file, zipfile.ZipFile(file) as archive:
+            size = os.fstat(file.fileno()).st_size
             empty = not archive.namelist()
     except OSError as error:
         yield f"the jar {jar} cannot be read ({error.strerror}): has it been built?"
@@ -99,6 +101,6 @@ def _jar_problems(jar: Path, repository: Repository) -> Iterator[str]:
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(CHUNK):
             yield chunk

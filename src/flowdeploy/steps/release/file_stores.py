@@ -23,6 +23,7 @@ from flowdeploy.clients.files import (
     open_private,
     replace_file,
 )
+from flowdeploy.config.regular_files import open_regular
 from flowdeploy.errors import ServiceError
 from flowdeploy.rollout.parallel import map_in_threads
 
@@ -158,7 +159,7 @@ class FolderFileStore:
 
 def _copy(path: Path, target: Path) -> None:
     """Copy a file atomically. Raises FlowdeployError unless ``target`` is named by its SHA-1."""
-    with path.open("rb") as source, replace_file(target) as file:
+    with open_regular(path) as source, replace_file(target) as file:
         shutil.copyfileobj(source, file)
         file.seek(0)
         digest = hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False))

@@ -18,6 +18,7 @@ from flowdeploy.appengine import archive
 from flowdeploy.appengine.archive import Entry, Extent
 from flowdeploy.appengine.manifest import Manifest
 from flowdeploy.clients.files import file_changed, open_private, write_private
+from flowdeploy.config.regular_files import open_regular
 from flowdeploy.rollout.contract import Notify, Pause
 from flowdeploy.steps.deploy.package import VersionPackage
 from flowdeploy.steps.deploy.upload.staging_buckets import StagingBuckets
@@ -187,7 +188,7 @@ def _entries(files: Manifest, contents: Mapping[str, Path]) -> Iterator[Entry]:
 
 def _chunks(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             while chunk := stream.read(CHUNK):
                 yield chunk
     except OSError as error:
