@@ -89,6 +89,18 @@ class Bug(FlowdeployError):
         return bug
 
 
+def unexpected_error(cause: BaseException) -> FlowdeployError:
+    """The error for an exception that no code expects: of a machine at its limit, or a bug."""
+    if isinstance(cause, RuntimeError) and "start new thread" in str(cause):
+        error = FlowdeployError(
+            "this machine lets flowdeploy start no more threads",
+            hint="Use fewer at once with --jobs, or raise the limit on processes (`ulimit -u`).",
+        )
+        error.__cause__ = cause
+        return error
+    return Bug.wrap(cause)
+
+
 @dataclass(frozen=True, slots=True)
 class StepReport:
     """A step of the plan, and its outcome.

@@ -19,7 +19,13 @@ from flowdeploy.cli.session import EMBEDDED, Session
 from flowdeploy.cli.streams import Unwritable, secure_streams
 from flowdeploy.cli.traceback_file import save_traceback
 from flowdeploy.errors import FlowdeployError, UsageError
-from flowdeploy.report import Bug, error_json, planless_report, report_json
+from flowdeploy.report import (
+    Bug,
+    error_json,
+    planless_report,
+    report_json,
+    unexpected_error,
+)
 
 # Set by the shell function that click generates: `_FLOWDEPLOY_COMPLETE=bash_source flowdeploy`.
 COMPLETION = "_FLOWDEPLOY_COMPLETE"
@@ -100,7 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(flowdeploy, {}, "flowdeploy", COMPLETION, completing))
-    sys.exit(_run(arguments))
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = _run(arguments)
+    signal.signal(signal.SIGINT, before)
+    sys.exit(code)
 
 
 def _interrupt(number: int, _: object) -> None:
@@ -126,7 +137,10 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail(Interrupted("interrupted"), options, arguments)
     except Exception as error:
-        return _fail(save_traceback(Bug.wrap(error)), options, arguments)
+        unexpected = unexpected_error(error)
+        if isinstance(unexpected, Bug):
+            save_traceback(unexpected)
+        return _fail(unexpected, options, arguments)
     return 0
 
 

@@ -21,9 +21,19 @@ NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 PAGE = r"^/[^\s#]*$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _BRANCH = r"^[^-\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*$"
+_LONGEST_PATH = 2000  # bytes
 _BUCKET = r"^(local|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\x00-\x1f\x7f]*)?)$"
 
+
+def _file_path(value: str) -> str:
+    """Linux takes 255 bytes for a name, and 4096 for a path, which is longer than this one."""
+    if len(value.encode()) > _LONGEST_PATH or any(len(n.encode()) > 255 for n in value.split("/")):
+        raise ValueError("no file system takes so long a path")
+    return value
+
+
 Line = Annotated[str, Field(pattern=_LINE)]
+FilePath = Annotated[Line, AfterValidator(_file_path)]
 
 # The keys of app.yaml that can be settings of an instance: without those of the flexible
 # environment, and the Endpoints API, which is part of the application.
@@ -88,7 +98,7 @@ class BuildSection(Section):
         description="Commands, run in order with the shell; the first failure stops the run.",
         examples=[["npm ci", "mvn package"]],
     )
-    directory: Line = Field(
+    directory: FilePath = Field(
         default=".", description="The folder in which the commands run.", examples=["GAE"]
     )
     env: list[Annotated[str, Field(pattern=_VARIABLE)]] = Field(
@@ -103,7 +113,7 @@ class BuildSection(Section):
         "of the same commit, if they are on record, in place of building again.",
         examples=[True],
     )
-    staging: Line = Field(
+    staging: FilePath = Field(
         description="The folder that is deployed: app.yaml and the application's files.",
         examples=["target/appengine-staging"],
     )
@@ -112,8 +122,8 @@ class BuildSection(Section):
 class LibrarySection(Section):
     """The jar that every build publishes to a Maven repository."""
 
-    jar: Line = Field(description="The jar.", examples=["target/akvo-flow-classes.jar"])
-    pom: Line = Field(description="Its pom.", examples=["pom.xml"])
+    jar: FilePath = Field(description="The jar.", examples=["target/akvo-flow-classes.jar"])
+    pom: FilePath = Field(description="Its pom.", examples=["pom.xml"])
     classifier: Annotated[str, Field(pattern=NAME)] | None = Field(
         default=None,
         description="The classifier under which the jar is published.",
@@ -257,7 +267,7 @@ class ConfigFile(Section):
     library: LibrarySection | None = Field(
         default=None, examples=[{"jar": "target/classes.jar", "pom": "pom.xml"}]
     )
-    descriptors: Line | None = Field(
+    descriptors: FilePath | None = Field(
         default=None,
         description="A folder with ID/appengine-web.xml and ID/.skip-deployment of instances.",
         examples=["../akvo-flow-server-config"],

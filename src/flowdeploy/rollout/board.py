@@ -14,7 +14,7 @@ from flowdeploy.planning.plan import (
     Step,
     instance_of,
 )
-from flowdeploy.report import Bug, Change, Outcome, State, StepReport, initial_reports
+from flowdeploy.report import Change, Outcome, State, StepReport, initial_reports, unexpected_error
 from flowdeploy.rollout.contract import Done, FinishedStep, Limits, Listener, StepFailed
 
 
@@ -179,7 +179,7 @@ def _interpret(
         case FlowdeployError():
             return Done(), ending
         case _:
-            return doubt, Bug.wrap(ending)
+            return doubt, unexpected_error(ending)
 
 
 def _attempts(changes: Sequence[Change]) -> int:

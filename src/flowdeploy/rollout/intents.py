@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.report import Bug, Change
+from flowdeploy.report import Change, unexpected_error
 from flowdeploy.rollout.contract import FinishedStep, IntendedChange, Journal
 from flowdeploy.rollout.tasks import InstanceTask
 
@@ -74,7 +74,10 @@ class IntentQueue:
         def write() -> None:
             self._report_write(JournalWrite(waiting, _write(self._journal, intents, finished)))
 
-        threading.Thread(target=write, daemon=True).start()
+        try:
+            threading.Thread(target=write, daemon=True).start()
+        except RuntimeError:  # the machine gives no more threads
+            write()
 
     def finish_write(self, write: JournalWrite) -> None:
         """Turn the intents of a write into grants, or into refusals where it failed."""
@@ -93,5 +96,5 @@ def _write(
     except FlowdeployError as error:
         return error
     except Exception as error:  # a change without a recorded intent must not happen
-        return Bug.wrap(error)
+        return unexpected_error(error)
     return None

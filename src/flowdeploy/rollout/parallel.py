@@ -31,8 +31,7 @@ def map_in_threads(
             except BaseException as error:  # raised in the thread that iterates
                 results.put(error)
 
-    for _ in range(min(workers, count)):
-        threading.Thread(target=work, daemon=True).start()
+    _start_threads(work, min(workers, count))
     try:
         for _ in range(count):
             result = results.get()
@@ -41,6 +40,17 @@ def map_in_threads(
             yield result
     finally:
         todo.clear()
+
+
+def _start_threads(work: Callable[[], None], count: int) -> None:
+    """Fewer, where the machine gives no more. Raises RuntimeError where it gives none."""
+    for started in range(count):
+        try:
+            threading.Thread(target=work, daemon=True).start()
+        except RuntimeError:
+            if not started:
+                raise
+            return
 
 
 def _take_all(todo: deque[Item]) -> Iterator[Item]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.plan import Stage
-from flowdeploy.report import Bug
+from flowdeploy.report import unexpected_error
 from flowdeploy.rollout.board import Board
 from flowdeploy.rollout.contract import Done, Executor, Intent, Journal, Pause, Running
 from flowdeploy.rollout.intents import IntentQueue, JournalWrite
@@ -140,9 +140,18 @@ class Pool:
             task.started = time.monotonic()
         self._with_worker[id(task)] = self._under_way[id(task)] = task
         if self._threads < len(self._with_worker):
-            self._threads += 1
-            threading.Thread(target=self._work_off, daemon=True).start()
+            self._start_worker()
         self._work.put(task)
+
+    def _start_worker(self) -> None:
+        """Where the machine gives no more threads, those that there are do the work."""
+        try:
+            threading.Thread(target=self._work_off, daemon=True).start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads += 1
 
     def _perform(self, place: int) -> Running:
         """The step at ``place``. A generator: the executor is first called by the worker."""
@@ -164,7 +173,7 @@ class Pool:
         except FlowdeployError as error:
             refusal = error
         except Exception as error:  # a change must not happen without its locks
-            refusal = Bug.wrap(error)
+            refusal = unexpected_error(error)
         else:
             return None
         self._inbox.put(_Refusal(refusal))

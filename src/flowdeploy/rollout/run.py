@@ -5,7 +5,7 @@ from contextlib import closing
 
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.plan import Plan, Stage, instance_of
-from flowdeploy.report import Bug
+from flowdeploy.report import unexpected_error
 from flowdeploy.rollout.board import Board
 from flowdeploy.rollout.contract import (
     Done,
@@ -39,7 +39,7 @@ def run(
     except KeyboardInterrupt:
         return Result(board.reports, interrupted=True)
     except Exception as error:  # the reports must not be lost
-        return Result(board.reports, Bug.wrap(error))
+        return Result(board.reports, unexpected_error(error))
     return Result(board.reports, board.halted)
 
 

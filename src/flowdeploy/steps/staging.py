@@ -8,7 +8,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from flowdeploy.appengine.manifest import File, Manifest, folder_warnings
 from flowdeploy.clients.files import BucketFolder
 from flowdeploy.config.regular_files import open_regular, read_regular
 from flowdeploy.errors import Refused
+from flowdeploy.rollout.parallel import map_in_threads
 
 _GENERATED = "WEB-INF/appengine-generated"
 _HASHERS = 4  # hashlib releases the interpreter's lock, but a disk has its limits
@@ -57,9 +57,8 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
     never = frozenset(path.resolve() for path in (*exclude, root / ".git"))
     ignored = ignore_rules(app.runtime, app.skip_files, _texts(folder))
     walk = _FolderWalk(root, ignored, never - {root, *root.parents})
-    with ThreadPoolExecutor(_HASHERS) as pool:
-        files = sorted(pool.map(partial(_hash_file, folder), walk.below("", (root,))))
-    manifest = Manifest(tuple(files))
+    hashed = map_in_threads(partial(_hash_file, folder), walk.below("", (root,)), _HASHERS)
+    manifest = Manifest(tuple(sorted(file for _, file in hashed)))
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
     configs = {name: _text(folder, name) for name in configs_in(folder)}
     warnings = app.warnings + parse_configuration(configs).warnings + folder_warnings(manifest)

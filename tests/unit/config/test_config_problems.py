@@ -112,6 +112,8 @@ INSTANCE = "  - {id: flow-2, role: production, "
         ("  - !!python/object:os.system {}", "8:5: the tag tag:yaml.org,2002:python/object"),
         ("trunk: !!int main", "8:8: this is no int that fits; write it in quotes, as text"),
         ("trunk: 0x" + "f" * 9999, "8:8: this is no int that fits"),
+        ("descriptors: " + "x" * 256, "8:14: descriptors is wrong: no file system takes so long"),
+        ("descriptors: " + "x/" * 1001, "8:14: descriptors is wrong: no file system takes so long"),
     ],
 )
 def test_a_mistake(tmp_path: Path, text: str, expected: str) -> None:
