@@ -97,7 +97,13 @@ def _restore_plan(run: Run, session: Session) -> Plan:
             details=[f"{name}: was {'/'.join(run.header.places[name])}" for name in gone],
             hint="Put the instances back into the configuration, or start a new run.",
         )
-    return parse_plan(run.header.plan, fleet)
+    try:
+        return parse_plan(run.header.plan, fleet)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(
+            f"the plan of run {run.name} cannot be read: {type(error).__name__}: {error}",
+            hint="A later flowdeploy may have written it: use that, or start a new run.",
+        ) from error
 
 
 def _find_source(header: Header, plan: Plan, session: Session) -> Source:

@@ -46,7 +46,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "ref": header.plan["ref"],
         "version": header.plan["version"],
         "outcome": run.report["outcome"] if run.report else UNFINISHED,
-        "exit_code": run.report["exit_code"] if run.report else None,
+        "exit_code": run.report.get("exit_code") if run.report else None,
         "changed": len({each.instance for each in run.changes if each.happened is not False}),
         "sessions": run.sessions,
         "error": None,

@@ -16,6 +16,7 @@ from typing import Any
 from flowdeploy.appengine.manifest import File, Manifest
 from flowdeploy.errors import Refused
 from flowdeploy.planning.refs import Commit
+from flowdeploy.records.forms import check_release
 from flowdeploy.records.store import ObjectStore
 
 SCHEMA = 1
@@ -160,6 +161,7 @@ def _parse_release(record: dict[str, Any]) -> Release:
     """The release that `release_json` has written. Raises ValueError, KeyError, TypeError."""
     if record["schema"] != SCHEMA:
         raise ValueError(f"its schema is {record['schema']}, not {SCHEMA}")
+    check_release(record)
     commit = record["commit"]
     return Release(
         version=record["version"],

@@ -22,6 +22,7 @@ from typing import Any
 
 from flowdeploy.errors import Refused
 from flowdeploy.planning.refs import Commit
+from flowdeploy.records.forms import check_entry
 from flowdeploy.records.store import Listed, ObjectStore
 from flowdeploy.report import SUCCESS, Aspect, Change, Outcome, State, StepReport
 
@@ -205,6 +206,7 @@ def _add_entry(run: Run | None, entry: _RecordEntry, document: Mapping[str, Any]
     """The run after one more entry of its record."""
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is {document['schema']}, not {SCHEMA}")
+    check_entry(entry.kind, document)
     if entry.kind == "report":
         return _parse_run(document, entry.session)
     if entry.kind == "plan":
