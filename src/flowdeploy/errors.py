@@ -11,6 +11,7 @@
         ├── BadAnswer           … it answered, and not as it should
         ├── ConnectionFailed    … no answer came: whether it was asked is open
         ├── NotFound            … there is no such thing
+        ├── Unauthenticated     … it does not know this identity
         ├── PermissionDenied    … this identity may not do that
         ├── QuotaExceeded       … it has had too many requests
         └── PreconditionFailed  … the thing is in another state than expected
@@ -120,6 +121,10 @@ class PermissionDenied(ServiceError):
 
 class QuotaExceeded(ServiceError):
     """The service has had too many requests in this minute, or on this day."""
+
+
+class Unauthenticated(ServiceError):
+    """The service does not know this identity, or its token is no longer valid."""
 
 
 class PreconditionFailed(ServiceError):

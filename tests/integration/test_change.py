@@ -10,11 +10,12 @@ import pytest
 from flowdeploy.appengine.resources import Operation
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.failures import Retries
-from flowdeploy.errors import QuotaExceeded, ServiceError
+from flowdeploy.errors import QuotaExceeded, ServiceError, Unauthenticated
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Pause, StepFailed
 from flowdeploy.steps.change import (
     ATTEMPTS,
+    LOOKS,
     UNKNOWN,
     UNTOUCHED,
     ChangeRequest,
@@ -115,6 +116,28 @@ def test_a_failed_change_leaves_what_was_read(
     with pytest.raises(StepFailed) as failed:
         Engine(sends, polls, happened).run()
     assert failed.value.left == left
+
+
+@pytest.mark.parametrize("happened", [[False, True], [False, False, False, True]])
+def test_a_read_that_lags_behind_a_failed_operation_is_repeated(happened: list[Answer]) -> None:
+    assert Engine([BEGUN], [BADLY], happened).run() == 1
+
+
+def test_what_an_earlier_attempt_has_left_is_not_forgotten() -> None:
+    internal = Operation("apps/p/operations/1", done=True, error=ServiceError("INTERNAL", "oops"))
+    engine = Engine([internal, DENIED], [WELL], [*[False] * LOOKS, DENIED])
+    with pytest.raises(StepFailed) as failed:
+        engine.run()
+    assert failed.value.left == LEFT
+
+
+def test_a_refused_token_is_tried_once_more() -> None:
+    expired = Unauthenticated("UNAUTHENTICATED", "the token has expired")
+    expired.is_refusal = True
+    assert Engine([expired, BEGUN], [WELL], [False, True]).run() == 2
+    with pytest.raises(StepFailed) as failed:
+        Engine([expired], [WELL], [False]).run()
+    assert failed.value.left == LEFT
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
+import requests
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Project
@@ -235,3 +238,15 @@ def test_names_of_runs_are_completed(fleet: Project) -> None:
             COMP_CWORD=str(len(words.split()) - 1),
         )
         assert ended.out == f"plain,{run}\n"
+
+
+def test_runs_of_before_there_was_an_index_are_found(fleet: Project) -> None:
+    first = fleet.report("promote", "v2", "akvoflow-1")
+    for item in fleet.remote.call("GET", f"{BUCKET}?prefix=flowdeploy/index/")["items"]:
+        path = f"{fleet.remote.url}{BUCKET}/{quote(item['name'], safe='')}"
+        assert requests.delete(path, timeout=10).ok
+    shutil.rmtree(fleet.root / ".flowdeploy")
+    rows = fleet.run("history", "--format", "json").json
+    assert [row["run"] for row in rows] == [first["run"]]
+    assert fleet.report("rollback", "akvoflow-1")["exit_code"] == 0
+    assert fleet.remote.live("akvoflow-1") == {"1": 1}

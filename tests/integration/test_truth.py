@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fault_proxy import answer_after, answer_instead, reset_after
 from tests.integration.test_history import objects
+
+from flowdeploy.clients.google_api import open_client
 
 if TYPE_CHECKING:
     from tests.fault_proxy import Asked, Fault, FaultProxy, Forward, Reply
@@ -136,3 +139,42 @@ def test_a_report_tells_the_run_whatever_happens_to_its_record(
     assert json.loads(saved.read_text()) == report
     written = "report" in " ".join(objects(fleet, report["run"]))
     assert [report["run"] in remark for remark in report["remarks"]] == ([] if written else [True])
+
+
+def test_a_change_that_could_not_be_sent_was_not_made(
+    fleet: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody listens any more where Google's library sends to."""
+    library = "flowdeploy.clients.appengine.open_client"
+    opened = partial(_open_at, "http://127.0.0.1:9")
+    monkeypatch.setattr(library, opened)
+    report = fleet.report("promote", "v2", "akvoflow-1")
+    assert (report["exit_code"], _step(report, "promote")["state"]) == (1, "dark")
+
+
+def _open_at(root: str, kind: Any, _: str, session: Any) -> Any:
+    return open_client(kind, root, session)
+
+
+def test_what_app_engine_said_of_a_change_is_told(fleet: Project, proxy: FaultProxy) -> None:
+    proxy.arm(_end_with(BROKEN), "PATCH", SERVICE)
+    report = fleet.report("promote", "v2", "akvoflow-1")
+    (note,) = (note for note in _step(report, "promote")["notes"] if "reported" in note)
+    assert note.endswith("Cloud build failed")
+
+
+def test_a_version_that_got_traffic_meanwhile_is_not_replaced(
+    project: Project, proxy: FaultProxy
+) -> None:
+    def intrude(asked: Asked, forward: Forward) -> Reply | None:
+        body = json.loads(asked.body)
+        body["deployment"]["files"].pop("index.html")
+        project.remote.call("POST", VERSIONS, body)
+        project.remote.split("akvoflow-1", {RELEASE: 1})
+        return answer_instead(503, b"")(asked, forward)
+
+    proxy.arm(intrude, "POST", VERSIONS, times=1)
+    report = project.report("run", RELEASE, "--only", "akvoflow-1")
+    assert _step(report, "deploy")["outcome"] == "failed"
+    assert "is live" in _step(report, "deploy")["error"]["message"]
+    assert "index.html" not in project.remote.files("akvoflow-1", RELEASE)

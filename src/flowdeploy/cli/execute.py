@@ -60,7 +60,7 @@ def new_context(
 
 
 def _new_name(started: datetime) -> str:
-    """Names sort by start time; rollback and resume rely on it."""
+    """A name for people: when the run was started, by this machine's clock."""
     return f"{started:%Y%m%d-%H%M%S}-{started.microsecond // 1000:03}{secrets.token_hex(2)}"
 
 

@@ -132,8 +132,12 @@ class AppEngine:
         self._api = JsonApi(f"{root}/v1", session)
 
     def prepare_changes(self) -> None:
-        """Load what changes need, so that each is sent at once when it may be sent."""
+        """Load and fetch what changes need, so that each is sent at once when it may be sent.
+
+        Raises ServiceError.
+        """
         _ = self._library
+        self._session.ensure_token()
 
     def app(self, project: str) -> App | None:
         """The project's application; None where it has none. Raises ServiceError."""

@@ -17,7 +17,16 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from flowdeploy.clients.answers import Answer, AnswerForm, Form, Page, Text, Time, parse_http_date
+from flowdeploy.clients.answers import (
+    Answer,
+    AnswerForm,
+    Form,
+    Page,
+    PageForm,
+    Text,
+    Time,
+    parse_http_date,
+)
 from flowdeploy.clients.failures import require_success
 from flowdeploy.clients.google_api import JsonApi
 from flowdeploy.clients.http import GoogleSession, exchange
@@ -43,6 +52,7 @@ class WrittenForm(AnswerForm):
     updated: Time
 
 
+FOLDERS = PageForm(Page[Text], "prefixes")
 LISTING = Form(Page[ListedForm])
 WRITTEN = Form(WrittenForm)
 
@@ -101,6 +111,15 @@ class BucketStore:
         """As `ObjectStore.objects`. An object of the prefix's own name is not under it."""
         parent = self.prefix + prefix
         return tuple(sorted(each for each in self._list(parent) if each.name != prefix))
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """As `ObjectStore.folders`. Raises ServiceError."""
+        parent = self.prefix + prefix
+        asked = {"prefix": parent, "delimiter": "/", "fields": "prefixes,nextPageToken"}
+        api = JsonApi(f"{self.root}/storage/v1", self.session)
+        with self._name_records():
+            found = api.items(f"b/{self.bucket}/o", FOLDERS, **asked, maxResults=str(self.page))
+            return tuple(sorted(name.removeprefix(parent).rstrip("/") for name in found))
 
     def now(self) -> datetime:
         """The time by Cloud Storage's clock, to the second. Raises ServiceError."""

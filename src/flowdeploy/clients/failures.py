@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import requests
 from google.auth.exceptions import GoogleAuthError, TransportError
-from urllib3.exceptions import InvalidHeader
+from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 from flowdeploy.clients.answers import Answer, bad_answer, request_words
@@ -23,6 +23,7 @@ from flowdeploy.errors import (
     PreconditionFailed,
     QuotaExceeded,
     ServiceError,
+    Unauthenticated,
 )
 from flowdeploy.known_errors import hint_for, is_transient
 
@@ -52,6 +53,7 @@ _CLASSES = {
     "NOT_FOUND": NotFound,
     "PERMISSION_DENIED": PermissionDenied,
     "RESOURCE_EXHAUSTED": QuotaExceeded,
+    "UNAUTHENTICATED": Unauthenticated,
 }
 _UNDECIDED = (HTTPStatus.REQUEST_TIMEOUT, 499)  # 499: the client is said to have gone
 
@@ -61,9 +63,12 @@ class Waits:
     """The waits between up to ``attempts`` attempts of one request.
 
     What a quota has refused is no attempt: it is waited for, up to `QUOTA_PATIENCE` in all.
+    With ``renews``, a refused token gets one more attempt: reading the state after it renews
+    the token.
     """
 
     attempts: int
+    renews: bool = False
     _failures: int = 0
     _refusals: int = 0
     _waited: float = 0.0
@@ -75,6 +80,9 @@ class Waits:
         longer where the service asks for that, and scattered, so that workers that have used a
         quota up together do not come back together.
         """
+        if self.renews and isinstance(error, Unauthenticated):
+            self.renews = False
+            return 0.0
         if error and not is_transient(error.code, error.message):
             return None
         if isinstance(error, QuotaExceeded):
@@ -211,7 +219,9 @@ def to_service_error(failure: Exception) -> ServiceError:
             return bad_answer(_where(failure), str(failure))
         case requests.RequestException():
             message = _connection_words(failure)
-            return ConnectionFailed("CONNECTION", message, hint=_connection_hint(failure))
+            error = ConnectionFailed("CONNECTION", message, hint=_connection_hint(failure))
+            error.is_refusal = _was_not_connected(failure)
+            return error
         case GoogleAuthError():
             return _token_error(failure)
         case _:
@@ -219,7 +229,12 @@ def to_service_error(failure: Exception) -> ServiceError:
 
 
 def _is_refusal(answer: Answer) -> bool:
-    """Whether the service itself has refused: not a proxy, which answers in other forms."""
+    """Whether the service itself has refused: not a proxy, which answers in other forms.
+
+    Nobody passes on a request that is one too many.
+    """
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
     if not HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return False
     match answer.parse_json_or_none():
@@ -295,6 +310,12 @@ def _connection_hint(failure: requests.RequestException) -> str | None:
 
 def _nobody_listens(failure: Exception) -> bool:
     return isinstance(_innermost(failure), ConnectionRefusedError)
+
+
+def _was_not_connected(failure: requests.RequestException) -> bool:
+    """Whether there was no connection, so that nothing was sent."""
+    reason = next((each for each in failure.args if isinstance(each, MaxRetryError)), None)
+    return reason is not None and isinstance(reason.reason, ConnectTimeoutError)
 
 
 def _innermost(failure: BaseException) -> BaseException:

@@ -55,6 +55,7 @@ class FolderStore:
                 file.write(content)
                 file.flush()
                 os.utime(file.fileno(), ns=(written, written))
+                written = os.fstat(file.fileno()).st_mtime_ns  # as exactly as the disk has it
             _sync(path.parent)
             return written
 
@@ -66,6 +67,14 @@ class FolderStore:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        with self._name_folder():
+            try:
+                with os.scandir(self.root / prefix) as entries:
+                    return tuple(sorted(each.name for each in entries if each.is_dir()))
+            except FileNotFoundError:
+                return ()
 
     def objects(self, prefix: str) -> tuple[Listed, ...]:
         with self._name_folder():

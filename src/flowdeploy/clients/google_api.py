@@ -8,6 +8,7 @@ google-auth and requests take a noticeable part of a second to load.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -136,14 +137,16 @@ class JsonApi:
     ) -> T:
         """Send a change, once, and read its answer. Raises ServiceError; BadAnswer and
         ConnectionFailed leave open whether it took effect."""
-        answer, value = send_once(lambda: self._ask(method, path, params, body))
+        # google-auth would send it again after a new token, without a look at the lock.
+        once = {"_credential_refresh_attempt": math.inf}
+        answer, value = send_once(lambda: self._ask(method, path, params, json=body, **once))
         return form.check(answer, value)
 
     def _ask(
-        self, method: str, path: str, params: dict[str, str], body: Mapping[str, Any] | None = None
+        self, method: str, path: str, params: dict[str, str], **content: Any
     ) -> tuple[Answer, Any]:
         url = f"{self._root}/{path}"
-        answer = require_success(exchange(self._session, method, url, params=params, json=body))
+        answer = require_success(exchange(self._session, method, url, params=params, **content))
         return answer, answer.parse_json()
 
 
@@ -179,9 +182,11 @@ def open_client(kind: Callable[..., T], root: str, session: GoogleSession) -> T:
     """A client of the class ``kind``, with the credentials and the rules of our ``session``."""
     options = {"api_endpoint": root}
     client: Any = kind(transport="rest", credentials=session.credentials, client_options=options)
-    # Its own session reads .netrc, has ten connections, and would send a change after a redirect.
+    # Its own session reads .netrc, has ten connections, and would send a change after a redirect
+    # and once more with a new token.
     prepare(client.transport._session, session.connections)
     client.transport._session._auth_request = session._auth_request
+    client.transport._session._max_refresh_attempts = 0
     client.transport._session.get_redirect_target = session.get_redirect_target
     opened: T = client
     return opened

@@ -30,7 +30,7 @@ from flowdeploy.maven.repository_rules import is_loopback
 TIMEOUT = 60.0  # seconds for a request and its answer
 READ_TIMEOUT = 30.0  # of one that only reads
 _SERVER_ERROR = 500
-_CONNECT = 20.0  # seconds; four attempts of TCP
+_CONNECT = 5.0  # seconds; three attempts of TCP, and less than who takes a lock over waits
 
 
 class StayingSession(requests.Session):
@@ -82,6 +82,15 @@ class GoogleSession(StayingSession, AuthorizedSession):
         """Raises GoogleAuthError, too, for a token's answer that google-auth cannot read."""
         with name_odd_tokens():
             return super().request(*rest, **named)  # type: ignore[no-untyped-call]
+
+    def ensure_token(self) -> None:
+        """Fetch a token if there is none for the next minutes. Raises ServiceError."""
+
+        def ensure() -> None:
+            with name_odd_tokens():
+                self.credentials.before_request(self._auth_request, "GET", "", {})
+
+        self.retry(ensure)
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any

@@ -76,16 +76,22 @@ def step_rows(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def _last_aspect(changes: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The changes of the aspect that was changed last: of a live deploy those of the traffic."""
+    aspect = changes[-1]["change"]["aspect"] if changes else None
+    return [each for each in changes if each["change"]["aspect"] == aspect]
+
+
 def _before(changes: list[Mapping[str, Any]]) -> str:
-    return _value_text(changes[0]["change"]["before"]) if changes else "-"
+    alike = _last_aspect(changes)
+    return _value_text(alike[0]["change"]["before"]) if alike else "-"
 
 
 def _after(changes: list[Mapping[str, Any]]) -> str:
     """What the changes have led to: those that did not happen have changed nothing."""
-    if not changes:
+    alike = _last_aspect(changes)
+    if not alike:
         return "-"
-    aspect = changes[-1]["change"]["aspect"]
-    alike = [each for each in changes if each["change"]["aspect"] == aspect]
     text = _value_text(alike[0]["change"]["before"])
     for each in alike:
         if each["happened"] is None:

@@ -1,7 +1,7 @@
 """A clock that all machines share: that of the records' store.
 
-A rollback and a resume follow from the order of changes, and the clocks of machines may be
-an hour apart.
+It says when a run was started, for people. What came first follows from the times at which the
+store has written its objects (see `flowdeploy.records.runs`).
 """
 
 from __future__ import annotations

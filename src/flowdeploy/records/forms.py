@@ -62,12 +62,15 @@ class HeaderRecord(RecordForm):
 class ChangeRecord(RecordForm):
     aspect: Aspect = Field(strict=False)
     before: dict[str, Any] | str | None
-    after: dict[str, Any] | str | None
+    after: dict[str, Any] | list[str] | str | None
 
     @model_validator(mode="after")
     def check_values(self) -> "ChangeRecord":
-        """A version is its id, traffic a split, all else the part of the configuration."""
+        """A version is its id, traffic a split, additions their texts, all else the part of the
+        configuration."""
         for value in filter(None, (self.before, self.after)):
+            if isinstance(value, list) != (self.aspect is Aspect.ADDITIONS):
+                raise ValueError(f"no {self.aspect} is a {type(value).__name__}")
             if isinstance(value, str) != (self.aspect is Aspect.VERSION):
                 raise ValueError(f"no {self.aspect} is a {type(value).__name__}")
             if self.aspect is Aspect.TRAFFIC:
@@ -82,7 +85,7 @@ class IntentRecord(RecordForm):
     at: str
     change: ChangeRecord
     happened: bool | None
-    number: int
+    number: int = -1
 
 
 class EndingRecord(RecordForm):

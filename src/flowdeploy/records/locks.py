@@ -28,7 +28,8 @@ TTL = 60.0
 REFRESH = 15.0
 LOOK_AGAIN = 2.0
 ASK_AGAIN = 1.0  # seconds for which the store's answer that a lease is ours is trusted
-GRACE = 5.0  # seconds in which the last requests of a holder that loses its lease arrive
+ASKS = 5  # for an answer that comes in that time
+GRACE = 8.0  # seconds in which the last request of a holder arrives: it may have to connect
 TAKE_OVERS = 3  # attempts: the holder may refresh the lease between our read and our write
 
 LAPSES = f"If it was killed, its lock lapses within {TTL:.0f} s."
@@ -93,6 +94,7 @@ class Lease:
     _confirmed: float = 0.0
     _asked: float = -math.inf
     _asking: threading.Lock = field(default_factory=threading.Lock)
+    _failure: tuple[float, ServiceError] | None = None
     _lost: bool = False
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -114,11 +116,27 @@ class Lease:
         )
 
     def ensure(self) -> None:
-        """As `confirm`, but ask the store once a second at most. Called from any thread."""
+        """As `confirm`, but by an answer that is less than a second old; from any thread.
+
+        Raises ServiceError, too: the same for all who ask within a second.
+        """
         with self._asking:
-            if time.monotonic() - self._asked >= ASK_AGAIN:
-                self.confirm()
-        self.require()
+            for _ in range(ASKS):
+                self.require()
+                now = time.monotonic()
+                if now - self._asked < ASK_AGAIN:
+                    return
+                if self._failure and now - self._failure[0] < ASK_AGAIN:
+                    raise self._failure[1]
+                try:
+                    self.confirm()
+                except ServiceError as error:
+                    self._failure = time.monotonic(), error
+                    raise
+        raise LockHeld(
+            f"it is not known in time whether the lock {self.name} is still held",
+            hint="The records answer too slowly to change anything: see whether the network does.",
+        )
 
     def confirm(self) -> None:
         """Ask the store whether the lease is still this run's, and was refreshed in time.
@@ -139,8 +157,8 @@ class Lease:
         self.require()
 
     def require(self) -> None:
-        """Raises LockHeld where the lease may have lapsed."""
-        if self._lost or time.monotonic() - self._confirmed > TTL / 2:
+        """Raises LockHeld where the lease may have lapsed, or is being released."""
+        if self._lost or self._ended.is_set() or time.monotonic() - self._confirmed > TTL / 2:
             raise LockHeld(
                 f"the lock {self.name} was lost: it could not be refreshed in time",
                 hint="Another run may have started. `flowdeploy history` shows it.",
@@ -190,19 +208,17 @@ def acquire_lease(
     *,
     take_over: bool = False,
     sleep: Callable[[float], object] = time.sleep,
-) -> None:
+) -> bool:
     """Acquire the lease, waiting up to ``wait`` seconds for its holder to end.
 
-    Tells ``notify`` who has it. Raises LockHeld where it is not free in time.
+    Whether it was taken over from its holder. Tells ``notify`` who has it. Raises LockHeld
+    where it is not free in time.
     """
     deadline = time.monotonic() + wait
     told = ""
     while True:
         try:
-            if lease.acquire(take_over=take_over):
-                notify("the lock was taken over; waiting for the last requests of its holder")
-                sleep(GRACE)
-            return
+            return lease.acquire(take_over=take_over)
         except LockHeld as error:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -252,9 +268,12 @@ class Locks:
         wanted = set(roles)
         for role in (role for role in Role if role in wanted):
             lease = Lease(self.store, f"locks/{role}", self.holder, self.hint)
-            acquire_lease(lease, self.wait, notify, take_over=self.take_over)
+            is_taken_over = acquire_lease(lease, self.wait, notify, take_over=self.take_over)
             self._held.enter_context(hold_lease(lease))
             self._leases.append(lease)
+            if is_taken_over:
+                notify("the lock was taken over; waiting for the last request of its holder")
+                time.sleep(GRACE)
 
     def ensure(self) -> None:
         """Raises LockHeld unless this run still has all of them; see `Lease.ensure`."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from flowdeploy.errors import Refused
+from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.records.clock import OURS, Clock
 from flowdeploy.records.runs import (
     INDEX,
@@ -82,15 +82,28 @@ class Recorder:
         self.run = add_endings(replace(self.run, changes=(*self.run.changes, *begun)), endings)
 
     def end(self, report: Mapping[str, Any], endings: Mapping[int, Ending]) -> None:
-        """Write the last entry of this session, which holds the whole run. Raises ServiceError."""
-        self.run = replace(add_endings(self.run, endings), report=report)
-        self._write("report", run_json(self.run))
+        """Write the last entry of this session, which holds the whole run.
 
-    def _write(self, kind: str, document: Mapping[str, Any]) -> None:
+        Writes it to each store that takes it. Raises the first error of those that do not.
+        """
+        self.run = replace(add_endings(self.run, endings), report=report)
+        number, errors = self._number, list[FlowdeployError]()
+        for store in self.stores:
+            self._number = number
+            try:
+                self._write("report", run_json(self.run), [store])
+            except FlowdeployError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _write(
+        self, kind: str, document: Mapping[str, Any], stores: Sequence[ObjectStore] = ()
+    ) -> None:
         name = entry_name(self.run.name, self.run.sessions - 1, self._number, kind)
         content = json.dumps({"schema": SCHEMA, **document}).encode()
         self._number += 1
-        for store in self.stores:
+        for store in stores or self.stores:
             if store.write(name, content, 0) is None:
                 raise Refused(
                     f"run {self.run.name} is being resumed elsewhere: {name} exists",

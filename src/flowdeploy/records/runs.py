@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flowdeploy.errors import Refused
@@ -136,8 +136,9 @@ class Runs:
 
     def times(self) -> Mapping[str, datetime]:
         """All runs, with the time by the store's clock at which each last began to act."""
+        named = {run: _time_in_name(run) for run in self.store.folders(FOLDER)}
         listed = self.store.objects(INDEX)
-        return {each.name.removeprefix(INDEX): each.written for each in listed}
+        return named | {each.name.removeprefix(INDEX): each.written for each in listed}
 
     def find(self, run: str) -> Run | None:
         """None where there is no record. Raises Refused for one that cannot be read."""
@@ -167,6 +168,14 @@ class Runs:
         return _with_times(found, entries)
 
 
+def _time_in_name(run: str) -> datetime:
+    """When a run without an entry in the index began: the first edition wrote none."""
+    try:
+        return datetime.strptime(run[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class _RecordEntry:
     session: int
@@ -184,7 +193,7 @@ def _parse_entry(listed: Listed) -> _RecordEntry | None:
         int(found["number"]),
         found["kind"],
         name,
-        listed.written.isoformat(timespec="microseconds"),
+        listed.written.astimezone(UTC).isoformat(timespec="microseconds"),
     )
 
 
@@ -225,24 +234,42 @@ def add_endings(run: Run, endings: Mapping[int, Ending]) -> Run:
 
     Unreached steps keep the earlier session's outcome.
     """
+    session = run.sessions - 1
     changes = tuple(
-        replace(each, happened=_judge_change(each, endings[each.place], run.sessions - 1))
+        replace(each, happened=_judge_change(each, endings[each.place], session, later))
         if each.happened is None and each.place in endings
         else each
-        for each in run.changes
+        for each, later in _with_later_changes(run.changes)
     )
     known = run.endings or {}
     new = {p: each for p, each in endings.items() if p not in known or each.outcome in _TRIED}
     return replace(run, changes=changes, endings={**known, **new})
 
 
-def _judge_change(each: RecordedChange, ending: Ending, session: int) -> bool | None:
+def _with_later_changes(
+    changes: Sequence[RecordedChange],
+) -> Iterator[tuple[RecordedChange, bool]]:
+    """Each change, and whether its step has intended another one of the same aspect after it."""
+    for index, each in enumerate(changes):
+        alike = (
+            later
+            for later in changes[index + 1 :]
+            if (later.session, later.place) == (each.session, each.place)
+        )
+        aspect = each.change.aspect
+        yield each, any(c.change.aspect is aspect and c.change != each.change for c in alike)
+
+
+def _judge_change(
+    each: RecordedChange, ending: Ending, session: int, is_followed: bool
+) -> bool | None:
     """Whether a change happened, by its step's ending in ``session``; None: not known.
 
     A step that succeeds shows that a change which an earlier session left open has happened.
-    A step that fails shows nothing about it.
+    A step that fails shows nothing about it. A step intends another change of the same aspect
+    (``is_followed``) only after it has read that this one is in effect.
     """
-    if ending.outcome in SUCCESS:
+    if ending.outcome in SUCCESS or is_followed:
         return True
     if each.session != session:
         return None
@@ -327,5 +354,5 @@ def _parse_change(document: Mapping[str, Any]) -> RecordedChange:
         document["at"],
         Change(Aspect(change["aspect"]), change["before"], change["after"]),
         document["happened"],
-        document["number"],
+        document.get("number", -1),
     )

@@ -48,5 +48,8 @@ class ObjectStore(Protocol):
     def now(self) -> datetime:
         """The time by the store's own clock."""
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The names of the folders directly under ``prefix``, without it; sorted."""
+
     def objects(self, prefix: str) -> tuple[Listed, ...]:
         """The objects directly under ``prefix``, which ends in a slash; the oldest first."""

@@ -1,6 +1,6 @@
 """The state of every step while a plan runs."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from flowdeploy.errors import FlowdeployError
@@ -78,7 +78,7 @@ class Board:
             self.listener.step_noted(self._reports[place], note)
 
     def add_change(self, place: int, change: Change) -> None:
-        """Note a change that the journal has recorded: from now on it may happen."""
+        """Note a change that is being sent: from now on it may happen."""
         report = self._reports[place]
         self._reports[place] = replace(report, changes=(*report.changes, change))
 
@@ -154,7 +154,7 @@ def _final_report(report: StepReport, ending: Done | BaseException, seconds: flo
         report,
         outcome=Outcome.FAILED if error else left.outcome,
         state=left.state,
-        attempts=_attempts(report.changes),
+        attempts=_attempts(report, error),
         seconds=seconds,
         url=left.url,
         previous=left.previous,
@@ -182,6 +182,11 @@ def _interpret(
             return doubt, unexpected_error(ending)
 
 
-def _attempts(changes: Sequence[Change]) -> int:
-    """How often the change that was sent most often was sent; 1 for a step without changes."""
-    return max((changes.count(change) for change in changes), default=1)
+def _attempts(report: StepReport, error: FlowdeployError | None) -> int:
+    """How often the change that was sent most often was sent.
+
+    0 for a step that failed before it sent one; 1 for a step that has nothing to send.
+    """
+    changes = report.changes
+    unsent = 0 if error and isinstance(report.step, CHANGING) else 1
+    return max((changes.count(change) for change in changes), default=unsent)

@@ -30,14 +30,14 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class FurtherRequest:
-    """A step is about to send one more request for the change that it has recorded last.
+class LockCheck:
+    """A step is about to send a further request for the change that it has recorded last.
 
     It continues at once, or with an error where the run has lost its locks.
     """
 
 
-Request = Pause | Intent | FurtherRequest  # what a step may yield
+Request = Pause | Intent | LockCheck  # what a step may yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,6 @@ from flowdeploy.rollout.tasks import InstanceTask
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """A task that may go ahead: with ``change``, or with its refusal where that is None."""
-
-    task: InstanceTask
-    change: Change | None
-
-
-@dataclass(frozen=True, slots=True)
 class JournalWrite:
     """A write to the journal that has ended, for the intents of ``waiting``."""
 
@@ -43,14 +35,15 @@ class IntentQueue:
         self._journal = journal
         self._report_write = report_write
         self._intents: deque[tuple[InstanceTask, Change]] = deque()
-        self._grants: deque[Grant] = deque()
+        self._grants: deque[InstanceTask] = deque()
         self.is_writing = False
         self.reserved = 0
 
     def add(self, task: InstanceTask, change: Change) -> None:
         self._intents.append((task, change))
 
-    def take_grant(self) -> Grant | None:
+    def take_grant(self) -> InstanceTask | None:
+        """A task that may go ahead, with its change or with its refusal."""
         if not self._grants:
             return None
         self.reserved -= 1
@@ -83,8 +76,8 @@ class IntentQueue:
         """Turn the intents of a write into grants, or into refusals where it failed."""
         self.is_writing = False
         for task, change in write.waiting:
-            task.is_granted, task.refusal = write.error is None, write.error
-            self._grants.append(Grant(task, None if write.error else change))
+            task.grant, task.refusal = (None, write.error) if write.error else (change, None)
+            self._grants.append(task)
 
 
 def _write(

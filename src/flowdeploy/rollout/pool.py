@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.plan import Stage
-from flowdeploy.report import unexpected_error
-from flowdeploy.rollout.board import Board
+from flowdeploy.report import Change, unexpected_error
+from flowdeploy.rollout.board import Board, StepInterrupted
 from flowdeploy.rollout.contract import Done, Executor, Intent, Journal, Pause, Running
 from flowdeploy.rollout.intents import IntentQueue, JournalWrite
 from flowdeploy.rollout.interrupts import call_on_signal
@@ -44,6 +44,14 @@ class _Advance:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sending:
+    """A step sends its first request for a change now."""
+
+    place: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class _Refusal:
     """The run may change nothing any more."""
 
@@ -55,7 +63,7 @@ class _Stop:
     """The run must stop. Only wakes the thread that waits for a message."""
 
 
-_Message = _Note | _Advance | JournalWrite | _Refusal | _Stop
+_Message = _Note | _Advance | JournalWrite | _Sending | _Refusal | _Stop
 
 
 class Pool:
@@ -114,10 +122,8 @@ class Pool:
             waiting.clear()
         if self._stopping:
             return
-        while grant := self._intents.take_grant():
-            if grant.change is not None:
-                self._board.add_change(grant.task.places[0], grant.change)
-            self._hand_over(grant.task)
+        while task := self._intents.take_grant():
+            self._hand_over(task)
         self._intents.start_write(self._board.take_finished, self._free)
         while self._free and not self._stopping and (task := self._next_task(waiting, limit)):
             self._hand_over(task)
@@ -164,10 +170,10 @@ class Pool:
     def _work_off(self) -> None:
         """The loop of a worker thread."""
         while task := self._work.get():
-            self._inbox.put(_Advance(task, task.advance(self._ask)))
+            self._inbox.put(_Advance(task, task.advance(self._find_refusal)))
 
-    def _ask(self) -> FlowdeployError | None:
-        """Whether the run still holds its locks; the reason if not. Called by workers."""
+    def _find_refusal(self, task: InstanceTask, change: Change | None) -> FlowdeployError | None:
+        """See `FindRefusal`. Called by workers."""
         try:
             self._journal.ensure_locks()
         except FlowdeployError as error:
@@ -175,6 +181,10 @@ class Pool:
         except Exception as error:  # a change must not happen without its locks
             refusal = unexpected_error(error)
         else:
+            if self._stopping:  # while it was asked; soon the locks are released
+                return StepInterrupted(has_changes=False)
+            if change:
+                self._inbox.put(_Sending(task.places[0], change))
             return None
         self._inbox.put(_Refusal(refusal))
         return refusal
@@ -202,6 +212,8 @@ class Pool:
             case JournalWrite():
                 self._board.halted = self._board.halted or message.error
                 self._intents.finish_write(message)
+            case _Sending(place, change):
+                self._board.add_change(place, change)
             case _Refusal(error):
                 self._board.halted = self._board.halted or error
             case _Stop():
@@ -241,6 +253,8 @@ class Pool:
                 if left <= 0:
                     break
                 self._receive(left)
+        while not self._inbox.empty():  # what is being sent must be known
+            self._receive(0)
         for task in list(self._under_way.values()):
             if task.running:
                 self._finish_step(task, KeyboardInterrupt())

@@ -22,7 +22,7 @@ from flowdeploy.report import Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Intent, Pause, Request, StepFailed
 
 ATTEMPTS = 6
-LOOKS = 4  # at a change that its operation reports as made, and that cannot be seen yet
+LOOKS = 4  # at a change whose operation has ended, and that cannot be seen yet
 SHORTEST_WAIT = 1.0  # seconds; real deploys take 30 s and more, traffic changes a few
 LONGEST_WAIT = 3600.0  # gcloud also gives up after an hour
 _BLOCKING = re.compile(r"already in progress.* by ([0-9a-zA-Z-]+)")
@@ -73,32 +73,31 @@ class _Failure:
     fate: _Fate
 
 
-def send_and_verify(request: ChangeRequest) -> Generator[Request, None, None]:
-    """Make a change and read it back.
+def send_and_verify(request: ChangeRequest) -> Generator[Request, None, ServiceError | None]:
+    """Make a change and read it back; what App Engine said of it, if that was an error.
 
     Raises FlowdeployError where nothing was sent, StepFailed with what was read where the
     change is not in effect.
     """
-    yield from send_request(request)
+    told = yield from send_request(request)
     with fail_leaving(UNKNOWN):
-        for look in range(1, LOOKS + 1):
-            if request.read_back().in_effect:
-                return
-            if look < LOOKS:
-                yield Pause(look, "the change cannot be seen yet")
-        raise ServiceError(
-            "CONFLICT",
-            "App Engine reports that the change was made, but it is not in effect",
-            hint="Somebody else may have changed the same service at the same time: find out"
-            " who, then run the same command again.",
-        )
+        back = yield from _look_repeatedly(request)
+        if not back.in_effect:
+            raise ServiceError(
+                "CONFLICT",
+                "App Engine reports that the change was made, but it is not in effect",
+                hint="Somebody else may have changed the same service at the same time: find out"
+                " who, then run the same command again.",
+            )
+    return told
 
 
-def send_request(request: ChangeRequest) -> Generator[Request, None, None]:
-    """Make a change that the caller reads back once more. Raises as `send_and_verify`."""
+def send_request(request: ChangeRequest) -> Generator[Request, None, ServiceError | None]:
+    """Make a change that the caller reads back once more. Returns and raises as
+    `send_and_verify`."""
+    waits, may_happen, left = Waits(ATTEMPTS, renews=True), False, UNTOUCHED
     request.engine.prepare_changes()
     yield Intent(request.change)
-    waits, may_happen = Waits(ATTEMPTS), False
     while failure := (yield from _send_once(request)):
         wait = waits.after(failure.error)
         if wait is not None:
@@ -106,15 +105,17 @@ def send_request(request: ChangeRequest) -> Generator[Request, None, None]:
             yield Pause(wait, f"sending again after {failure.error.code}")
         may_happen = may_happen or failure.fate is _Fate.OPEN
         back = yield from _look_after(
-            failure, request, UNKNOWN if may_happen else UNTOUCHED, again=wait is not None
+            failure, request, UNKNOWN if may_happen else left, again=wait is not None
         )
         if back.in_effect:
-            return
-        left = UNKNOWN if may_happen else back.left
-        if wait is None:
-            raise StepFailed(failure.error, left)
-        with fail_leaving(left):
+            return failure.error if failure.fate is _Fate.ENDED else None
+        left = back.left
+        with fail_leaving(UNKNOWN if may_happen else left):
+            if wait is None:
+                raise failure.error
+            request.engine.prepare_changes()
             yield Intent(request.change)
+    return None
 
 
 def _send_once(request: ChangeRequest) -> Generator[Pause, None, _Failure | None]:
@@ -131,24 +132,36 @@ def _send_once(request: ChangeRequest) -> Generator[Pause, None, _Failure | None
 
 
 def _look_after(
-    failure: _Failure, request: ChangeRequest, refused: Done, *, again: bool
+    failure: _Failure, request: ChangeRequest, if_unread: Done, *, again: bool
 ) -> Generator[Pause, None, ReadBack]:
     """What the attempts have led to, once the operations that may belong to them have ended.
 
     ``again`` is whether another attempt follows. Raises StepFailed where that cannot be read.
-    Its ``left`` is then ``refused`` where the service has refused the last attempt, else
+    Its ``left`` is then ``if_unread`` where the service has refused the last attempt, else
     unknown.
     """
     try:
         if again or failure.fate is not _Fate.REFUSED:
             yield from _wait_for_others(request.engine, request.project, failure.error)
+        if failure.fate is _Fate.ENDED:
+            return (yield from _look_repeatedly(request))
         return request.read_back()
     except FlowdeployError as error:
         if failure.fate is not _Fate.REFUSED:
             error.details += (f"it was read after this error: {failure.error.message}",)
             raise StepFailed(error, UNKNOWN) from error
         shown = failure.error if isinstance(error, ServiceError) else error
-        raise StepFailed(shown, refused) from error
+        raise StepFailed(shown, if_unread) from error
+
+
+def _look_repeatedly(request: ChangeRequest) -> Generator[Pause, None, ReadBack]:
+    """What is so after an operation has ended: some reads may lag behind it."""
+    for look in range(1, LOOKS):
+        back = request.read_back()
+        if back.in_effect:
+            return back
+        yield Pause(look, "the change cannot be seen yet")
+    return request.read_back()
 
 
 @contextmanager
@@ -206,3 +219,10 @@ def _wait_for_others(
             raise
         except ServiceError:
             continue
+
+
+def error_notes(error: ServiceError | None) -> tuple[str, ...]:
+    """A note for the report on what App Engine said of a change that is in effect."""
+    if error is None:
+        return ()
+    return (f"App Engine reported an error, but the change is in effect: {error.message}",)

@@ -285,6 +285,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             yield found[0]
 
 
+# A broken answer's file may be collected after its socket, which Python warns of.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @settings(max_examples=60, deadline=None)

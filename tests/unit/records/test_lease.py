@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdeploy.clients.folder_store import FolderStore
-from flowdeploy.errors import LockHeld
-from flowdeploy.records.locks import TTL, Holder, Lease, acquire_lease, hold_lease
+from flowdeploy.errors import LockHeld, ServiceError
+from flowdeploy.records.locks import ASK_AGAIN, ASKS, TTL, Holder, Lease, acquire_lease, hold_lease
 from flowdeploy.records.process import Process
+from flowdeploy.records.store import Stored
 
 OURS = Holder("run-1", "ada", "laptop", "flowdeploy run master", "2020-04-03T07:30:34+00:00")
 THEIRS = Holder("run-2", "bob", "ci", "flowdeploy run my-feature", "2020-04-03T07:30:35+00:00")
@@ -264,3 +265,65 @@ def test_who_takes_over_does_not_wait(store: FolderStore, ours: Lease, theirs: L
     theirs.acquire()
     acquire_lease(ours, 0.0, lambda _: None, take_over=True)
     assert found_in(store) == OURS
+
+
+@dataclass(frozen=True, slots=True)
+class Slow(FolderStore):
+    """Answers take so many seconds, one after the other."""
+
+    seconds: list[float]
+
+    def read(self, name: str) -> Stored | None:
+        found = FolderStore.read(self, name)
+        time.sleep(self.seconds.pop(0) if self.seconds else 0.0)
+        return found
+
+
+def test_an_answer_that_came_late_is_asked_for_again(tmp_path: Path) -> None:
+    ours = Lease(Slow(tmp_path, []), "lock", OURS)
+    ours.acquire()
+    Lease(FolderStore(tmp_path), "lock", THEIRS).acquire(take_over=True)
+    late = Lease(Slow(tmp_path, [ASK_AGAIN + 0.1]), "lock", THEIRS)
+    late.acquire(take_over=True)
+    late.ensure()
+    with pytest.raises(LockHeld, match="taken over"):
+        ours.ensure()
+
+
+def test_answers_that_always_come_late_are_no_confirmation(tmp_path: Path) -> None:
+    ours = Lease(Slow(tmp_path, [0.0, *[ASK_AGAIN + 0.01] * ASKS]), "lock", OURS)
+    ours.acquire()
+    with pytest.raises(LockHeld, match="not known in time"):
+        ours.ensure()
+
+
+def test_a_lease_that_is_given_back_is_none(ours: Lease) -> None:
+    ours.acquire()
+    ours.ensure()
+    with hold_lease(ours):
+        pass
+    with pytest.raises(LockHeld):
+        ours.ensure()
+
+
+@dataclass(frozen=True, slots=True)
+class Failing(FolderStore):
+    """Cannot be read."""
+
+    reads: list[str]
+
+    def read(self, name: str) -> Stored | None:
+        self.reads.append(name)
+        if len(self.reads) > 1:
+            raise ServiceError("UNAVAILABLE", "not now")
+        return FolderStore.read(self, name)
+
+
+def test_all_who_ask_in_one_moment_get_the_same_failure(tmp_path: Path) -> None:
+    store = Failing(tmp_path, [])
+    ours = Lease(store, "lock", OURS)
+    ours.acquire()
+    for _ in range(5):
+        with pytest.raises(ServiceError):
+            ours.ensure()
+    assert len(store.reads) == 2

@@ -78,6 +78,12 @@ class Memory:
             if name.startswith(prefix) and "/" not in name.removeprefix(prefix)
         )
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        inside = (
+            name.removeprefix(prefix) for name in self.objects_by_name if name.startswith(prefix)
+        )
+        return tuple(sorted({name.partition("/")[0] for name in inside if "/" in name}))
+
     def now(self) -> datetime:
         return datetime(2020, 4, 3, tzinfo=UTC)
 
@@ -306,3 +312,33 @@ def test_a_record_with_anything_odd_in_it_is_refused_at_most(data: st.DataObject
         place = place[key]
     place[key] = data.draw(ODD)
     refused(Memory({**store.objects_by_name, name: json.dumps(document).encode()}))
+
+
+def test_a_split_that_was_followed_by_another_one_was_in_effect() -> None:
+    """A gradual promotion reads that one split is in effect before it sets the next one."""
+    tenth = replace(CHANGE, after={"allocations": {"A": 0.9, "B": 0.1}, "shard_by": "IP"})
+    half = replace(CHANGE, before=tenth.after)
+    run = Run(
+        HEADER,
+        tuple(RecordedChange(0, 0, "i0", "", change) for change in (tenth, tenth, half, half)),
+    )
+    ended = add_endings(run, {0: Ending(Outcome.FAILED, State.UNKNOWN, False)})
+    assert [each.happened for each in ended.changes] == [True, True, None, None]
+
+
+@pytest.mark.parametrize(
+    ("aspect", "before", "after"),
+    [
+        (Aspect.VERSION, None, "v2"),
+        (Aspect.ADDITIONS, None, ["create the queue mail"]),
+        (Aspect.QUEUES, {"queues": []}, None),
+        (Aspect.SCHEDULES, {"jobs": [], "dispatch": []}, {"jobs": [{"name": "a"}]}),
+    ],
+)
+def test_changes_of_every_aspect_are_read_back(aspect: Aspect, before: Any, after: Any) -> None:
+    store = Memory()
+    recorder = ready(store)
+    recorder.record([(0, Change(aspect, before, after))], [])
+    recorder.end({"outcome": "succeeded"}, {})
+    (change,) = found(store).changes
+    assert change.change == Change(aspect, before, after)

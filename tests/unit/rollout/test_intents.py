@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from flowdeploy.errors import LockHeld
 from flowdeploy.report import Aspect, Change
 from flowdeploy.rollout.contract import FinishedStep, IntendedChange
-from flowdeploy.rollout.intents import Grant, IntentQueue, JournalWrite
+from flowdeploy.rollout.intents import IntentQueue, JournalWrite
 from flowdeploy.rollout.tasks import InstanceTask
 
 CHANGE = Change(Aspect.TRAFFIC, None, None)
@@ -52,7 +52,7 @@ def tasks(count: int) -> list[InstanceTask]:
     return [InstanceTask(deque([place])) for place in range(count)]
 
 
-def grants(intents: IntentQueue) -> list[Grant]:
+def grants(intents: IntentQueue) -> list[InstanceTask]:
     return list(iter(intents.take_grant, None))
 
 
@@ -63,7 +63,8 @@ def test_intents_that_come_together_are_recorded_together() -> None:
     bench.write(intents, free=5)
 
     assert bench.journal.places == [[0, 1, 2, 3]]
-    assert grants(intents) == [Grant(task, CHANGE) for task in waiting]
+    assert grants(intents) == waiting
+    assert all(task.grant is CHANGE for task in waiting)
 
 
 def test_intents_are_recorded_for_free_workers_only_which_are_kept_for_them() -> None:
@@ -74,7 +75,7 @@ def test_intents_are_recorded_for_free_workers_only_which_are_kept_for_them() ->
     assert not intents.is_writing
     bench.write(intents, free=2)
     assert intents.reserved == 2
-    assert grants(intents) == [Grant(task, CHANGE) for task in waiting[:2]]
+    assert grants(intents) == waiting[:2]
     assert intents.reserved == 0
     bench.write(intents, free=1)
 
@@ -88,5 +89,6 @@ def test_an_intent_that_is_not_recorded_is_refused() -> None:
 
     bench.write(intents, free=1)
 
-    assert grants(intents) == [Grant(task, None)]
+    assert grants(intents) == [task]
+    assert task.grant is None
     assert task.refusal is lost

@@ -17,10 +17,10 @@ from flowdeploy.report import Aspect, Change, Outcome
 from flowdeploy.rollout.contract import (
     Done,
     FinishedStep,
-    FurtherRequest,
     IntendedChange,
     Intent,
     Limits,
+    LockCheck,
     Notify,
     Pause,
     Result,
@@ -59,7 +59,7 @@ class Rush:
         self._work()
         yield Intent(MEANT)
         self.moved.append(step)
-        yield FurtherRequest()
+        yield LockCheck()
         self._work()
         return Done()
 
@@ -113,7 +113,7 @@ def test_the_lock_is_asked_for_before_each_request_of_a_change(carry_out: CarryO
         yield Intent(MEANT)
         order.append("first request")
         try:
-            yield FurtherRequest()
+            yield LockCheck()
         except LockHeld:
             order.append("refused")
             raise
@@ -128,3 +128,17 @@ def test_the_lock_is_asked_for_before_each_request_of_a_change(carry_out: CarryO
     result, _ = carry_out(one, perform, Limits(1), ensure_locks=ensure_locks)
     assert order == ["asked", "first request", "asked", "refused"]
     assert isinstance(result.error, LockHeld)
+    assert result.steps[0].attempts == 1
+
+
+def test_a_change_that_was_not_sent_is_no_attempt(carry_out: CarryOut) -> None:
+    def perform(step: Step, notify: Notify) -> Running:
+        yield Intent(MEANT)
+        return Done()
+
+    def ensure_locks() -> None:
+        raise LockHeld("taken over")
+
+    result, _ = carry_out(PLAN, perform, Limits(4), ensure_locks=ensure_locks)
+    assert {step.attempts for step in result.steps} == {0}
+    assert not any(step.changes for step in result.steps)

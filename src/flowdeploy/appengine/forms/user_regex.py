@@ -70,13 +70,13 @@ def compile_regex(text: str) -> UserRegex:
 def _longest(text: str) -> float:
     """The longest text that Python's matcher surely ends with soon.
 
-    Each repetition may begin and end at any character, and each ``?`` doubles the ways; a
-    repetition of repetitions has no limit.
+    Each repetition may begin and end at any character, and each ``?`` or ``|`` doubles the
+    ways; a repetition of repetitions has no limit.
     """
     if re.search(r"\)[*+{]", text):
         return 0
     loops = len(re.findall(r"[*+{]", text))
-    choices = len(re.findall(r"[^(]\?", text))
+    choices = len(re.findall(r"[^(]\?|\|", text))
     return float((_FEW_STEPS / 2.0 ** min(choices, 100)) ** (1 / max(loops, 1)))
 
 

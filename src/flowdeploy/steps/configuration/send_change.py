@@ -20,15 +20,17 @@ from flowdeploy.appengine.config_files.changes import (
     UpdateQueue,
 )
 from flowdeploy.clients.cloud import GoogleClients
-from flowdeploy.rollout.contract import Pause
+from flowdeploy.rollout.contract import LockCheck, Request
 from flowdeploy.steps.change import UNKNOWN, fail_leaving, wait_for_operation
 
 
-def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator[Pause, None, None]:
-    """Make a change, once.
+def send_change(
+    cloud: GoogleClients, project: str, change: Change
+) -> Generator[Request, None, None]:
+    """Make a change, once; some take several requests.
 
     Raises ServiceError, after which the change may be in effect all the same; StepFailed
-    where its operation was started and cannot be watched.
+    where its operation was started and cannot be watched, or the lock was lost in between.
     """
     match change:
         case CreateIndex(body):
@@ -42,16 +44,19 @@ def send_change(cloud: GoogleClients, project: str, change: Change) -> Generator
         case (
             CreateCronJob() | ReplaceCronJob() | DeleteCronJob() | PauseCronJob() | ResumeCronJob()
         ):
-            _send_cron_job(cloud, project, change)
+            yield from _send_cron_job(cloud, project, change)
         case _:
-            _send_queue(cloud, project, change)
+            yield from _send_queue(cloud, project, change)
 
 
-def _send_queue(cloud: GoogleClients, project: str, change: QueueChange) -> None:
+def _send_queue(
+    cloud: GoogleClients, project: str, change: QueueChange
+) -> Generator[Request, None, None]:
     match change:
         case CreateQueue(name, body, mask, paused):
             cloud.tasks.put(project, name, body, mask)
             if paused:
+                yield from _check_locks()
                 cloud.tasks.pause(project, name)
         case UpdateQueue(name, body, mask):
             cloud.tasks.put(project, name, body, mask)
@@ -63,12 +68,15 @@ def _send_queue(cloud: GoogleClients, project: str, change: QueueChange) -> None
             pass
 
 
-def _send_cron_job(cloud: GoogleClients, project: str, change: CronJobChange) -> None:
+def _send_cron_job(
+    cloud: GoogleClients, project: str, change: CronJobChange
+) -> Generator[Request, None, None]:
     match change:
         case CreateCronJob():
-            _create_cron_job(cloud, project, change)
+            yield from _create_cron_job(cloud, project, change)
         case ReplaceCronJob(name):
-            _create_cron_job(cloud, project, change)
+            yield from _create_cron_job(cloud, project, change)
+            yield from _check_locks()
             cloud.scheduler.delete(name)
         case DeleteCronJob(name):
             cloud.scheduler.delete(name)
@@ -80,7 +88,14 @@ def _send_cron_job(cloud: GoogleClients, project: str, change: CronJobChange) ->
 
 def _create_cron_job(
     cloud: GoogleClients, project: str, change: CreateCronJob | ReplaceCronJob
-) -> None:
+) -> Generator[Request, None, None]:
     name = cloud.scheduler.create(project, change.body)
     if change.paused:
+        yield from _check_locks()
         cloud.scheduler.pause(name)
+
+
+def _check_locks() -> Generator[Request, None, None]:
+    """Between two requests: something has been changed already."""
+    with fail_leaving(UNKNOWN):
+        yield LockCheck()

@@ -30,8 +30,8 @@ from flowdeploy.planning.plan import Configure, Phase, Plan, Verify
 from flowdeploy.report import Change, Outcome
 from flowdeploy.rollout.contract import (
     Done,
-    FurtherRequest,
     Intent,
+    LockCheck,
     Notify,
     Pause,
     Request,
@@ -228,7 +228,7 @@ class ConfigurationUpdater:
             notify(str(change))
             if number:
                 with fail_leaving(UNKNOWN):
-                    yield FurtherRequest()
+                    yield LockCheck()
             try:
                 yield from send_change(self.cloud, step.instance.project, change)
             except ServiceError as error:

@@ -1,5 +1,6 @@
 """Creates a version on one instance, and moves the traffic to it in a live deploy."""
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from flowdeploy.steps.change import (
     UNTOUCHED,
     ChangeRequest,
     ReadBack,
+    error_notes,
     fail_leaving,
     send_request,
 )
@@ -33,6 +35,7 @@ from flowdeploy.steps.deploy.upload.uploader import Uploader
 from flowdeploy.steps.traffic.move import Move, move_traffic
 
 BeforeLive = Callable[[Instance, Notify], Running]
+FRESH = 10.0  # seconds for which a look at an instance is trusted before a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class DeployTarget:
 def deploy_version(step: Deploy, target: DeployTarget, notify: Notify) -> Running:
     """Deploy to an instance that has passed the checks, and read the version back.
 
-    Looks once more right before the change, for creating a version that exists replaces it
-    under its users. Raises Refused where this look finds an objection, FlowdeployError where
+    Looks once more before the change, for creating a version that exists replaces it under
+    its users. Raises Refused where this look finds an objection, FlowdeployError where
     nothing was changed, and StepFailed where something may have been.
     """
     instance, wanted = step.instance, target.wanted
@@ -96,8 +99,15 @@ def _observe(target: DeployTarget, instance: Instance) -> BeforeDeploy:
 def _create(
     target: DeployTarget, instance: Instance, before: BeforeDeploy, notify: Notify
 ) -> Running:
-    """Upload the files, then create the version."""
+    """Upload the files, then create the version.
+
+    Looks once more after a long upload, and before every further attempt: somebody may give
+    the version traffic meanwhile. Raises Refused where that has happened.
+    """
+    looked = time.monotonic()
     uploaded = yield from target.uploader.upload(target.app.code_bucket, target.package, notify)
+    if time.monotonic() - looked > FRESH:
+        _require_replaceable(target, _observe(target, instance))
 
     def send() -> Operation:
         notify("creating the version")
@@ -107,14 +117,21 @@ def _create(
         actual = _observe(target, instance)
         if is_deployed(target.wanted, actual):
             return ReadBack(in_effect=True)
+        _require_replaceable(target, actual)
         untouched = actual.deployed == before.deployed
         return ReadBack(False, UNTOUCHED if untouched else _left(target.wanted, actual))
 
     intended = Change(Aspect.VERSION, None, target.wanted.version)
-    yield from send_request(
-        ChangeRequest(target.engine, instance.project, intended, send, read_back)
-    )
-    return Done(notes=uploaded.remarks)
+    request = ChangeRequest(target.engine, instance.project, intended, send, read_back)
+    told = yield from send_request(request)
+    return Done(notes=(*uploaded.remarks, *error_notes(told)))
+
+
+def _require_replaceable(target: DeployTarget, actual: BeforeDeploy) -> None:
+    """Raises Refused where creating the version would replace another under its users."""
+    wanted = target.wanted
+    if actual.split and actual.split.serves(wanted.version) and not is_deployed(wanted, actual):
+        raise Refused("; ".join(deploy_objections(wanted, actual)))
 
 
 def _read_back(target: DeployTarget, instance: Instance) -> Generator[Request, None, BeforeDeploy]:
@@ -135,7 +152,9 @@ def _read_back(target: DeployTarget, instance: Instance) -> Generator[Request, N
 
 
 def _left(wanted: WantedVersion, observed: BeforeDeploy) -> Done:
-    """What a failed deploy leaves where the version exists and is not as asked for."""
+    """What a failed deploy leaves where the version is not as asked for."""
+    if observed.deployed is None:  # and it was there before
+        return UNKNOWN
     state = _state(wanted, observed)
     unmoved = wanted.traffic is Traffic.LIVE and state is State.DARK
     return Done(state=State.DEPLOYED_NOT_PROMOTED if unmoved else state)

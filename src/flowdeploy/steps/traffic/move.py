@@ -7,14 +7,14 @@ from itertools import pairwise
 from flowdeploy.appengine.resources import App, Operation
 from flowdeploy.checks.deploy import is_older
 from flowdeploy.clients.appengine import AppEngine
-from flowdeploy.errors import FlowdeployError, Refused
+from flowdeploy.errors import FlowdeployError, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Promote
 from flowdeploy.planning.traffic import SAME, Split
 from flowdeploy.planning.urls import live_url
 from flowdeploy.report import Aspect, Change, Outcome, State
 from flowdeploy.rollout.contract import Done, Notify, Pause, Request, Running, StepFailed
-from flowdeploy.steps.change import ChangeRequest, ReadBack, send_and_verify
+from flowdeploy.steps.change import ChangeRequest, ReadBack, error_notes, send_and_verify
 
 AwaitHealth = Callable[[], Generator[Pause, None, object]]
 
@@ -55,8 +55,8 @@ def move_traffic(step: Promote, move: Move, notify: Notify) -> Running:
         for current, split in pairwise((before, *splits)):
             if done.state is State.LIVE:
                 yield from _pause_between(step, move, current, notify)
-            yield from _set_split(move, instance, current, split, notify)
-            done = replace(done, state=State.LIVE)
+            told = yield from _set_split(move, instance, current, split, notify)
+            done = replace(done, state=State.LIVE, notes=done.notes + error_notes(told))
     except FlowdeployError as error:
         raise StepFailed(error, done) from error
     except StepFailed as failed:
@@ -121,8 +121,8 @@ def _pause_between(
 
 def _set_split(
     move: Move, instance: Instance, before: Split, split: Split, notify: Notify
-) -> Generator[Request, None, None]:
-    """Change the split once.
+) -> Generator[Request, None, ServiceError | None]:
+    """Change the split once. Returns as `send_and_verify`.
 
     Another client may change the split between attempts, and may have made the first one fail.
     """
@@ -136,9 +136,10 @@ def _set_split(
         current = _current_split(engine, instance)
         if current.same_as(split):
             return ReadBack(in_effect=True)
-        _require_expected(current, move.expected and before)
+        if move.expected:
+            _require_expected(current, before)
         return ReadBack(in_effect=False)
 
     intended = Change(Aspect.TRAFFIC, before.as_json(), split.as_json())
     request = ChangeRequest(engine, instance.project, intended, send, read_back)
-    yield from send_and_verify(request)
+    return (yield from send_and_verify(request))
