@@ -93,7 +93,11 @@ def test_the_same_again_is_unchanged_and_a_changed_descriptor_is_another_version
     path = "flows/akvoflow-3/appengine-web.xml"
     fleet.write(
         path,
-        _text("renamed", "<automatic-scaling><max-instances>6</max-instances></automatic-scaling>"),
+        _text(
+            "akvoflow-3",
+            "<!-- changed -->"
+            "<automatic-scaling><max-instances>6</max-instances></automatic-scaling>",
+        ),
     )
     (detail,) = _details_after_first(fleet)
     assert detail == (
@@ -117,8 +121,8 @@ def test_all_that_is_wrong_is_found_before_anything_is_changed(fleet: Project) -
     folder = fleet.root / "flows"
     (folder / "akvoflow-1/appengine-web.xml").unlink()
     fleet.write("flows/akvoflow-2/appengine-web.xml", "")
-    fleet.write("flows/akvoflow-4/appengine-web.xml", _text("x", "<pagespeed/>\n<a-b/>"))
-    fleet.write("flows/flow-uat1/appengine-web.xml", _text("x", "<runtime>java8</runtime>"))
+    fleet.write("flows/akvoflow-4/appengine-web.xml", _text("akvoflow-4", "<pagespeed/>\n<a-b/>"))
+    fleet.write("flows/flow-uat1/appengine-web.xml", _text("flow-uat1", "<runtime>java8</runtime>"))
     _commit(fleet)
     one, two, three, four, uat = _details(fleet)
     assert one.startswith(f"akvoflow-1: {folder}/akvoflow-1/appengine-web.xml cannot be read")

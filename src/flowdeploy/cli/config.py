@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,8 +17,8 @@ from flowdeploy.display.text import json_text
 from flowdeploy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from flowdeploy.appengine.forms.problems import Problem
     from flowdeploy.config.values import Config
+    from flowdeploy.steps.deploy.descriptor_folder import FileProblem
 
 # Source: the lifecycle rule that App Engine gives a staging bucket when it makes it.
 SHORT_LIVED = (
@@ -35,23 +34,46 @@ def command() -> None:
 
 
 @command.command("check", epilog="Example:\n\n  flowdeploy config check --config fleet.yaml")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Also refuse forgotten instances: descriptors without an instance, instances without"
+    " a descriptor, and descriptors that are equal.",
+)
 @common_options()
-def check() -> None:
-    """Report every problem of the configuration at once, each with what to write instead."""
-    from flowdeploy.config.loading import describe, problems
-
+def check(strict: bool) -> None:
+    """Report every problem of the configuration and of the instances' descriptors at once,
+    each with what to write instead."""
     session = current_session()
-    found = problems(session.config_path)
+    found, warnings = _find(session, strict=strict)
     if session.options.format == "json":
-        _print_json(session, found)
+        _print_json(session, found, warnings)
         click.get_current_context().exit(ConfigError.exit_code if found else 0)
     if found:
         raise ConfigError(
             f"{session.config_path} has {len(found)} problem{'s' if len(found) > 1 else ''}",
-            details=[describe(session.config_path, problem) for problem in found],
+            details=[_line(each) for each in found],
             hint="`flowdeploy config schema` describes the file to your editor.",
         )
-    _confirm(session.config)
+    _confirm(session.config, warnings)
+
+
+def _find(session: Session, *, strict: bool) -> tuple[list[FileProblem], list[str]]:
+    """All problems, and warnings; the descriptors are looked at if the rest is right."""
+    from flowdeploy.config.loading import problems
+    from flowdeploy.steps.deploy.descriptor_folder import (
+        FileProblem,
+        find_odd_descriptors,
+        find_wrong_descriptors,
+    )
+
+    found = [FileProblem(session.config_path, each) for each in problems(session.config_path)]
+    if found:
+        return found, []
+    odd = list(find_odd_descriptors(session.config))
+    found = [*find_wrong_descriptors(session.config), *(odd if strict else ())]
+    warnings = [] if strict else [str(each.problem) for each in odd]
+    return found, [*_warnings(session.config), *warnings]
 
 
 @command.command("schema", epilog="Example:\n\n  flowdeploy config schema > schema.json")
@@ -63,27 +85,33 @@ def schema() -> None:
     click.echo(json_text(json_schema()))
 
 
-def _print_json(session: Session, found: Sequence[Problem]) -> None:
+def _print_json(session: Session, found: Sequence[FileProblem], warnings: Sequence[str]) -> None:
     document = {
         "schema": 1,
         "config": str(session.config_path),
-        "problems": [_to_json(session.config_path, problem) for problem in found],
-        "warnings": [] if found else _warnings(session.config),
+        "problems": [_to_json(each) for each in found],
+        "warnings": list(warnings),
     }
     click.echo(json_text(document))
 
 
-def _to_json(path: Path, problem: Problem) -> dict[str, str | int]:
+def _to_json(found: FileProblem) -> dict[str, str | int]:
     return {
-        "file": str(path),
-        "line": problem.position.line,
-        "column": problem.position.column,
-        "message": problem.message,
-        "advice": problem.advice,
+        "file": str(found.file),
+        "line": found.problem.position.line,
+        "column": found.problem.position.column,
+        "message": found.problem.message,
+        "advice": found.problem.advice,
     }
 
 
-def _confirm(config: Config) -> None:
+def _line(found: FileProblem) -> str:
+    from flowdeploy.config.loading import describe
+
+    return describe(found.file, found.problem)
+
+
+def _confirm(config: Config, warnings: Sequence[str]) -> None:
     production = config.fleet.production
     skipped = [instance for instance in production if instance.skip]
     console = console_on(sys.stdout, os.environ)
@@ -94,7 +122,7 @@ def _confirm(config: Config) -> None:
     )
     for instance in skipped:
         say(console, f"  {instance.id}: {instance.skip}")
-    for warning in _warnings(config):
+    for warning in warnings:
         print_note(warning)
 
 

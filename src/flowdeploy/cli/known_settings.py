@@ -1,24 +1,26 @@
 """The settings that each instance of a plan would get, as far as they are known offline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowdeploy.config.values import Config
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.plan import Deploy, Plan
-from flowdeploy.steps.deploy.descriptors import require_folder
+from flowdeploy.steps.deploy.descriptors import find_equal_descriptors, require_folder
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSettings:
     """By instance and key: ``{"value": …, "from": …}``; None before there is an app.yaml.
 
-    ``objections`` say why an instance is missing here, and why a run would be refused.
+    ``objections`` say why an instance is missing here, and why a run would be refused;
+    ``remarks`` what is odd.
     """
 
     by_instance: dict[str, dict[str, dict[str, Any]]] | None
     objections: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
@@ -27,7 +29,8 @@ def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
     if not instances:
         return KnownSettings({})
     try:
-        return _read(instances, config)
+        remarks = find_equal_descriptors(config.descriptors, config.fleet.instances)
+        return replace(_read(instances, config), remarks=remarks)
     except Refused as refused:
         return KnownSettings(None, (str(refused),))
 

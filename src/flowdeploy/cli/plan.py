@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowdeploy.checks.deploy import group_findings
-from flowdeploy.cli.known_settings import find_known_settings
+from flowdeploy.cli.known_settings import KnownSettings, find_known_settings
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.planning import (
@@ -122,8 +122,18 @@ def print_plan(
         render(plan, session.target, console, further)
         _print_fleet(plan, fleet)
     if not session.options.quiet:
-        for line in (*objections, *settings.objections, *unread, *_preview_notes(preview)):
+        for line in _notes(objections, settings, unread, preview):
             print_note(line)
+
+
+def _notes(
+    objections: Sequence[str],
+    settings: KnownSettings,
+    unread: Sequence[str],
+    preview: Preview | None,
+) -> tuple[str, ...]:
+    known = (*settings.remarks, *settings.objections)
+    return (*objections, *known, *unread, *_preview_notes(preview))
 
 
 def _preview_notes(preview: Preview | None) -> tuple[str, ...]:

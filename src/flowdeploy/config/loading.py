@@ -21,6 +21,7 @@ from flowdeploy.config.values import (
     BucketRecords,
     BuildConfig,
     Config,
+    DescriptorsConfig,
     HealthConfig,
     LibraryConfig,
     LocalRecords,
@@ -161,7 +162,7 @@ def _config(path: Path, file: ConfigFile) -> Config:
         )
         if library
         else None,
-        descriptors=root / file.descriptors if file.descriptors else None,
+        descriptors=_descriptors(root, file),
         upload=UploadMode(file.upload.mode),
         records=_records(file.records, fleet),
         health=HealthConfig(**dict(file.health)) if file.health else None,
@@ -173,6 +174,11 @@ def _config(path: Path, file: ConfigFile) -> Config:
         prune_queues=file.prune_queues,
         fleet=fleet,
     )
+
+
+def _descriptors(root: Path, file: ConfigFile) -> DescriptorsConfig | None:
+    section = file.descriptors
+    return DescriptorsConfig(root / section.directory, section.alias) if section else None
 
 
 def _records(place: str | None, fleet: Fleet) -> LocalRecords | BucketRecords:
@@ -195,16 +201,17 @@ def _instance(root: Path, file: ConfigFile, entry: InstanceSection) -> Instance:
         service=entry.service,
         url=entry.url,
         wave=entry.wave,
-        skip=entry.skip or _skip_marker(root, file.descriptors, entry.id),
+        skip=entry.skip or _skip_marker(root, file, entry.id),
         settings=dict(entry.settings.items()),
+        alias=entry.alias,
     )
 
 
-def _skip_marker(root: Path, descriptors: str | None, instance_id: str) -> str | None:
+def _skip_marker(root: Path, file: ConfigFile, instance_id: str) -> str | None:
     """The reason to skip an instance with a marker file in its descriptor folder."""
-    if descriptors is None:
+    if file.descriptors is None:
         return None
-    marker = Path(descriptors, instance_id, SKIP_MARKER)
+    marker = Path(file.descriptors.directory, instance_id, SKIP_MARKER)
     try:
         return f"marked by {marker}" if (root / marker).exists() else None
     except OSError as error:

@@ -5,7 +5,15 @@ Every field has a description and an example for the schema and for error messag
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -138,6 +146,25 @@ class LibrarySection(Section):
     )
 
 
+class DescriptorsSection(Section):
+    """The instances' own descriptors; in place of the mapping the folder alone may stand."""
+
+    directory: FilePath = Field(
+        description="The folder with ID/appengine-web.xml and ID/.skip-deployment of instances.",
+        examples=["../akvo-flow-server-config"],
+    )
+    alias: Line | None = Field(
+        default=None,
+        description="A system property of every descriptor that must be its instance's id, "
+        "project or alias.",
+        examples=["alias"],
+    )
+
+
+def _as_section(value: object) -> object:
+    return {"directory": value} if isinstance(value, str) else value
+
+
 class UploadSection(Section):
     """How files reach App Engine."""
 
@@ -247,6 +274,12 @@ class InstanceSection(Section):
     skip: Line | None = Field(
         default=None, description="The reason to skip it, in one line.", examples=["closed in 2019"]
     )
+    alias: Line | None = Field(
+        default=None,
+        description="The value of descriptors.alias in its descriptor, if that is neither its id "
+        "nor its project.",
+        examples=["flow-of-akvo"],
+    )
     settings: dict[SettingKey, Any] = Field(
         default={},
         description="Keys of app.yaml for this instance only.",
@@ -267,7 +300,7 @@ class ConfigFile(Section):
     library: LibrarySection | None = Field(
         default=None, examples=[{"jar": "target/classes.jar", "pom": "pom.xml"}]
     )
-    descriptors: FilePath | None = Field(
+    descriptors: Annotated[DescriptorsSection | None, BeforeValidator(_as_section)] = Field(
         default=None,
         description="A folder with ID/appengine-web.xml and ID/.skip-deployment of instances.",
         examples=["../akvo-flow-server-config"],
@@ -306,6 +339,14 @@ class _AsWritten(GenerateJsonSchema):
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
+
+    def function_before_schema(
+        self, schema: core_schema.BeforeValidatorFunctionSchema
+    ) -> JsonSchemaValue:
+        """The folder alone may stand in place of the section of descriptors."""
+        return {
+            "anyOf": [{"type": "string", "pattern": _LINE}, super().function_before_schema(schema)]
+        }
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         if schema.get("default") is None:

@@ -52,6 +52,14 @@ class RolloutConfig:
     waves: tuple[Wave, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DescriptorsConfig:
+    """The folder of the instances' descriptors, and the system property that names each."""
+
+    directory: Path
+    alias: str | None = None
+
+
 class UploadMode(StrEnum):
     """How files reach App Engine: one object for each file, or one zip archive."""
 
@@ -91,7 +99,7 @@ class Config:
     trunk: str
     build: BuildConfig
     library: LibraryConfig | None
-    descriptors: Path | None
+    descriptors: DescriptorsConfig | None
     upload: UploadMode
     records: LocalRecords | BucketRecords
     health: HealthConfig | None

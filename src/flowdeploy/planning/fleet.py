@@ -22,8 +22,8 @@ class Instance:
     """One App Engine service that runs the application.
 
     ``id`` is its name in the configuration; ``project`` and ``service`` are its names at
-    Google. ``settings`` are keys of app.yaml for this instance alone. ``skip`` is the
-    reason to skip it, if there is one.
+    Google, ``alias`` is another one by which its descriptor may name it. ``settings`` are keys
+    of app.yaml for this instance alone. ``skip`` is the reason to skip it, if there is one.
     """
 
     id: str
@@ -34,6 +34,11 @@ class Instance:
     wave: str | None = None
     skip: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    alias: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.id, self.project, self.alias or self.id})
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from flowdeploy.rollout.contract import Done, Listener, Notify, Pause, Running
 from flowdeploy.steps import staging
 from flowdeploy.steps.artifacts import Artifacts
 from flowdeploy.steps.context import Context
+from flowdeploy.steps.deploy.descriptors import find_equal_descriptors
 from flowdeploy.steps.journal import RunJournal
 from flowdeploy.steps.release.release_store import open_release_records, open_releases
 from flowdeploy.steps.services import (
@@ -208,6 +209,9 @@ class PlanExecutor:
         if self.plan.has(Deploy):
             self._releases = open_releases(self._context, str(self.plan.version))
             self._deploy_checks = make_deploy_checks(self._context, self._configure_before_live)
+            self.remarks = find_equal_descriptors(
+                self._context.config.descriptors, self._context.config.fleet.instances
+            )
         if self.plan.has(Publish):
             self._publishing = make_publishing(self._context)
         if self.plan.has(Verify):
@@ -288,8 +292,9 @@ class PlanExecutor:
         note = self._artifacts.recall(self._releases, with_library=self.plan.has(Publish))
         if note is None:
             return False
-        self.remarks = (f"this run's own build is not used: {note}",)
-        self._listener.message(self.remarks[0])
+        remark = f"this run's own build is not used: {note}"
+        self.remarks = (*self.remarks, remark)
+        self._listener.message(remark)
         self._deploy_checks = make_deploy_checks(self._context, self._configure_before_live)
         self._add_configuration_steps()
         return True

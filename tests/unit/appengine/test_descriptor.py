@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdeploy.appengine.app_yaml import parse, with_settings
-from flowdeploy.appengine.app_yaml.descriptor import Descriptor, read
+from flowdeploy.appengine.app_yaml.descriptor import Said, read
 from flowdeploy.errors import Refused
 
 WHOLE = b"""<?xml version="1.0" encoding="utf-8"?>
@@ -43,19 +43,19 @@ def refusal(xml: bytes) -> Refused:
 
 
 def test_the_platform_s_settings_become_keys_of_app_yaml() -> None:
-    assert read(WHOLE, "web.xml") == Descriptor(
-        {
-            "runtime": "java21",
-            "instance_class": "F2",
-            "app_engine_apis": True,
-            "automatic_scaling": {"max_instances": 3, "min_pending_latency": "30ms"},
-            "env_variables": {"REGION": "b&c"},
-            "inbound_services": ["warmup"],
-            "vpc_access_connector": {"name": "c"},
-            "service_account": "a@b",
-        },
-        service="ui",
-    )
+    found = read(WHOLE, "web.xml")
+    assert (found.service, found.application) == ("ui", Said("akvoflow-1", 3))
+    assert found.properties == {"secret": Said("hunter2", 17)}
+    assert found.settings == {
+        "runtime": "java21",
+        "instance_class": "F2",
+        "app_engine_apis": True,
+        "automatic_scaling": {"max_instances": 3, "min_pending_latency": "30ms"},
+        "env_variables": {"REGION": "b&c"},
+        "inbound_services": ["warmup"],
+        "vpc_access_connector": {"name": "c"},
+        "service_account": "a@b",
+    }
 
 
 def test_app_yaml_then_descriptor_then_the_instance_s_settings() -> None:
@@ -102,22 +102,21 @@ def test_every_element_that_cannot_be_carried_over_is_named() -> None:
         (b"<a>", "web.xml:1: is no XML: no element found"),
         (b"<web-app/>", "web.xml:1: is <web-app>, not <appengine-web-app>"),
         (b"runtime: java21", "web.xml:1: is no XML: syntax error"),
-        (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "web.xml declares a document type"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "web.xml:1: declares a document type"),
     ],
 )
 def test_what_is_no_descriptor_is_refused(xml: bytes, found: str) -> None:
-    assert refusal(xml).message.startswith(found)
+    assert refusal(xml).details[0].startswith(found)
 
 
 def test_a_value_that_cannot_be_is_refused_where_it_is_merged() -> None:
     app = parse("runtime: java21", "app.yaml")
-    described = read(
-        inside("<automatic-scaling><max-instances>x</max-instances></automatic-scaling>"), "w"
-    )
+    described = read(inside("<manual-scaling><instances>x</instances></manual-scaling>"), "w")
     with pytest.raises(Refused) as refused:
         with_settings(app, described.settings, "web.xml")
     assert refused.value.details == (
-        "web.xml: automatic_scaling.max_instances cannot be 'x'; write a whole number",
+        "web.xml: manual_scaling.instances cannot be 'x'; write a whole number from 1 to"
+        " 2147483647",
     )
 
 

@@ -12,6 +12,7 @@ from flowdeploy.config.values import (
     BucketRecords,
     BuildConfig,
     Config,
+    DescriptorsConfig,
     HealthConfig,
     LibraryConfig,
     LocalRecords,
@@ -90,7 +91,7 @@ def test_everything_that_can_be_written(tmp_path: Path) -> None:
     assert config.library == LibraryConfig(
         tmp_path / "a.jar", tmp_path / "pom.xml", "classes", "https://repo.example.org/m2"
     )
-    assert config.descriptors == tmp_path / "../descriptors"
+    assert config.descriptors == DescriptorsConfig(tmp_path / "../descriptors")
     assert config.upload is UploadMode.ZIP
     assert config.records == BucketRecords("flow-releases", "records/", own=True)
     assert config.health == HealthConfig("/healthy", 90.0, 3)

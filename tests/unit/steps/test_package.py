@@ -9,6 +9,7 @@ import pytest
 
 from flowdeploy.appengine.manifest import MOST_FILES, File, Manifest
 from flowdeploy.checks.deploy import Finding
+from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance, Role
 from flowdeploy.planning.plan import Deploy, Traffic
@@ -57,7 +58,8 @@ def _packed(
     staged: staging.StagedApp, descriptors: Path | None, *instances: Instance
 ) -> tuple[dict[str, VersionPackage], list[Finding]]:
     steps = [Deploy(instance, "1", Traffic.DARK) for instance in instances]
-    return make_packages(steps, staged, Permissions(), descriptors)
+    folder = DescriptorsConfig(descriptors) if descriptors else None
+    return make_packages(steps, staged, Permissions(), folder)
 
 
 def _of(package: VersionPackage, path: str) -> Path:
@@ -115,7 +117,7 @@ def test_settings_go_over_the_descriptor_and_the_descriptor_over_app_yaml(
         ("404: Not Found", "{path}:1: is no XML"),
         (_descriptor("<pagespeed/>"), "{path}:2: <pagespeed> is not supported"),
         (_descriptor("<runtime>java17</runtime>"), "{path}: runtime cannot differ from app.yaml"),
-        (_descriptor("<service>api</service>"), "{path} is for the service api, and two is"),
+        (_descriptor("<service>api</service>"), "{path}:1: it is for the service api, and two is"),
         (_descriptor("<instance-class/><max-instances/>"), "{path}:2: <max-instances> is not"),
     ],
 )

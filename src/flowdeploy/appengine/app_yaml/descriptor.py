@@ -1,196 +1,237 @@
-"""Reads the platform's settings from an instance's own appengine-web.xml.
+"""Reads what an instance's own appengine-web.xml says, as Google's staging tool reads it.
 
-The staging tool of the App Engine SDK converts one descriptor to app.yaml. The
-descriptors of other instances replace it later, so their settings are converted to
-keys of app.yaml here. Elements that only the staging tool or the runtime reads are
-ignored; any other element is refused by name.
+That tool converts one descriptor to app.yaml. The descriptors of other instances replace it
+later, so their settings are converted to keys of app.yaml here; what cannot be must be as
+in the descriptor of the build. `descriptor_elements` has a rule for every element.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from xml.sax import SAXParseException
-from xml.sax.handler import ContentHandler
-from xml.sax.xmlreader import AttributesImpl, Locator
 
-from defusedxml import DefusedXmlException
-from defusedxml.sax import parseString
+from flowdeploy.appengine.app_yaml.app import AppYaml
+from flowdeploy.appengine.app_yaml.descriptor_elements import (
+    RULES,
+    Fate,
+    built_value,
+    root_problems,
+    unsaid_value,
+)
+from flowdeploy.appengine.app_yaml.descriptor_xml import (
+    Element,
+    WrongDescriptor,
+    parse_root,
+    problem,
+)
+from flowdeploy.appengine.forms.problems import Problem
+from flowdeploy.appengine.runtimes import is_second_generation
 
-from flowdeploy.errors import Refused
-
-ROOT = "appengine-web-app"
 NAME = "appengine-web.xml"
 DEPLOYED_AS = f"WEB-INF/{NAME}"
+_WARMUP = "warmup"
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
-# Elements of the staging tool (which are in app.yaml already) or of the runtime.
-_IGNORED = frozenset(
-    {
-        *("application", "version", "threadsafe", "precompilation-enabled", "code-lock"),
-        *("sessions-enabled", "async-session-persistence", "system-properties", "public-root"),
-        *("static-files", "resource-files", "static-error-handlers", "staging", "ssl-enabled"),
-        *("url-stream-handler", "use-google-connector-j", "class-loader-config"),
-        *("admin-console", "user-permissions", "warmup-requests-enabled"),
-    }
-)
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text or a value of a descriptor, and its line."""
 
-@dataclass(slots=True)
-class _Element:
-    name: str
+    value: Any
     line: int
-    attributes: Mapping[str, str]
-    texts: list[str] = field(default_factory=list)
-    children: list[_Element] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """The ``settings`` of a descriptor as keys of app.yaml, and its service, if any."""
+    """What a descriptor says.
 
-    settings: Mapping[str, Any]
+    ``settings`` are keys of app.yaml; ``warmup`` and ``threadsafe`` are settings whose effect
+    depends on the application. ``built`` are the values that the build has used for all
+    instances, by element (see `built_value`).
+    """
+
+    source: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
     service: str | None = None
+    application: Said | None = None
+    properties: Mapping[str, Said] = field(default_factory=dict)
+    built: Mapping[str, Said] = field(default_factory=dict)
+    warmup: bool | None = None
+    threadsafe: bool | None = None
+
+    def settings_over(self, app: AppYaml) -> dict[str, Any]:
+        """The keys of app.yaml to put in place of the application's own."""
+        found = dict(self.settings)
+        if "inbound_services" not in found and self.warmup is not None:
+            inherited = [s for s in app.settings.get("inbound_services") or () if s != _WARMUP]
+            found["inbound_services"] = [*inherited, *([_WARMUP] if self.warmup else [])]
+        # The staging tool leaves `false` out, and the element altogether for later runtimes.
+        if not is_second_generation(app.runtime):
+            if self.threadsafe:
+                found["threadsafe"] = True
+            elif self.threadsafe is False and "threadsafe" in app.settings:
+                found["threadsafe"] = None
+        return found
+
+    def unlike_build(self, built: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is not as in the descriptor of the build."""
+        for name, said in self.built.items():
+            if said.value != built.get(name, unsaid_value(name)):
+                yield problem(
+                    said.line,
+                    f"<{name}> is not as in the {DEPLOYED_AS} that was built, which decides for"
+                    " all instances",
+                    "write the same there and build again, or remove it",
+                )
 
 
 def read(xml: bytes, source: str) -> Descriptor:
     """Read a descriptor; ``source`` is its name in messages.
 
-    Raises Refused if it is not a descriptor, or with every element that cannot be
-    converted, as ``FILE:LINE: …``. Values are checked when they are merged.
+    Raises WrongDescriptor if it is no descriptor, or with everything that the staging tool
+    would refuse or that cannot be converted. Values are checked when they are merged.
     """
-    settings: dict[str, Any] = {}
-    problems: list[str] = []
-    for element in _root(xml, source).children:
-        try:
-            if element.name not in _IGNORED:
-                settings |= _CONVERTERS.get(element.name, _unknown)(element)
-        except _UnknownElement as unknown:
-            problems.append(f"{source}:{unknown}")
-    if problems:
-        raise Refused(
-            f"{source} has settings that cannot be carried over to App Engine",
-            details=problems,
-            hint="Remove them, or write them as settings of the instance in the configuration.",
+    root = parse_root(xml, source)
+    if problems := (*root_problems(root), *_both_names(root)):
+        raise WrongDescriptor(
+            source,
+            "has settings that cannot be carried over to App Engine",
+            problems,
+            "Remove them, or write them as settings of the instance in the configuration.",
         )
+    elements = {element.name: element for element in root.children}
+    settings: dict[str, Any] = {}
+    for element in root.children:
+        for key, value in _convert(element).items():
+            joined = {**settings.get(key, {}), **value} if key == "beta_settings" else value
+            settings[key] = joined
+    services, warmup = _inbound_services(root)
+    if services is not None:
+        settings["inbound_services"] = services
     service = settings.pop("service", None)
-    return Descriptor(settings, service)
+    application = elements.get("application")
+    return Descriptor(
+        source,
+        settings,
+        service,
+        Said(application.text, application.line) if application and application.text else None,
+        _properties(elements.get("system-properties")),
+        _built_values(root),
+        warmup,
+        _flag(elements.get("threadsafe")),
+    )
 
 
-class _UnknownElement(ValueError):
-    """An unknown element; the message begins with its line."""
+def read_built_values(xml: bytes) -> dict[str, Any]:
+    """The `built_value` of each such element in the descriptor of the build; none where it
+    is no descriptor, since instances have their own in its place."""
+    try:
+        return {name: said.value for name, said in _built_values(parse_root(xml, NAME)).items()}
+    except WrongDescriptor:
+        return {}
 
 
-def _unknown(element: _Element) -> dict[str, Any]:
-    raise _UnknownElement(f"{element.line}: <{element.name}> is not supported; remove it")
+def _built_values(root: Element) -> dict[str, Said]:
+    return {
+        element.name: Said(built_value(element), element.line)
+        for element in root.children
+        if element.name in RULES and RULES[element.name].fate is Fate.BUILT
+    }
 
 
-def _text(element: _Element) -> str:
-    if element.children:
-        _unknown(element.children[0])
-    return "".join(element.texts).strip()
+def _both_names(root: Element) -> Iterator[Problem]:
+    named = [element for element in root.children if element.name in ("module", "service")]
+    if len({element.name for element in named}) > 1:
+        yield problem(named[-1].line, "<module> and <service> stand both", "keep one of them")
 
 
-def _key(element: _Element) -> str:
+def _convert(element: Element) -> dict[str, Any]:
+    """The keys of app.yaml for an element; none for one that says nothing."""
+    converter = _CONVERTERS.get(element.name)
+    if converter is None or not (element.text or element.children):
+        return {}
+    return converter(element)
+
+
+def _key(element: Element) -> str:
     """The key of app.yaml: <max-instances> is max_instances."""
     return element.name.replace("-", "_")
 
 
-def _plain(element: _Element) -> dict[str, Any]:
-    return {_key(element): _text(element)}
+def _plain(element: Element) -> dict[str, Any]:
+    return {_key(element): element.text}
 
 
-def _switch(element: _Element) -> dict[str, Any]:
-    text = _text(element)
-    return {_key(element): {"true": True, "false": False}.get(text.lower(), text)}
+def _flag(element: Element | None) -> bool | None:
+    return None if element is None else element.text in ("true", "1")
 
 
-def _block(element: _Element) -> dict[str, Any]:
+def _environment(element: Element) -> dict[str, Any]:
+    """Only the flexible environment is ever named, which is refused later."""
+    if element.name == "vm":
+        return {"vm": True} if _flag(element) else {}
+    return {} if element.text == "standard" else _plain(element)
+
+
+def _block(element: Element) -> dict[str, Any]:
     """Child elements as keys; digits are a number."""
-    texts = {_key(child): _text(child) for child in element.children}
+    texts = {_key(child): child.text for child in element.children}
     inside = {key: int(text) if _NUMBER.fullmatch(text) else text for key, text in texts.items()}
     return {_key(element): inside}
 
 
-def _names_and_values(element: _Element) -> dict[str, Any]:
-    """Child elements with a name and a value, such as environment variables."""
-    name = _NAMED_CHILDREN[element.name]
-    for child in element.children:
-        if child.name != name or child.attributes.keys() != {"name", "value"}:
-            raise _UnknownElement(
-                f'{child.line}: <{child.name}> is not <{name} name="…" value="…"/>'
-            )
-    pairs = (child.attributes for child in element.children)
-    return {_key(element): {pair["name"]: pair["value"] for pair in pairs}}
+def _named_values(element: Element) -> dict[str, Any]:
+    key = "beta_settings" if element.name == "vm-settings" else _key(element)
+    return {key: {name: said.value for name, said in _properties(element).items()}}
 
 
-def _services(element: _Element) -> dict[str, Any]:
-    for child in element.children:
-        if child.name != "service":
-            _unknown(child)
-    return {"inbound_services": [_text(child) for child in element.children]}
+def _properties(element: Element | None) -> dict[str, Said]:
+    """The names and values of child elements, of equal names the last one."""
+    return {
+        child.attributes["name"].strip(): Said(child.attributes["value"].strip(), child.line)
+        for child in (element.children if element else ())
+    }
 
 
-_NAMED_CHILDREN = {
-    "env-variables": "env-var",
-    "build-env-variables": "build-env-var",
-    "beta-settings": "setting",
+def _inbound_services(root: Element) -> tuple[list[str] | None, bool | None]:
+    """The services, None where none are listed; and whether warm-up requests are wanted.
+
+    As in the staging tool, they are wanted wherever nothing is said of them, and an element
+    that says false removes them from what stands before it.
+    """
+    services: list[str] = []
+    warmup: bool | None = None
+    listed = False
+    for element in root.children:
+        if element.name == "inbound-services":
+            listed = True
+            services += [child.text for child in element.children]
+        elif element.name == "warmup-requests-enabled":
+            warmup = _flag(element)
+            if not warmup:
+                services = [service for service in services if service != _WARMUP]
+    if listed and warmup is not False:
+        services.append(_WARMUP)
+    return (list(dict.fromkeys(services)) if listed else None), warmup
+
+
+_CONVERTERS: Mapping[str, Callable[[Element], dict[str, Any]]] = {
+    **dict.fromkeys(
+        (
+            *("runtime", "service", "entrypoint", "instance-class", "service-account"),
+            *("runtime-channel", "auto-id-policy"),
+        ),
+        _plain,
+    ),
+    **dict.fromkeys(("vm", "env"), _environment),
+    "module": lambda element: {"service": element.text},
+    "app-engine-apis": lambda element: {_key(element): _flag(element)},
+    **dict.fromkeys(
+        ("automatic-scaling", "basic-scaling", "manual-scaling", "vpc-access-connector"), _block
+    ),
+    **dict.fromkeys(
+        ("env-variables", "build-env-variables", "beta-settings", "vm-settings"), _named_values
+    ),
 }
-_PLAIN = (
-    *("runtime", "service", "env", "instance-class", "service-account", "entrypoint"),
-    "auto-id-policy",
-)
-_BLOCKS = ("automatic-scaling", "basic-scaling", "manual-scaling", "vpc-access-connector")
-_CONVERTERS: Mapping[str, Callable[[_Element], dict[str, Any]]] = {
-    **dict.fromkeys(_PLAIN, _plain),
-    "module": lambda element: {"service": _text(element)},
-    **dict.fromkeys(("vm", "app-engine-apis"), _switch),
-    **dict.fromkeys(_BLOCKS, _block),
-    "inbound-services": _services,
-    **dict.fromkeys(_NAMED_CHILDREN, _names_and_values),
-}
-
-
-def _root(xml: bytes, source: str) -> _Element:
-    tree = _Tree()
-    try:
-        parseString(xml, tree, forbid_dtd=True)
-    except SAXParseException as error:
-        found = f"{source}:{error.getLineNumber()}: is no XML: {error.getMessage()}"
-    except DefusedXmlException:
-        found = f"{source} declares a document type or entities, which are never read"
-    except (ValueError, LookupError) as error:  # of an encoding
-        found = f"{source}:1: is no XML: {error}"
-    else:
-        root = tree.top.children[0]
-        if root.name == ROOT:
-            return root
-        found = f"{source}:{root.line}: is <{root.name}>, not <{ROOT}>"
-    raise Refused(found, hint="Put the instance's appengine-web.xml there.")
-
-
-class _Tree(ContentHandler):
-    """Builds elements with their lines and names without prefixes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.top = _Element("", 0, {})
-        self._open = [self.top]
-        self._locator: Locator
-
-    def setDocumentLocator(self, locator: Locator) -> None:
-        self._locator = locator
-
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:
-        line = self._locator.getLineNumber() or 0
-        element = _Element(name.rpartition(":")[2], line, dict(attrs.items()))
-        self._open[-1].children.append(element)
-        self._open.append(element)
-
-    def endElement(self, _name: str) -> None:
-        self._open.pop()
-
-    def characters(self, content: str) -> None:
-        self._open[-1].texts.append(content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowdeploy.appengine.resources import App
@@ -16,6 +15,7 @@ from flowdeploy.checks.deploy import (
     is_deployed,
 )
 from flowdeploy.clients.cloud import GoogleClients
+from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.rollout.parallel import map_in_threads
@@ -40,7 +40,7 @@ class DeployChecks:
     """
 
     clients: GoogleClients
-    descriptors: Path | None
+    descriptors: DescriptorsConfig | None
     before_live: BeforeLive
     make_uploader: Callable[[Buckets, Collection[VersionPackage]], Uploader] = FileUploader
     _apps: dict[str, App] = field(default_factory=dict)

@@ -1,15 +1,30 @@
 """The instances' own appengine-web.xml, which replace the staged one."""
 
 import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flowdeploy.appengine.app_yaml import AppYaml, with_settings
-from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS, NAME, Descriptor, read
+from flowdeploy.appengine.app_yaml.descriptor import (
+    DEPLOYED_AS,
+    NAME,
+    Descriptor,
+    read,
+)
+from flowdeploy.appengine.app_yaml.descriptor_xml import WrongDescriptor, problem
+from flowdeploy.appengine.forms.problems import Problem
 from flowdeploy.appengine.manifest import File
+from flowdeploy.checks.drift import first_names
 from flowdeploy.config.regular_files import read_regular
+from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
+
+_PARTITION = re.compile(r"^[a-z]~")  # App Engine's own ids of applications have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +36,27 @@ class InstanceDescriptor:
     content: Descriptor
 
 
-def require_folder(folder: Path | None) -> None:
+def require_folder(descriptors: DescriptorsConfig | None) -> None:
     """Raises Refused where the configured folder of descriptors does not exist."""
-    if folder and not folder.is_dir():
+    if descriptors and not descriptors.directory.is_dir():
         raise Refused(
-            f"the folder of descriptors {folder} does not exist",
+            f"the folder of descriptors {descriptors.directory} does not exist",
             hint="`descriptors` in the configuration names it: check it out there, or take the"
             " key out.",
         )
 
 
-def own_descriptor(folder: Path | None, instance: Instance) -> InstanceDescriptor | None:
+def own_descriptor(
+    descriptors: DescriptorsConfig | None, instance: Instance
+) -> InstanceDescriptor | None:
     """The instance's descriptor; None where no descriptors are configured.
 
-    Raises Refused where it is missing, is no descriptor, or has a setting that cannot be
-    carried over.
+    Raises Refused where it is missing, is no descriptor, is another instance's, or has a
+    setting that cannot be carried over.
     """
-    if folder is None:
+    if descriptors is None:
         return None
-    path = folder / instance.id / NAME
+    path = descriptors.directory / instance.id / NAME
     try:
         xml = read_regular(path)
     except OSError as error:
@@ -49,23 +66,87 @@ def own_descriptor(folder: Path | None, instance: Instance) -> InstanceDescripto
             " skip the instance.",
         ) from error
     content = read(xml, str(path))
-    if content.service not in (None, instance.service):
-        raise Refused(
-            f"{path} is for the service {content.service},"
-            f" and {instance.id} is the service {instance.service}",
-            hint="Correct the descriptor, or the instance's `service` in the configuration.",
-        )
+    if problems := tuple(_ownership_problems(content, instance, descriptors.alias)):
+        what = f"is not the descriptor of {instance.id}"
+        raise WrongDescriptor(str(path), what, problems, "Put the instance's own descriptor there.")
     digest = hashlib.sha1(xml, usedforsecurity=False).hexdigest()
     return InstanceDescriptor(path, File(DEPLOYED_AS, len(xml), digest), content)
+
+
+def _ownership_problems(
+    content: Descriptor, instance: Instance, alias: str | None
+) -> Iterator[Problem]:
+    """Why a descriptor is another instance's. No value of a property is in a message."""
+    application = content.application
+    if application and _PARTITION.sub("", application.value) not in {instance.id, instance.project}:
+        yield problem(
+            application.line,
+            f"<application> is {application.value}, and {instance.id} is the project"
+            f" {instance.project}",
+            f"put its own descriptor there, or write {instance.project}",
+        )
+    if alias:
+        found = content.properties.get(alias)
+        own = " or ".join(sorted(instance.names))
+        if found is None:
+            yield problem(
+                1, f"there is no system property {alias}", f"add it, with the value {own}"
+            )
+        elif found.value not in instance.names:
+            yield problem(
+                found.line,
+                f"the system property {alias} is not that of {instance.id}",
+                f"put its own descriptor there, or write {own}, or the value as its alias in the"
+                " configuration",
+            )
+    if content.service not in (None, instance.service):
+        yield problem(
+            1,
+            f"it is for the service {content.service}, and {instance.id} is the service"
+            f" {instance.service}",
+            "correct it, or the instance's service in the configuration",
+        )
+
+
+def find_equal_descriptors(
+    descriptors: DescriptorsConfig | None, instances: Iterable[Instance]
+) -> tuple[str, ...]:
+    """A line for each descriptor that several instances have, byte for byte."""
+    if descriptors is None:
+        return ()
+    having: dict[bytes, list[str]] = {}
+    for instance in instances:
+        path = descriptors.directory / instance.id / NAME
+        with suppress(OSError):  # whoever needs it says that it is missing
+            having.setdefault(read_regular(path), []).append(instance.id)
+    return tuple(
+        f"{first_names(names)} have the same {NAME}, byte for byte"
+        for names in having.values()
+        if len(names) > 1
+    )
 
 
 def apply_own_settings(app: AppYaml, instance: Instance, own: InstanceDescriptor | None) -> AppYaml:
     """app.yaml < the instance's descriptor < its settings in the configuration. Raises Refused."""
     if own:
-        app = with_settings(app, own.content.settings, str(own.path))
+        app = with_settings(app, own.content.settings_over(app), str(own.path))
     if instance.settings:
         app = with_settings(app, instance.settings, settings_source(instance))
     return app
+
+
+def require_as_built(own: InstanceDescriptor | None, built: Mapping[str, Any] | None) -> None:
+    """Raises Refused for what only the build could do for this instance; see `unlike_build`.
+
+    ``built`` is None where it is not known what the descriptor of the build had.
+    """
+    if own is None or built is None:
+        return
+    if problems := tuple(own.content.unlike_build(built)):
+        what = "has settings that cannot be carried over to one instance"
+        raise WrongDescriptor(
+            str(own.path), what, problems, "They are the build's for all instances."
+        )
 
 
 def settings_source(instance: Instance) -> str:

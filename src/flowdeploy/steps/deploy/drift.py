@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from flowdeploy.appengine.app_yaml import AppYaml
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
@@ -11,6 +10,7 @@ from flowdeploy.checks import drift
 from flowdeploy.checks.drift import FILES, Difference
 from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.version_settings import version_settings
+from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
@@ -51,7 +51,7 @@ class DriftComparison:
 
     engine: AppEngine
     staged: StagedApp | None
-    descriptors: Path | None
+    descriptors: DescriptorsConfig | None
     version: str | None = None
 
     def compare(self, instance: Instance) -> InstanceDrift:

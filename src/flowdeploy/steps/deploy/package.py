@@ -14,6 +14,7 @@ from flowdeploy.appengine.manifest import Manifest, size_problems
 from flowdeploy.checks.deploy import Finding, WantedVersion
 from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.version_settings import version_settings
+from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import Refused
 from flowdeploy.planning.plan import Deploy
 from flowdeploy.steps.context import Permissions
@@ -44,7 +45,7 @@ class CommonFiles:
     problems: tuple[str, ...]
 
     @classmethod
-    def of(cls, staged: StagedApp, descriptors: Path | None) -> CommonFiles:
+    def of(cls, staged: StagedApp, descriptors: DescriptorsConfig | None) -> CommonFiles:
         replaced = DEPLOYED_AS if descriptors else None
         files = tuple(file for file in staged.manifest.files if file.path != replaced)
         hashes = {file.sha1 for file in files}
@@ -86,7 +87,10 @@ class VersionPackage:
 
 
 def make_packages(
-    steps: Sequence[Deploy], staged: StagedApp, permissions: Permissions, descriptors: Path | None
+    steps: Sequence[Deploy],
+    staged: StagedApp,
+    permissions: Permissions,
+    descriptors: DescriptorsConfig | None,
 ) -> tuple[dict[str, VersionPackage], list[Finding]]:
     """The package of each instance, by id, and the findings for those that get none.
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flowdeploy.appengine.app_yaml import AppYaml
 from flowdeploy.appengine.app_yaml.descriptor import NAME
 from flowdeploy.checks.drift import MASK
+from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.steps.deploy.descriptors import (
@@ -30,7 +30,7 @@ Settings = Mapping[str, Setting]
 
 
 def collect_settings(
-    app: AppYaml, instances: Iterable[Instance], descriptors: Path | None
+    app: AppYaml, instances: Iterable[Instance], descriptors: DescriptorsConfig | None
 ) -> tuple[dict[str, Settings], list[Refused]]:
     """By instance and key of app.yaml (``env_variables.NAME``); and why some have none."""
     found: dict[str, Settings] = {}
