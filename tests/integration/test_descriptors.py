@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,3 +150,102 @@ def test_the_folder_is_asked_for_by_a_run_and_not_by_the_check_of_the_configurat
     assert report["exit_code"] == 4
     assert "nowhere does not exist" in report["error"]["message"]
     assert fleet.report("run", "some-branch", "--commit", "HEAD")["exit_code"] == 0
+
+
+STAGED = "<ssl-enabled>false</ssl-enabled>" + (
+    '<static-files><include path="/**.png" expiration="1d"/><exclude path="/a.png"/></static-files>'
+)
+
+
+def _stage_descriptor(project: Project, inside: str) -> None:
+    text = 'pathlib.Path("staged.xml").read_text()'
+    project.write("staged.xml", _text("flow-uat2", inside))
+    project.edit("build.py", '"of uat2"', text)
+
+
+def _give(project: Project, name: str, inside: str) -> str:
+    path = f"flows/{name}/appengine-web.xml"
+    project.write(path, _text(name, inside))
+    return str(project.root / path)
+
+
+def test_what_only_the_build_can_do_must_be_as_in_the_descriptor_of_the_build(
+    fleet: Project,
+) -> None:
+    _stage_descriptor(fleet, STAGED)
+    _give(fleet, "akvoflow-1", STAGED.replace("1d", " 24h ").replace("false", "0"))
+    two = _give(
+        fleet, "akvoflow-2", "<ssl-enabled>true</ssl-enabled>\n<public-root>/</public-root>"
+    )
+    three = _give(fleet, "akvoflow-3", STAGED.replace("1d", "2d") + "\n<staging/>")
+    errors = '<static-error-handlers><handler file="/e.html"/></static-error-handlers>'
+    four = _give(fleet, "akvoflow-4", errors)
+    _commit(fleet)
+    found = _details(fleet)
+    says = "is not as in the WEB-INF/appengine-web.xml that was built, which decides for all"
+    assert [line.partition(" instances; ")[0] for line in found] == [
+        f"akvoflow-2: {two}:4: <ssl-enabled> {says}",
+        f"akvoflow-3: {three}:4: <static-files> {says}",
+        f"akvoflow-4: {four}:4: <static-error-handlers> {says}",
+    ]
+    assert found[0].endswith("write the same there and build again, or remove it")
+    err = " ".join(fleet.run("plan", RELEASE).err.split())
+    assert f"{three}:4: <static-files> {says}" in err
+
+
+def test_without_a_descriptor_in_the_build_it_must_be_as_google_does_without_one(
+    fleet: Project,
+) -> None:
+    _give(fleet, "akvoflow-1", "<ssl-enabled>true</ssl-enabled><static-files/><public-root/>")
+    _give(fleet, "akvoflow-2", "<public-root>/static</public-root>")
+    _commit(fleet)
+    (detail,) = _details(fleet)
+    assert "akvoflow-2/appengine-web.xml:4: <public-root> is not as in" in detail
+
+
+def test_a_release_on_record_knows_what_its_build_has_decided(fleet: Project) -> None:
+    _stage_descriptor(fleet, STAGED)
+    _give(fleet, "akvoflow-1", STAGED)
+    _commit(fleet)
+    assert fleet.report("run", RELEASE, "--only", "akvoflow-1")["exit_code"] == 0
+    _give(fleet, "akvoflow-2", STAGED)
+    _give(fleet, "akvoflow-3", "<ssl-enabled>true</ssl-enabled>")
+    assert fleet.report("deploy", RELEASE, "akvoflow-2")["exit_code"] == 0
+    report = fleet.report("deploy", RELEASE, "akvoflow-3")
+    assert report["exit_code"] == 4
+    assert "<ssl-enabled> is not as in" in report["error"]["details"][0]
+
+
+def test_of_an_old_record_it_is_not_known_and_the_report_says_so(fleet: Project) -> None:
+    assert fleet.report("run", RELEASE, "--only", "akvoflow-1")["exit_code"] == 0
+    (record,) = (fleet.root / ".flowdeploy").rglob(f"releases/{RELEASE}.json")
+    content = json.loads(record.read_text())
+    del content["descriptor"]
+    record.write_text(json.dumps(content))
+    _give(fleet, "akvoflow-2", "<ssl-enabled>false</ssl-enabled>")
+    report = fleet.report("deploy", RELEASE, "akvoflow-2")
+    assert report["exit_code"] == 0
+    note = "whether <ssl-enabled> of appengine-web.xml is as in the build is not known"
+    assert any(note in each for step in report["steps"] for each in step["notes"])
+
+
+def test_the_runtime_channel_and_warm_up_requests_are_carried(fleet: Project) -> None:
+    fleet.edit("build.py", "app_engine_apis: true", "inbound_services: [mail, warmup]")
+    _give(
+        fleet,
+        "akvoflow-1",
+        "<runtime-channel>nightly</runtime-channel>"
+        "<warmup-requests-enabled>false</warmup-requests-enabled>",
+    )
+    _give(
+        fleet, "akvoflow-2", "<inbound-services><service>mail_bounce</service></inbound-services>"
+    )
+    _commit(fleet)
+    assert fleet.report("run", RELEASE)["exit_code"] == 0
+    versions = [_version(fleet, f"akvoflow-{n}") for n in (1, 2, 3)]
+    assert [version.get("runtimeChannel") for version in versions] == ["nightly", None, None]
+    assert [version["inboundServices"] for version in versions] == [
+        ["INBOUND_SERVICE_MAIL"],
+        ["INBOUND_SERVICE_MAIL_BOUNCE", "INBOUND_SERVICE_WARMUP"],
+        ["INBOUND_SERVICE_MAIL", "INBOUND_SERVICE_WARMUP"],
+    ]

@@ -37,13 +37,14 @@ def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
 
 def _read(instances: list[Instance], config: Config) -> KnownSettings:
     from flowdeploy.steps.deploy.settings import collect_settings
-    from flowdeploy.steps.staging import read_app_yaml
+    from flowdeploy.steps.staging import read_app_yaml, read_built
 
     require_folder(config.descriptors)
     if not (config.build.staging / "app.yaml").is_file():
         return KnownSettings(None)
     app, _ = read_app_yaml(config.build.staging)
-    settings, refusals = collect_settings(app, instances, config.descriptors)
+    built = read_built(config.build.staging)
+    settings, refusals = collect_settings(app, built, instances, config.descriptors)
     return KnownSettings(
         {
             name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}

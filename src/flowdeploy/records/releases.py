@@ -60,7 +60,8 @@ class Release:
 
     ``commit`` is None where it is not known; ``modified`` is whether tracked files differed
     from it. ``app_yaml`` is that file's text. ``configs`` are the texts of queue.yaml and the
-    like by path, which are no part of a Version.
+    like by path, which are no part of a Version. ``descriptor`` is what the appengine-web.xml of
+    the build has decided for all instances, by element; None in records that do not say it.
     """
 
     version: str
@@ -71,6 +72,7 @@ class Release:
     configs: Mapping[str, str]
     library: RecordedLibrary | None
     builder: Builder
+    descriptor: Mapping[str, Any] | None = None
 
     def equals(self, other: Release) -> bool:
         """Whether both would be deployed and configured alike."""
@@ -153,6 +155,7 @@ def release_json(release: Release) -> dict[str, Any]:
         "library": asdict(release.library) if release.library else None,
         "configs": dict(release.configs),
         "app_yaml": release.app_yaml,
+        "descriptor": dict(release.descriptor) if release.descriptor is not None else None,
         "files": [asdict(file) for file in release.manifest.files],
     }
 
@@ -172,6 +175,7 @@ def _parse_release(record: dict[str, Any]) -> Release:
         configs=_parse_configs(record["configs"]),
         library=_parse_library(record["library"]),
         builder=Builder(**record["built"]),
+        descriptor=None if record.get("descriptor") is None else dict(record["descriptor"]),
     )
 
 

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 from flowdeploy.appengine import config_files
 from flowdeploy.appengine.app_yaml import AppYaml, parse
+from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS, read_built_values
 from flowdeploy.appengine.app_yaml.ignore import IGNORE_FILE, Ignored, ignore_rules, parse_includes
 from flowdeploy.appengine.config_files import AppConfig
 from flowdeploy.appengine.manifest import File, Manifest, folder_warnings
@@ -36,6 +38,8 @@ class StagedApp:
     by path; they are no part of a version. ``warnings`` are limits that the server may
     enforce, and keys of app.yaml without effect. ``contents`` are the files on this machine by
     SHA-1: all files of a folder; of a record maybe none, for they are in the ``sources``.
+    ``built`` is what the staged appengine-web.xml has decided for all instances (see
+    `Descriptor.unlike_build`); None where an old record does not say it.
     """
 
     app: AppYaml
@@ -45,6 +49,7 @@ class StagedApp:
     warnings: tuple[str, ...]
     contents: Mapping[str, Path]
     sources: tuple[BucketFolder, ...] = ()
+    built: Mapping[str, Any] | None = None
 
 
 def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
@@ -62,7 +67,17 @@ def read(folder: Path, exclude: Sequence[Path] = ()) -> StagedApp:
     contents = {sha1: folder / file.path for sha1, file in manifest.by_sha1.items()}
     configs = {name: _text(folder, name) for name in configs_in(folder)}
     warnings = app.warnings + parse_configuration(configs).warnings + folder_warnings(manifest)
-    return StagedApp(app, text, manifest, configs, warnings, contents)
+    built = read_built(folder)
+    return StagedApp(app, text, manifest, configs, warnings, contents, built=built)
+
+
+def read_built(folder: Path) -> dict[str, Any]:
+    """What the staged appengine-web.xml, if there is one, has decided for all instances."""
+    path = folder / DEPLOYED_AS
+    try:
+        return read_built_values(path.read_bytes()) if path.is_file() else {}
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def parse_configuration(configs: Mapping[str, str]) -> AppConfig:

@@ -40,6 +40,7 @@ RELEASE = Release(
     configs={"queue.yaml": "queue:\n- {name: mail, rate: 5/s}\n"},
     library=RecordedLibrary("org.akvo:flow", "1", (JAR,)),
     builder=Builder("ada", "ci-7", "20200403-080000-1234", "2020-04-03T08:00:00+00:00"),
+    descriptor={"ssl-enabled": [[], "false", []]},
 )
 
 
@@ -69,6 +70,7 @@ def test_a_record_says_all_that_is_known_of_a_release() -> None:
         },
         "configs": {"queue.yaml": "queue:\n- {name: mail, rate: 5/s}\n"},
         "app_yaml": "runtime: java21\n",
+        "descriptor": {"ssl-enabled": [[], "false", []]},
         "files": [{"path": "index.html", "size": 5, "sha1": "a" * 40}],
     }
 

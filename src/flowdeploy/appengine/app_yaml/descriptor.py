@@ -210,9 +210,9 @@ def _inbound_services(root: Element) -> tuple[list[str] | None, bool | None]:
             services += [child.text for child in element.children]
         elif element.name == "warmup-requests-enabled":
             warmup = _flag(element)
-            if not warmup:
-                services = [service for service in services if service != _WARMUP]
-    if listed and warmup is not False:
+            without = [service for service in services if service != _WARMUP]
+            services = [*services, _WARMUP] if warmup else without
+    if warmup is None:
         services.append(_WARMUP)
     return (list(dict.fromkeys(services)) if listed else None), warmup
 

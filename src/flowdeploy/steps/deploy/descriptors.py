@@ -135,18 +135,23 @@ def apply_own_settings(app: AppYaml, instance: Instance, own: InstanceDescriptor
     return app
 
 
-def require_as_built(own: InstanceDescriptor | None, built: Mapping[str, Any] | None) -> None:
-    """Raises Refused for what only the build could do for this instance; see `unlike_build`.
+def require_as_built(
+    own: InstanceDescriptor | None, built: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """Notes on what cannot be compared, since ``built`` is None: it is of an old record.
 
-    ``built`` is None where it is not known what the descriptor of the build had.
+    Raises WrongDescriptor for what only the build could do for this instance.
     """
-    if own is None or built is None:
-        return
+    if own is None or not own.content.built:
+        return ()
+    if built is None:
+        names = " and ".join(f"<{name}>" for name in own.content.built)
+        return (f"whether {names} of {NAME} is as in the build is not known: its record is old",)
     if problems := tuple(own.content.unlike_build(built)):
         what = "has settings that cannot be carried over to one instance"
-        raise WrongDescriptor(
-            str(own.path), what, problems, "They are the build's for all instances."
-        )
+        hint = "They are the build's for all instances."
+        raise WrongDescriptor(str(own.path), what, problems, hint)
+    return ()
 
 
 def settings_source(instance: Instance) -> str:

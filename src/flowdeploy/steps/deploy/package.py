@@ -22,6 +22,7 @@ from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
     apply_own_settings,
     own_descriptor,
+    require_as_built,
     require_folder,
 )
 from flowdeploy.steps.staging import StagedApp
@@ -34,7 +35,7 @@ class CommonFiles:
     ``paths`` has the SHA-1 of each, ``contents`` those on this machine by their SHA-1. Where
     each instance has a descriptor of its own, the staged one is left out: it is of one of
     the instances, and may have secrets of that one. ``problems`` are limits that the files
-    exceed.
+    exceed; ``built`` is what the staged descriptor has decided for all instances.
     """
 
     app: AppYaml
@@ -43,6 +44,7 @@ class CommonFiles:
     contents: Mapping[str, Path]
     sources: tuple[BucketFolder, ...]
     problems: tuple[str, ...]
+    built: Mapping[str, Any] | None
 
     @classmethod
     def of(cls, staged: StagedApp, descriptors: DescriptorsConfig | None) -> CommonFiles:
@@ -57,6 +59,7 @@ class CommonFiles:
             {sha1: path for sha1, path in staged.contents.items() if sha1 in hashes},
             staged.sources,
             size_problems(manifest),
+            staged.built,
         )
 
 
@@ -112,6 +115,7 @@ def make_packages(
 def _make_package(
     step: Deploy, common: CommonFiles, own: InstanceDescriptor | None, permissions: Permissions
 ) -> VersionPackage:
+    notes = require_as_built(own, common.built)
     app = apply_own_settings(common.app, step.instance, own)
     _check_service(step, common.app)
     replaced = {own.file.path: own.file.sha1} if own else {}
@@ -139,7 +143,7 @@ def _make_package(
         common.contents,
         {own.file.sha1: own.path} if own else {},
         common.sources,
-        app.warnings[len(common.app.warnings) :],
+        (*notes, *app.warnings[len(common.app.warnings) :]),
     )
 
 

@@ -14,6 +14,7 @@ from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
     apply_own_settings,
     own_descriptor,
+    require_as_built,
     settings_source,
 )
 
@@ -30,14 +31,21 @@ Settings = Mapping[str, Setting]
 
 
 def collect_settings(
-    app: AppYaml, instances: Iterable[Instance], descriptors: DescriptorsConfig | None
+    app: AppYaml,
+    built: Mapping[str, Any],
+    instances: Iterable[Instance],
+    descriptors: DescriptorsConfig | None,
 ) -> tuple[dict[str, Settings], list[Refused]]:
-    """By instance and key of app.yaml (``env_variables.NAME``); and why some have none."""
+    """By instance and key of app.yaml (``env_variables.NAME``); and why some have none.
+
+    ``app`` and ``built`` are what `staging` reads.
+    """
     found: dict[str, Settings] = {}
     refusals: list[Refused] = []
     for instance in instances:
         try:
             own = own_descriptor(descriptors, instance)
+            require_as_built(own, built)
             effective = apply_own_settings(app, instance, own)
             found[instance.id] = {
                 key: Setting(

@@ -166,7 +166,14 @@ class ReleaseStore:
         # Files that were fetched from another kind of store are uploaded like new ones.
         sources = () if paths and store is not self.file_stores[0] else store.sources
         staged = StagedApp(
-            app, release.app_yaml, release.manifest, release.configs, (), paths, sources
+            app,
+            release.app_yaml,
+            release.manifest,
+            release.configs,
+            (),
+            paths,
+            sources,
+            release.descriptor,
         )
         note = f"deployed from {name}: built by {release.builder}"
         return DeployableRelease(staged, self._fetch_library(release.library, store), note)
@@ -241,6 +248,7 @@ def _release(
             run=context.run,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
+        descriptor=staged.built,
     )
 
 
