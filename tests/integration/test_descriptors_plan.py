@@ -110,3 +110,38 @@ def test_what_would_be_refused_is_a_note(fleet: Project) -> None:
 
 def test_a_promotion_sets_nothing(fleet: Project) -> None:
     assert fleet.run("plan", f"promote-{RELEASE}", "--format", "json").json["settings"] == {}
+
+
+def test_direct_vpc_egress_and_bundled_services_are_sent_and_compared(project: Project) -> None:
+    """Google's client library has no field for either."""
+    project.edit(
+        "build.py",
+        "app_engine_apis: true",
+        "vpc_access: {network_interface: {network: net, subnet: s}, vpc_egress: all-traffic}\\n"
+        "app_engine_bundled_services: [mail, user]",
+    )
+    report = project.report("run", RELEASE, "--allow-dirty")
+    assert (report["exit_code"], report["outcome"]) == (0, "succeeded")
+    path = f"/v1/apps/akvoflow-1/services/default/versions/{RELEASE}?view=FULL"
+    version = project.remote.call("GET", path)
+    assert version["vpcAccess"] == {
+        "networkInterfaces": [{"network": "net", "subnet": "s"}],
+        "vpcEgress": "ALL_TRAFFIC",
+    }
+    assert version["appEngineBundledServices"] == [
+        "BUNDLED_SERVICE_TYPE_MAIL",
+        "BUNDLED_SERVICE_TYPE_USERS",
+    ]
+    assert project.run("status", RELEASE, "--drift").code == 0
+    again = project.report("run", RELEASE, "--allow-dirty")
+    assert {s["outcome"] for s in again["steps"] if s["action"] == "deploy"} == {"unchanged"}
+    project.edit(
+        "config/instances.yaml",
+        "akvoflow-3, role: production",
+        "akvoflow-3, role: production,"
+        " settings: {vpc_access: {network_interface: {subnet: other}}}",
+    )
+    rows = project.run("status", RELEASE, "--drift", "--format", "json").json
+    assert [(row["instance"], row["field"], row["from"]) for row in rows] == [
+        ("akvoflow-3", "vpc_access.network_interfaces.0.subnet", "instances.yaml")
+    ]

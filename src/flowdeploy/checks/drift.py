@@ -5,9 +5,9 @@ equal, and an absent field is at its default, like a zero. Servers fill in field
 wanted fields are compared, with two exceptions:
 
 - Environment variables are compared as a whole: only the user sets them.
-- A kind of scaling or an instance class that is not wanted any more is a difference, if it
-  is not App Engine's own default (source: reference of app.yaml). For limits of automatic
-  scaling and for service accounts, the default cannot be told apart.
+- A kind of scaling, a way into a VPC or an instance class that is not wanted any more is a
+  difference, if it is not App Engine's own default (source: reference of app.yaml). For limits
+  of automatic scaling and for service accounts, the default cannot be told apart.
 """
 
 import re
@@ -111,7 +111,7 @@ def _is_zero(value: Any) -> bool:
 
 def _compare_defaults(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[Difference]:
     """Fields that are set and are neither wanted nor defaults."""
-    for name in ("basicScaling", "manualScaling"):
+    for name in ("basicScaling", "manualScaling", "vpcAccess", "vpcAccessConnector"):
         block = {} if wanted.get(name) else actual.get(name)
         for key, there in block.items() if isinstance(block, Mapping) else ():
             yield _difference((name, key), None, there)

@@ -130,3 +130,8 @@ def test_an_encoding_that_cannot_be_read(encoding: str) -> None:
     xml = f'<?xml version="1.0" encoding="{encoding}"?><appengine-web-app/>'
     with pytest.raises(Refused, match="is no XML"):
         read(xml.encode(), "appengine-web.xml")
+
+
+def test_bundled_services_are_carried_though_older_java_tools_do_not_know_them() -> None:
+    xml = inside("<app-engine-bundled-services><api>mail</api></app-engine-bundled-services>")
+    assert read(xml, "web.xml").settings == {"app_engine_bundled_services": ["mail"]}

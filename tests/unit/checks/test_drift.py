@@ -43,6 +43,15 @@ def test_another_way_to_scale_is_a_difference_of_all_that_was_asked_for() -> Non
     assert found == (Difference("basic_scaling.max_instances", None, 2),)
 
 
+def test_a_way_into_a_vpc_is_compared_field_by_field_and_missed_where_nobody_wants_it() -> None:
+    there = {"vpcAccess": {"networkInterfaces": [{"subnet": "a", "tags": ["x", "y"]}]}}
+    asked = {"vpcAccess": {"networkInterfaces": [{"subnet": "b", "tags": ["y", "x"]}]}}
+    found = drift.compare_settings(asked, there)
+    assert found == (Difference("vpc_access.network_interfaces.0.subnet", "a", "b"),)
+    (surplus,) = drift.compare_settings({}, there)
+    assert (surplus.field, surplus.wanted) == ("vpc_access.network_interfaces", None)
+
+
 def test_the_environment_is_compared_as_a_whole_and_never_shown() -> None:
     asked = {"envVariables": {"camelCase": "s3cret", "MISSING": "s3cret", "SAME": "", "EMPTY": ""}}
     there = {"envVariables": {"camelCase": "0ther", "SURPLUS": "s3cret", "SAME": "", "EMPTY": "x"}}

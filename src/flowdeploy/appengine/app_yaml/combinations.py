@@ -39,6 +39,8 @@ def check(settings: Settings, place: Place) -> None:
     _runtime(settings, runtime, place)
     _one_of(("service", "module"), settings, place)
     _one_of(scaling.BLOCKS, settings, place)
+    _one_of(("app_engine_apis", "app_engine_bundled_services"), settings, place)
+    _one_of(("vpc_access_connector", "vpc_access"), settings, place)
     if is_second_generation(runtime):
         _second_generation(settings, runtime, place)
     if runtime == "python27":

@@ -228,6 +228,9 @@ _CONVERTERS: Mapping[str, Callable[[Element], dict[str, Any]]] = {
     **dict.fromkeys(("vm", "env"), _environment),
     "module": lambda element: {"service": element.text},
     "app-engine-apis": lambda element: {_key(element): _flag(element)},
+    "app-engine-bundled-services": lambda element: {
+        _key(element): [child.text for child in element.children]
+    },
     **dict.fromkeys(
         ("automatic-scaling", "basic-scaling", "manual-scaling", "vpc-access-connector"), _block
     ),

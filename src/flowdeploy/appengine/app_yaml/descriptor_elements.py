@@ -1,7 +1,7 @@
 """The elements of appengine-web.xml: what may stand in each, and what becomes of it.
 
-The forms are those of ``appengine-web.xsd`` of Google's Java tools (2.0.36), against which
-they check a descriptor before they stage it.
+The forms are those of ``appengine-web.xsd`` of Google's Java tools (2.0.36, and later for
+``app-engine-bundled-services``), against which they check a descriptor before they stage it.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ RULES: Mapping[str, Rule] = {
         runtime_channel=TEXT,
         auto_id_policy=TEXT,
         app_engine_apis=FLAG,
+        app_engine_bundled_services=ElementForm({"api": TEXT}),
         threadsafe=FLAG,
         warmup_requests_enabled=FLAG,
         inbound_services=ElementForm({"service": TEXT}),

@@ -1,7 +1,9 @@
 """The keys of app.yaml and the fields that their values are sent in.
 
 The table follows ``appengine/admin/tools/conversion/yaml_schema_v1`` of gcloud
-528. If several keys set one field, the later one in the table wins.
+528, and Google's reference of app.yaml for what is newer: ``vpc_access`` and
+``app_engine_bundled_services``. If several keys set one field, the later one in the table
+wins.
 """
 
 from collections.abc import Mapping
@@ -10,7 +12,7 @@ from typing import Any
 from flowdeploy.appengine.app_yaml import handlers, scaling
 from flowdeploy.appengine.app_yaml.libraries import libraries
 from flowdeploy.appengine.app_yaml.times import expiration
-from flowdeploy.appengine.forms.problems import Place
+from flowdeploy.appengine.forms.problems import Place, Wrong
 from flowdeploy.appengine.forms.schema import (
     FLEXIBLE,
     NOT_CARRIED,
@@ -64,6 +66,44 @@ _VPC = block(
     "vpc_access_connector",
 )
 
+_NETWORK_INTERFACE = block(
+    {"network": Key(text), "subnet": Key(text), "tags": Key(list_of(text))}, "network_interface"
+)
+
+
+def _network_interfaces(value: Any, place: Place) -> list[dict[str, Any]]:
+    """One, or a list of one: App Engine takes no more."""
+    listed = value if isinstance(value, list) else [value]
+    if len(listed) != 1:
+        raise Wrong("one network interface")
+    sent: dict[str, Any] = _NETWORK_INTERFACE(listed[0], place)
+    if not sent.keys() & {"network", "subnet"}:
+        place.problem("has neither network nor subnet", "add one of them")
+    return [sent]
+
+
+_VPC_ACCESS = block(
+    {
+        "network_interface": Key(_network_interfaces, "networkInterfaces", required=True),
+        "vpc_egress": Key(_egress),
+    },
+    "vpc_access",
+)
+
+# The API has other words for some of them.
+_BUNDLED = {"taskqueue": "taskqueues", "user": "users"}
+_BUNDLED_SERVICE = choice(
+    *("app_identity_service", "blobstore", "capability_service", "datastore_v3", "deferred"),
+    *("images", "mail", "memcache", "modules", "namespaces", "ndb", "search", "taskqueue"),
+    *("urlfetch", "user", "taskqueues", "users"),
+)
+
+
+def _bundled_service(value: Any, place: Place) -> str:
+    word = str(_BUNDLED_SERVICE(value, place))
+    return f"BUNDLED_SERVICE_TYPE_{_BUNDLED.get(word, word).upper()}"
+
+
 SENT: Mapping[str, Key] = {
     "runtime": Key(
         pattern(r"[a-z][a-z0-9-]{0,29}", "a runtime such as java21 or python312"), required=True
@@ -80,6 +120,7 @@ SENT: Mapping[str, Key] = {
     "main": Key(pattern(r".+", "a path"), "runtimeMainExecutablePath"),
     "threadsafe": Key(switch),
     "app_engine_apis": Key(switch),
+    "app_engine_bundled_services": Key(list_of(_bundled_service)),
     "automatic_scaling": Key(scaling.AUTOMATIC),
     "basic_scaling": Key(scaling.BASIC),
     "manual_scaling": Key(scaling.MANUAL),
@@ -92,6 +133,7 @@ SENT: Mapping[str, Key] = {
     "default_expiration": Key(expiration),
     "libraries": Key(libraries),
     "nobuild_files": Key(_build_regex, "nobuildFilesRegex", nullable=False),
+    "vpc_access": Key(_VPC_ACCESS),
     "vpc_access_connector": Key(_VPC),
     "auto_id_policy": Key(choice("legacy", "default"), "betaSettings.auto_id_policy"),
     "beta_settings": Key(text_map),
@@ -105,16 +147,15 @@ ASIDE: Mapping[str, Key] = {
     "skip_files": Key(regex, nullable=False),
 }
 
-_NOT_CARRIED_KEYS = ("runtime_config", "flexible_runtime_settings", "standard_websocket")
 _FLEXIBLE_KEYS = (
     *("endpoints_api_service", "health_check", "liveness_check", "readiness_check"),
-    *("network", "resources"),
+    *("network", "resources", "runtime_config", "flexible_runtime_settings"),
 )
 REFUSED: Mapping[str, Key] = {
     **dict.fromkeys(("application", "project"), Key(unusable(_FROM_COMMAND))),
     "version": Key(unusable("is not read from the file, since it comes from the ref")),
     **dict.fromkeys(("builtins", "includes"), Key(unusable(_UNFOLDED))),
-    **dict.fromkeys(_NOT_CARRIED_KEYS, Key(unusable(NOT_CARRIED))),
+    "standard_websocket": Key(unusable(NOT_CARRIED)),
     **dict.fromkeys(_FLEXIBLE_KEYS, Key(unusable(FLEXIBLE))),
 }
 

@@ -21,7 +21,7 @@ Read = Callable[[Any, Place], Any]
 
 INT32 = 2**31 - 1
 LONGEST_DURATION = 315_576_000_000  # seconds; the limit of protobuf's Duration
-NOT_CARRIED = "cannot be sent: Google's client library has no field for it"
+NOT_CARRIED = "cannot be sent: the App Engine Admin API has no field for it"
 FLEXIBLE = "is a key of the flexible environment, which is not supported"
 _MAX_SUGGESTIONS = 12  # keys that a message lists
 _SCALARS = (str, int, float, date)
