@@ -4,7 +4,7 @@ They run before the first change of any instance, so that a release is refused a
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,14 +95,6 @@ class WantedVersion:
     allow_older: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A reason not to start."""
-
-    instance: str
-    message: str
-
-
 def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:
     """All objections to this deploy, as sentences."""
     if seen.app is None:
@@ -153,14 +145,6 @@ def _content_differences(
     if deployed.archive in (None, wanted.archive):
         return ()
     return (Difference(drift.FILES, {deployed.archive: None}, {wanted.archive: None}),)
-
-
-def group_findings(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """A line for each distinct message, with its instances."""
-    instances: dict[str, list[str]] = {}
-    for finding in findings:
-        instances.setdefault(finding.message, []).append(finding.instance)
-    return tuple(f"{', '.join(names)}: {message}" for message, names in instances.items())
 
 
 def _room_objections(seen: BeforeDeploy) -> Iterator[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from flowdeploy.checks.findings import Finding, group_findings, line_for_people
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
 from flowdeploy.cli.session import Session, current_session
@@ -44,22 +45,27 @@ def command() -> None:
 def check(strict: bool) -> None:
     """Report every problem of the configuration and of the instances' descriptors at once,
     each with what to write instead."""
+    from flowdeploy.config.loading import describe
+
     session = current_session()
-    found, warnings = _find(session, strict=strict)
+    found, odd = _find(session, strict=strict)
+    warnings = [*(() if found else _warnings(session.config)), *(str(each.problem) for each in odd)]
     if session.options.format == "json":
         _print_json(session, found, warnings)
         click.get_current_context().exit(ConfigError.exit_code if found else 0)
     if found:
         raise ConfigError(
             f"{session.config_path} has {len(found)} problem{'s' if len(found) > 1 else ''}",
-            details=[_line(each) for each in found],
+            details=_group(found, lambda each: describe(each.file, each.problem)),
             hint="`flowdeploy config schema` describes the file to your editor.",
         )
-    _confirm(session.config, warnings)
+    _confirm(session.config)
+    for warning in (*_warnings(session.config), *_group(odd, lambda each: str(each.problem))):
+        print_note(line_for_people(warning, verbose=session.options.verbose))
 
 
-def _find(session: Session, *, strict: bool) -> tuple[list[FileProblem], list[str]]:
-    """All problems, and warnings; the descriptors are looked at if the rest is right."""
+def _find(session: Session, *, strict: bool) -> tuple[list[FileProblem], list[FileProblem]]:
+    """All problems, and what is odd; the descriptors are looked at if the rest is right."""
     from flowdeploy.config.loading import problems
     from flowdeploy.steps.deploy.descriptor_folder import (
         FileProblem,
@@ -71,9 +77,14 @@ def _find(session: Session, *, strict: bool) -> tuple[list[FileProblem], list[st
     if found:
         return found, []
     odd = list(find_odd_descriptors(session.config))
-    found = [*find_wrong_descriptors(session.config), *(odd if strict else ())]
-    warnings = [] if strict else [str(each.problem) for each in odd]
-    return found, [*_warnings(session.config), *warnings]
+    found = list(find_wrong_descriptors(session.config))
+    return ([*found, *odd], []) if strict else (found, odd)
+
+
+def _group(found: Sequence[FileProblem], line: Callable[[FileProblem], str]) -> list[str]:
+    """A line for each problem, and one for equal ones of several instances."""
+    groups = group_findings(Finding(each.instance, line(each)) for each in found)
+    return [each if len(each.names) > 1 else each.message for each in groups]
 
 
 @command.command("schema", epilog="Example:\n\n  flowdeploy config schema > schema.json")
@@ -105,13 +116,7 @@ def _to_json(found: FileProblem) -> dict[str, str | int]:
     }
 
 
-def _line(found: FileProblem) -> str:
-    from flowdeploy.config.loading import describe
-
-    return describe(found.file, found.problem)
-
-
-def _confirm(config: Config, warnings: Sequence[str]) -> None:
+def _confirm(config: Config) -> None:
     production = config.fleet.production
     skipped = [instance for instance in production if instance.skip]
     console = console_on(sys.stdout, os.environ)
@@ -122,8 +127,6 @@ def _confirm(config: Config, warnings: Sequence[str]) -> None:
     )
     for instance in skipped:
         say(console, f"  {instance.id}: {instance.skip}")
-    for warning in warnings:
-        print_note(warning)
 
 
 def _warnings(config: Config) -> list[str]:

@@ -93,7 +93,8 @@ def _print(report: Report, session: Session) -> None:
         report_display.render_end(report, console_on(sys.stderr, os.environ))
         click.echo(json_text(report_json(report)))
     else:
-        report_display.render(report, console_on(sys.stdout, os.environ))
+        console = console_on(sys.stdout, os.environ)
+        report_display.render(report, console, verbose=session.options.verbose)
 
 
 def _run(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flowdeploy.checks.findings import group_findings
 from flowdeploy.config.values import Config
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
@@ -44,11 +45,11 @@ def _read(instances: list[Instance], config: Config) -> KnownSettings:
         return KnownSettings(None)
     app, _ = read_app_yaml(config.build.staging)
     built = read_built(config.build.staging)
-    settings, refusals = collect_settings(app, built, instances, config.descriptors)
+    settings, findings = collect_settings(app, built, instances, config.descriptors)
     return KnownSettings(
         {
             name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}
             for name, keys in settings.items()
         },
-        tuple(map(str, refusals)),
+        group_findings(findings),
     )

@@ -153,7 +153,7 @@ def _fail(error: FlowdeployError, options: CommonOptions, arguments: Sequence[st
     if options.format == "json" or _asks_for_json(arguments):
         with suppress(Unwritable):  # standard error has the message
             click.echo(json_text(document))
-    render(error, console_on(sys.stderr, os.environ))
+    render(error, console_on(sys.stderr, os.environ), verbose=options.verbose)
     return error.exit_code
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from flowdeploy.checks.deploy import group_findings
+from flowdeploy.checks.findings import group_findings, line_for_people
 from flowdeploy.cli.known_settings import KnownSettings, find_known_settings
 from flowdeploy.cli.notes import print_note
 from flowdeploy.cli.options import common_options
@@ -112,7 +111,9 @@ def print_plan(
         if changes is not None:
             document["configuration"] = changes
         if preview is not None:
-            document["refusals"] = [asdict(finding) for finding in preview.findings]
+            document["refusals"] = [
+                {"instance": each.instance, "message": each.message} for each in preview.findings
+            ]
         click.echo(json_text(document, default=str))
     else:
         console = console_on(sys.stdout, os.environ)
@@ -122,7 +123,7 @@ def print_plan(
         render(plan, session.target, console, further)
         _print_fleet(plan, fleet)
     if not session.options.quiet:
-        for line in _notes(objections, settings, unread, preview):
+        for line in _notes(objections, settings, unread, preview, session):
             print_note(line)
 
 
@@ -131,15 +132,19 @@ def _notes(
     settings: KnownSettings,
     unread: Sequence[str],
     preview: Preview | None,
+    session: Session,
 ) -> tuple[str, ...]:
+    verbose = session.options.verbose
     known = (*settings.remarks, *settings.objections)
-    return (*objections, *known, *unread, *_preview_notes(preview))
+    shown = (line_for_people(each, verbose=verbose) for each in known)
+    return (*objections, *shown, *unread, *_preview_notes(preview, verbose=verbose))
 
 
-def _preview_notes(preview: Preview | None) -> tuple[str, ...]:
+def _preview_notes(preview: Preview | None, *, verbose: bool) -> tuple[str, ...]:
     if preview is None:
         return ()
-    refusals = (f"would be refused: {line}" for line in group_findings(preview.findings))
+    lines = group_findings(preview.findings)
+    refusals = (f"would be refused: {line_for_people(each, verbose=verbose)}" for each in lines)
     return (*preview.remarks, *refusals)
 
 

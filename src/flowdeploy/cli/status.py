@@ -16,11 +16,12 @@ from flowdeploy.display.status import (
     DRIFT_COLUMNS,
     columns,
     drift_row,
+    group_drift_rows,
     status_row,
     unread_row,
 )
 from flowdeploy.display.tables import Column, Format, Row, show
-from flowdeploy.display.text import group_values
+from flowdeploy.display.text import group_values, names_or_count
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.refs import parse_version
@@ -113,10 +114,10 @@ def _show_drift(session: Session, version: str | None) -> int:
     compared = [(i.id, result) for i, result in looked if not isinstance(result, FlowdeployError)]
     unknown = group_values((v, name) for name, result in compared for v in result.unknown_files)
     for version_id, names in unknown.items():
-        _note(
-            session, f"which files version {version_id} has cannot be known on {', '.join(names)}"
-        )
-    _print(rows, DRIFT_COLUMNS, session)
+        where = ", ".join(names) if session.options.verbose else names_or_count(names)
+        _note(session, f"which files version {version_id} has cannot be known on {where}")
+    is_short = session.options.format == "table" and not session.options.verbose
+    _print(group_drift_rows(rows) if is_short else rows, DRIFT_COLUMNS, session)
     if not rows:
         _note(session, "no instance has drifted")
     if any(row["error"] for row in rows):

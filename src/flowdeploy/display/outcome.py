@@ -1,9 +1,12 @@
 """A report in words, for the terminal and for the Markdown summary."""
 
+from copy import copy
+
+from flowdeploy.checks.findings import FEW, without_names
 from flowdeploy.display.text import duration, group_values, join_words, names_or_count
 from flowdeploy.display.words import instance_name, result, skip_lines, where
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.plan import Configure, Deploy, Promote, Verify
+from flowdeploy.planning.plan import Configure, Deploy, Promote, Verify, instance_of
 from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport, has_started
 
 _SERVING = (State.LIVE, State.DARK)
@@ -23,8 +26,11 @@ def has_row(step: StepReport) -> bool:
     return step.outcome is not Outcome.NOT_STARTED and not passed
 
 
-def remarks(report: Report) -> list[str]:
-    """Lines for the steps without a row, notes and skipped instances, grouped; and of the run."""
+def remarks(report: Report, *, verbose: bool = True) -> list[str]:
+    """Lines for the steps without a row, notes and skipped instances, grouped; and of the run.
+
+    Many instances that did not pass are only counted, unless ``verbose``.
+    """
     rowless = [step for step in report.steps if not has_row(step)]
     groups = group_values(
         ((s.stage, s.succeeded, result(s)), instance_name(s.step)) for s in rowless
@@ -32,7 +38,7 @@ def remarks(report: Report) -> list[str]:
     notes = group_values((note, where(step)) for step in report.steps for note in step.notes)
     return [
         *(
-            _colons(stage, text, names_or_count(names) if passed else ", ".join(names))
+            _colons(stage, text, names_or_count(names) if passed else _named(names, verbose))
             for (stage, passed, text), names in groups.items()
         ),
         *(f"{names_or_count(names)}: {note}" for note, names in notes.items()),
@@ -41,21 +47,52 @@ def remarks(report: Report) -> list[str]:
     ]
 
 
+def _named(names: list[str], verbose: bool) -> str:
+    return ", ".join(names) if verbose or len(names) <= FEW else f"{len(names)} instances"
+
+
 def _colons(*parts: str) -> str:
     return ": ".join(part for part in parts if part)
 
 
-def failures(report: Report) -> list[tuple[str, FlowdeployError]]:
-    """The errors of all steps, each with a heading; identical errors once."""
+def failures(report: Report) -> list[tuple[list[str], FlowdeployError]]:
+    """The errors of all steps, each with the instances that it is of; identical errors once.
+
+    Errors that differ by the names of their own instances only are identical.
+    """
     alike = group_values(
-        ((error.code, error.message, error.details, error.hint), (error, where(step)))
+        (_without_names(error, step), (error, where(step)))
         for step in report.steps
         if (error := step.error)
     )
     return [
-        (f"{same[0][0].code} on {', '.join(name for _, name in same)}", same[0][0])
-        for same in alike.values()
+        ([name for _, name in same], _common(same[0][0], key, [error for error, _ in same]))
+        for key, same in alike.items()
     ]
+
+
+_Words = tuple[str, str, tuple[str, ...], str | None]
+
+
+def _words(error: FlowdeployError) -> _Words:
+    return (error.code, error.message, error.details, error.hint)
+
+
+def _without_names(error: FlowdeployError, step: StepReport) -> _Words:
+    instance = instance_of(step.step)
+    names = (instance.id, instance.project) if instance else ()
+    details = tuple(without_names(line, names) for line in error.details)
+    hint = without_names(error.hint, names) if error.hint else None
+    return (error.code, without_names(error.message, names), details, hint)
+
+
+def _common(first: FlowdeployError, key: _Words, same: list[FlowdeployError]) -> FlowdeployError:
+    """The error itself, or one without names where the errors are not the same."""
+    if len({_words(error) for error in same}) == 1:
+        return first
+    common = copy(first)
+    _, common.message, common.details, common.hint = key
+    return common
 
 
 def end_sentence(report: Report) -> str:

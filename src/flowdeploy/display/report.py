@@ -15,14 +15,14 @@ from flowdeploy.report import Outcome, Report, RunOutcome, StepReport
 _STYLES = {Outcome.DONE: "green", Outcome.UNCHANGED: "cyan", Outcome.FAILED: "bold red"}
 
 
-def render(report: Report, console: Console) -> None:
+def render(report: Report, console: Console, *, verbose: bool = False) -> None:
     """Print the table of steps, remarks, errors and how the run ended; the target comes last."""
     width = wrap_width(console)
     blocks: list[Sequence[Line]] = [
         list(_table([step for step in report.steps if has_row(step)], width)),
-        wrap_each(remarks(report), width),
-        *(failure_lines(heading, error, width) for heading, error in failures(report)),
-        error_lines(report.error, width) if report.error else [],
+        wrap_each(remarks(report, verbose=verbose), width),
+        *(failure_lines(*each, width, verbose=verbose) for each in failures(report)),
+        error_lines(report.error, width, verbose=verbose) if report.error else [],
         list(_end(report, width)),
     ]
     say_blocks(console, blocks)

@@ -5,7 +5,9 @@ from typing import Any
 
 from flowdeploy.checks.deploy import InstanceStatus
 from flowdeploy.checks.drift import Difference, first_names
+from flowdeploy.checks.findings import FEW, without_names
 from flowdeploy.display.tables import Column, Row, field_column, or_dash
+from flowdeploy.display.text import group_values, names_or_count
 from flowdeploy.errors import FlowdeployError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.traffic import Split
@@ -91,6 +93,24 @@ def unread_row(instance: Instance, error: FlowdeployError) -> Row:
     """The row of an instance that could not be compared."""
     nothing = dict.fromkeys(("version", "field", "is", "should_be", "from"))
     return {"instance": instance.id, **nothing, "error": error_json(error)}
+
+
+def group_drift_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows with one for equal ones of many instances, which it counts."""
+    groups = group_values((_drift_key(row), row) for row in rows)
+    grouped: list[Row] = []
+    for same in groups.values():
+        names = {"instance": names_or_count([row["instance"] for row in same])}
+        source = without_names(same[0]["from"] or "", [same[0]["instance"]]) or None
+        many = [{**same[0], **names, "from": source}]
+        grouped += many if len(same) > FEW else same
+    return grouped
+
+
+def _drift_key(row: Row) -> str:
+    """What is equal in the rows of one group. A row's own names are not."""
+    rest = {key: value for key, value in row.items() if key != "instance"}
+    return without_names(repr(rest), [row["instance"]])
 
 
 def _shares(live: Mapping[str, float] | None) -> str:

@@ -56,8 +56,8 @@ def _cells(step: StepReport) -> list[str]:
 def _errors(report: Report) -> Iterator[str]:
     if report.error:
         yield _error("Error", report.error)
-    for heading, error in failures(report):
-        yield _error(heading, error)
+    for names, error in failures(report):
+        yield _error(f"{error.code} on {', '.join(names)}", error)
 
 
 def _error(heading: str, error: FlowdeployError) -> str:

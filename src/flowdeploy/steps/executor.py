@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from flowdeploy.checks.deploy import Finding
+from flowdeploy.checks.findings import Finding
 from flowdeploy.config.values import LocalRecords
 from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import add_configuration_steps, configure_steps_by_instance

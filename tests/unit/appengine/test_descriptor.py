@@ -106,7 +106,7 @@ def test_every_element_that_cannot_be_carried_over_is_named() -> None:
     ],
 )
 def test_what_is_no_descriptor_is_refused(xml: bytes, found: str) -> None:
-    assert refusal(xml).details[0].startswith(found)
+    assert refusal(xml).message.startswith(found)
 
 
 def test_a_value_that_cannot_be_is_refused_where_it_is_merged() -> None:

@@ -12,13 +12,12 @@ from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks.deploy import (
     VERSIONS_PER_APP,
     BeforeDeploy,
-    Finding,
     WantedVersion,
     deploy_objections,
-    group_findings,
     is_deployed,
     is_older,
 )
+from flowdeploy.checks.findings import Finding, group_findings
 from flowdeploy.planning.plan import Traffic
 from flowdeploy.planning.traffic import Split
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowdeploy.appengine.manifest import MOST_FILES, File, Manifest
-from flowdeploy.checks.deploy import Finding
+from flowdeploy.checks.findings import Finding
 from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance, Role

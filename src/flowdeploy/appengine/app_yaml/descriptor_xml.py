@@ -33,12 +33,16 @@ class Element:
 
 
 class WrongDescriptor(Refused):
-    """A descriptor that cannot be used for its instance; ``details`` are the problems."""
+    """A descriptor that cannot be used for its instance.
+
+    ``details`` are the problems; without ``what``, the message is the only one.
+    """
 
     def __init__(self, source: str, what: str, problems: Iterable[Problem], hint: str) -> None:
         self.problems = tuple(sorted(problems, key=lambda found: (found.position, str(found))))
         details = describe_in_order(source, self.problems)
-        super().__init__(f"{source} {what}", details=details, hint=hint)
+        message = f"{source} {what}" if what else details[0]
+        super().__init__(message, details=details if what else (), hint=hint)
 
 
 def problem(line: int, message: str, advice: str = "") -> Problem:
@@ -62,7 +66,7 @@ def parse_root(xml: bytes, source: str) -> Element:
             return root
         found = problem(root.line, f"is <{root.name}>, not <{ROOT}>")
     hint = "Put the instance's appengine-web.xml there."
-    raise WrongDescriptor(source, "is no descriptor", [found], hint)
+    raise WrongDescriptor(source, "", [found], hint)
 
 
 class _Tree(ContentHandler):

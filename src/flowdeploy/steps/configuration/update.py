@@ -13,7 +13,7 @@ from flowdeploy.appengine import config_files
 from flowdeploy.appengine.config_files import AppConfig, Snapshot
 from flowdeploy.appengine.config_files.changes import Change as ConfigChange
 from flowdeploy.appengine.config_files.changes import LeaveQueue
-from flowdeploy.checks.deploy import Finding, group_findings
+from flowdeploy.checks.findings import Finding, group_findings
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.clients.failures import Waits
 from flowdeploy.errors import (

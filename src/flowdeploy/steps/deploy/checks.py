@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from flowdeploy.appengine.resources import App
 from flowdeploy.checks.deploy import (
     BeforeDeploy,
-    Finding,
     deploy_objections,
-    group_findings,
     is_deployed,
 )
+from flowdeploy.checks.findings import Finding, group_findings
 from flowdeploy.clients.cloud import GoogleClients
 from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
@@ -108,15 +107,16 @@ class DeployChecks:
         return observed
 
     def _findings(self, step: Deploy, observed: BeforeDeploy | ServiceError) -> list[Finding]:
-        name = step.instance.id
+        name, project = step.instance.id, step.instance.project
         if isinstance(observed, ConnectionFailed):
             raise observed
         if isinstance(observed, ServiceError):
             text = " ".join(filter(None, (f"{observed.message}.", observed.hint)))
-            return [Finding(name, text)]
+            return [Finding(name, text, project)]
         if observed.app:
             self._apps[name] = observed.app
         package = self._packages.get(name)
         if package is None:
             return []
-        return [Finding(name, each) for each in deploy_objections(package.wanted, observed)]
+        found = deploy_objections(package.wanted, observed)
+        return [Finding(name, each, project) for each in found]

@@ -19,10 +19,11 @@ from flowdeploy.steps.deploy.descriptors import find_equal_descriptors, own_desc
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """A problem in a file, which need not exist."""
+    """A problem in a file, which need not exist; of an instance, or of a customer without one."""
 
     file: Path
     problem: Problem
+    instance: str = ""
 
 
 def find_wrong_descriptors(config: Config) -> Iterator[FileProblem]:
@@ -34,9 +35,10 @@ def find_wrong_descriptors(config: Config) -> Iterator[FileProblem]:
         try:
             own_descriptor(config.descriptors, instance)
         except WrongDescriptor as wrong:
-            yield from (FileProblem(path, each) for each in wrong.problems)
+            yield from (FileProblem(path, each, instance.id) for each in wrong.problems)
         except Refused as refused:
-            yield FileProblem(path, problem(1, refused.message, refused.hint or ""))
+            found = problem(1, refused.message, refused.hint or "")
+            yield FileProblem(path, found, instance.id)
 
 
 def find_odd_descriptors(config: Config) -> Iterator[FileProblem]:
@@ -49,13 +51,14 @@ def find_odd_descriptors(config: Config) -> Iterator[FileProblem]:
     for name in sorted(present - {instance.id for instance in instances}):
         if not (folder / name / SKIP_MARKER).exists():
             message = f"{name} has a descriptor and is no instance"
-            yield FileProblem(folder / name / NAME, problem(1, message, _line_to_add(folder, name)))
+            found = problem(1, message, _line_to_add(folder, name))
+            yield FileProblem(folder / name / NAME, found, name)
     for instance in instances if present else ():
         path = folder / instance.id / NAME
         if not instance.skip and instance.id not in present:
             message = f"{instance.id} has no descriptor, and others have one"
             advice = f'add {path}, or write `skip: "WHY"` at the instance'
-            yield FileProblem(path, problem(1, message, advice))
+            yield FileProblem(path, problem(1, message, advice), instance.id)
     for line in find_equal_descriptors(config.descriptors, instances):
         yield FileProblem(folder, problem(1, line, "give each its own"))
 

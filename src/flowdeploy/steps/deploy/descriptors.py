@@ -19,6 +19,7 @@ from flowdeploy.appengine.app_yaml.descriptor_xml import WrongDescriptor, proble
 from flowdeploy.appengine.forms.problems import Problem
 from flowdeploy.appengine.manifest import File
 from flowdeploy.checks.drift import first_names
+from flowdeploy.checks.findings import Finding
 from flowdeploy.config.regular_files import read_regular
 from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import Refused
@@ -152,6 +153,13 @@ def require_as_built(
         hint = "They are the build's for all instances."
         raise WrongDescriptor(str(own.path), what, problems, hint)
     return ()
+
+
+def refusal_findings(instance: Instance, refused: Refused) -> list[Finding]:
+    """A finding for each detail, which says where; else one for the whole error."""
+    whole = " ".join(filter(None, (f"{refused.message}.", refused.hint)))
+    lines = refused.details or (whole,)
+    return [Finding(instance.id, line, instance.project) for line in lines]
 
 
 def settings_source(instance: Instance) -> str:

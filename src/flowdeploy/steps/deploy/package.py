@@ -11,7 +11,8 @@ from typing import Any
 from flowdeploy.appengine.app_yaml import AppYaml, version_body
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.appengine.manifest import Manifest, size_problems
-from flowdeploy.checks.deploy import Finding, WantedVersion
+from flowdeploy.checks.deploy import WantedVersion
+from flowdeploy.checks.findings import Finding
 from flowdeploy.clients.files import BucketFolder
 from flowdeploy.clients.version_settings import version_settings
 from flowdeploy.config.values import DescriptorsConfig
@@ -22,6 +23,7 @@ from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
     apply_own_settings,
     own_descriptor,
+    refusal_findings,
     require_as_built,
     require_folder,
 )
@@ -108,7 +110,7 @@ def make_packages(
             own = own_descriptor(descriptors, step.instance)
             packed[step.instance.id] = _make_package(step, common, own, permissions)
         except Refused as refused:
-            findings += _findings(step, refused)
+            findings += refusal_findings(step.instance, refused)
     return packed, findings
 
 
@@ -160,9 +162,3 @@ def _check_service(step: Deploy, app: AppYaml) -> None:
             f" and {instance.id} is the service {instance.service}",
             hint="Write the instance's `service` in the configuration, or take it out of app.yaml.",
         )
-
-
-def _findings(step: Deploy, refused: Refused) -> list[Finding]:
-    """A finding for each detail, which says where; else one for the whole error."""
-    whole = " ".join(filter(None, (f"{refused.message}.", refused.hint)))
-    return [Finding(step.instance.id, line) for line in refused.details or (whole,)]

@@ -7,6 +7,7 @@ from typing import Any
 from flowdeploy.appengine.app_yaml import AppYaml
 from flowdeploy.appengine.app_yaml.descriptor import NAME
 from flowdeploy.checks.drift import MASK
+from flowdeploy.checks.findings import Finding
 from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
@@ -14,6 +15,7 @@ from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
     apply_own_settings,
     own_descriptor,
+    refusal_findings,
     require_as_built,
     settings_source,
 )
@@ -35,13 +37,13 @@ def collect_settings(
     built: Mapping[str, Any],
     instances: Iterable[Instance],
     descriptors: DescriptorsConfig | None,
-) -> tuple[dict[str, Settings], list[Refused]]:
+) -> tuple[dict[str, Settings], list[Finding]]:
     """By instance and key of app.yaml (``env_variables.NAME``); and why some have none.
 
     ``app`` and ``built`` are what `staging` reads.
     """
     found: dict[str, Settings] = {}
-    refusals: list[Refused] = []
+    findings: list[Finding] = []
     for instance in instances:
         try:
             own = own_descriptor(descriptors, instance)
@@ -54,8 +56,8 @@ def collect_settings(
                 for key in effective.origins
             }
         except Refused as refused:
-            refusals.append(refused)
-    return found, refusals
+            findings += refusal_findings(instance, refused)
+    return found, findings
 
 
 def source_of(key: str, app: AppYaml, instance: Instance, own: InstanceDescriptor | None) -> str:

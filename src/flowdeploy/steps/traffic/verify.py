@@ -7,7 +7,7 @@ from functools import cached_property
 
 from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.appengine.resources import App
-from flowdeploy.checks.deploy import Finding, group_findings
+from flowdeploy.checks.findings import Finding, group_findings
 from flowdeploy.checks.promotion import (
     BeforePromotion,
     Expectation,
@@ -72,7 +72,9 @@ class Gate:
         Raises ConnectionFailed where App Engine cannot be reached.
         """
         return tuple(
-            Finding(step.instance.id, message) for step in steps for message in self._messages(step)
+            Finding(step.instance.id, message, step.instance.project)
+            for step in steps
+            for message in self._messages(step)
         )
 
     def verify(self, step: Verify, notify: Notify) -> Running:
@@ -123,7 +125,7 @@ class Gate:
         answers = map_in_threads(self._check_live_page, promoted, self.clients.connections)
         for count, (instance, error) in enumerate(answers, 1):
             progress(count, len(promoted))
-            findings += [Finding(instance.id, error.message)] if error else []
+            findings += [Finding(instance.id, error.message, instance.project)] if error else []
         if findings:
             raise ServiceError(
                 UNHEALTHY,
