@@ -126,6 +126,7 @@ def test_the_same_complaint_of_all_is_one_line(fleet: Project) -> None:
     assert f"Note: {line}" in _joined(ended.err)
     ended = fleet.run("plan", RELEASE, "--verbose")
     assert f"would be refused: {whole}" in _joined(ended.err)
+    assert _joined(ended.err).count("<pagespeed>") == 1
 
     ended = fleet.run("config", "check")
     checked = line.replace(f":{at}: ", f":{at}:1: ")
@@ -134,6 +135,10 @@ def test_the_same_complaint_of_all_is_one_line(fleet: Project) -> None:
     assert f"{', '.join(wrong)}: " in _joined(fleet.run("config", "check", "-v").err)
     document = fleet.run("config", "check", "--format", "json").json
     assert len(document["problems"]) == 109
+
+    shown = _joined(fleet.run("status", "--drift").out)
+    assert shown.count("<pagespeed>") == 1
+    assert "109 instances - - - - - REFUSED: " in shown
 
     ended = fleet.run("promote", RELEASE, "all", "--dry-run")
     line = f"would be refused: 110 instances: version {RELEASE} is not deployed"

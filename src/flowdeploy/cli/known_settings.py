@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flowdeploy.checks.findings import group_findings
+from flowdeploy.checks.findings import Finding
 from flowdeploy.config.values import Config
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
@@ -15,13 +15,14 @@ from flowdeploy.steps.deploy.descriptors import find_equal_descriptors, require_
 class KnownSettings:
     """By instance and key: ``{"value": …, "from": …}``; None before there is an app.yaml.
 
-    ``objections`` say why an instance is missing here, and why a run would be refused;
-    ``remarks`` what is odd.
+    ``objections`` say why nothing is known; ``findings`` why an instance is missing here, and
+    why a run would be refused; ``remarks`` what is odd.
     """
 
     by_instance: dict[str, dict[str, dict[str, Any]]] | None
     objections: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
@@ -51,5 +52,5 @@ def _read(instances: list[Instance], config: Config) -> KnownSettings:
             name: {key: {"value": s.value, "from": s.source} for key, s in keys.items()}
             for name, keys in settings.items()
         },
-        group_findings(findings),
+        findings=tuple(findings),
     )

@@ -135,7 +135,9 @@ def _notes(
     session: Session,
 ) -> tuple[str, ...]:
     verbose = session.options.verbose
-    known = (*settings.remarks, *settings.objections)
+    told = preview.findings if preview else ()
+    findings = group_findings(each for each in settings.findings if each not in told)
+    known = (*settings.remarks, *settings.objections, *findings)
     shown = (line_for_people(each, verbose=verbose) for each in known)
     return (*objections, *shown, *unread, *_preview_notes(preview, verbose=verbose))
 

@@ -15,8 +15,8 @@ from flowdeploy.report import error_json
 
 
 def _note(row: Row) -> str:
-    if row["error"]:
-        return f"{row['error']['code']}: {row['error']['message']}"
+    if error := row["error"]:
+        return ": ".join([error["code"], error["message"], *error["details"][:1]])
     return f"skipped: {row['skip']}" if row.get("skip") else "-"
 
 
