@@ -162,7 +162,7 @@ class DescriptorsSection(Section):
 
 
 def _as_section(value: object) -> object:
-    return {"directory": value} if isinstance(value, str) else value
+    return {"directory": _file_path(value)} if isinstance(value, str) else value
 
 
 class UploadSection(Section):

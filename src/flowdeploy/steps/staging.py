@@ -75,7 +75,7 @@ def read_built(folder: Path) -> dict[str, Any]:
     """What the staged appengine-web.xml, if there is one, has decided for all instances."""
     path = folder / DEPLOYED_AS
     try:
-        return read_built_values(path.read_bytes()) if path.is_file() else {}
+        return read_built_values(read_regular(path)) if path.is_file() else {}
     except OSError as error:
         raise _unreadable(path, error) from error
 

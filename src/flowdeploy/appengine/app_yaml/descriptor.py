@@ -103,10 +103,8 @@ def read(xml: bytes, source: str) -> Descriptor:
         )
     elements = {element.name: element for element in root.children}
     settings: dict[str, Any] = {}
-    for element in root.children:
-        for key, value in _convert(element).items():
-            joined = {**settings.get(key, {}), **value} if key == "beta_settings" else value
-            settings[key] = joined
+    for key, value in (each for element in root.children for each in _convert(element).items()):
+        settings[key] = {**settings.get(key, {}), **value} if key == "beta_settings" else value
     services, warmup = _inbound_services(root)
     if services is not None:
         settings["inbound_services"] = services

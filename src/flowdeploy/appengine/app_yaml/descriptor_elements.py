@@ -69,91 +69,57 @@ def _items(name: str, *attributes: str, optional: tuple[str, ...] = ()) -> Eleme
     return ElementForm({name: ElementForm(attributes=attributes, optional=optional)})
 
 
-def _rules(fate: Fate, **forms: ElementForm) -> dict[str, Rule]:
-    return {name.replace("_", "-"): Rule(fate, form) for name, form in forms.items()}
+def _rules(fate: Fate, form: ElementForm, names: str) -> dict[str, Rule]:
+    return dict.fromkeys(names.split(), Rule(fate, form))
 
+
+_API = ElementForm(
+    {"endpoint-servlet-mapping-id": TEXT}, attributes=("servlet-class", "url-pattern")
+)
+_SESSIONS = ElementForm(attributes=("enabled",), optional=("queue-name",))
+_CLASSES = _items("priority-specifier", "filename", optional=("priority",))
+_PERMISSIONS = _items("permission", "class", "name", optional=("actions",))
 
 RULES: Mapping[str, Rule] = {
+    **_rules(Fate.CARRIED, TEXT, "runtime module service env entrypoint instance-class"),
+    **_rules(Fate.CARRIED, TEXT, "service-account runtime-channel auto-id-policy"),
+    **_rules(Fate.CARRIED, FLAG, "vm app-engine-apis threadsafe warmup-requests-enabled"),
+    **_rules(Fate.CARRIED, ElementForm({"api": TEXT}), "app-engine-bundled-services"),
+    **_rules(Fate.CARRIED, ElementForm({"service": TEXT}), "inbound-services"),
+    **_rules(Fate.CARRIED, ElementForm(_LIMITS, once=True, others=True), "automatic-scaling"),
+    **_rules(Fate.CARRIED, _FIELDS, "basic-scaling manual-scaling vpc-access-connector"),
+    **_rules(Fate.CARRIED, _items("env-var", "name", "value"), "env-variables"),
+    **_rules(Fate.CARRIED, _items("build-env-var", "name", "value"), "build-env-variables"),
+    **_rules(Fate.CARRIED, _items("setting", "name", "value"), "beta-settings vm-settings"),
+    **_rules(Fate.BUILT, ElementForm({"include": _INCLUDE, "exclude": _PATH}), "static-files"),
+    **_rules(Fate.BUILT, ElementForm({"include": _PATH, "exclude": _PATH}), "resource-files"),
     **_rules(
-        Fate.CARRIED,
-        runtime=TEXT,
-        module=TEXT,
-        service=TEXT,
-        env=TEXT,
-        vm=FLAG,
-        entrypoint=TEXT,
-        instance_class=TEXT,
-        service_account=TEXT,
-        runtime_channel=TEXT,
-        auto_id_policy=TEXT,
-        app_engine_apis=FLAG,
-        app_engine_bundled_services=ElementForm({"api": TEXT}),
-        threadsafe=FLAG,
-        warmup_requests_enabled=FLAG,
-        inbound_services=ElementForm({"service": TEXT}),
-        automatic_scaling=ElementForm(_LIMITS, once=True, others=True),
-        basic_scaling=_FIELDS,
-        manual_scaling=_FIELDS,
-        vpc_access_connector=_FIELDS,
-        env_variables=_items("env-var", "name", "value"),
-        build_env_variables=_items("build-env-var", "name", "value"),
-        beta_settings=_items("setting", "name", "value"),
-        vm_settings=_items("setting", "name", "value"),
+        Fate.BUILT, _items("handler", "file", optional=("error-code",)), "static-error-handlers"
     ),
-    **_rules(
-        Fate.BUILT,
-        static_files=ElementForm({"include": _INCLUDE, "exclude": _PATH}),
-        resource_files=ElementForm({"include": _PATH, "exclude": _PATH}),
-        static_error_handlers=_items("handler", "file", optional=("error-code",)),
-        ssl_enabled=FLAG,
-        public_root=TEXT,
-        api_config=ElementForm(
-            {"endpoint-servlet-mapping-id": TEXT}, attributes=("servlet-class", "url-pattern")
-        ),
-        staging=_FIELDS,
-    ),
-    **_rules(
-        Fate.OWN,
-        system_properties=_items("property", "name", "value"),
-        sessions_enabled=FLAG,
-        async_session_persistence=ElementForm(attributes=("enabled",), optional=("queue-name",)),
-        url_stream_handler=_STREAMS,
-        class_loader_config=_items("priority-specifier", "filename", optional=("priority",)),
-        use_google_connector_j=FLAG,
-        user_permissions=_items("permission", "class", "name", optional=("actions",)),
-    ),
-    **_rules(
-        Fate.UNSENT,
-        application=TEXT,
-        version=TEXT,
-        precompilation_enabled=FLAG,
-        code_lock=FLAG,
-        admin_console=_items("page", "name", "url"),
-    ),
-    **_rules(
-        Fate.FLEXIBLE,
-        health_check=TEXT,
-        vm_health_check=TEXT,
-        liveness_check=TEXT,
-        readiness_check=TEXT,
-        resources=TEXT,
-        network=TEXT,
-    ),
+    **_rules(Fate.BUILT, FLAG, "ssl-enabled"),
+    **_rules(Fate.BUILT, TEXT, "public-root"),
+    **_rules(Fate.BUILT, _API, "api-config"),
+    **_rules(Fate.BUILT, _FIELDS, "staging"),
+    **_rules(Fate.OWN, _items("property", "name", "value"), "system-properties"),
+    **_rules(Fate.OWN, FLAG, "sessions-enabled use-google-connector-j"),
+    **_rules(Fate.OWN, _SESSIONS, "async-session-persistence"),
+    **_rules(Fate.OWN, _STREAMS, "url-stream-handler"),
+    **_rules(Fate.OWN, _CLASSES, "class-loader-config"),
+    **_rules(Fate.OWN, _PERMISSIONS, "user-permissions"),
+    **_rules(Fate.UNSENT, TEXT, "application version"),
+    **_rules(Fate.UNSENT, FLAG, "precompilation-enabled code-lock"),
+    **_rules(Fate.UNSENT, _items("page", "name", "url"), "admin-console"),
+    **_rules(Fate.FLEXIBLE, TEXT, "health-check vm-health-check liveness-check readiness-check"),
+    **_rules(Fate.FLEXIBLE, TEXT, "resources network"),
 }
 
-_CARRIED_OR_READ = {
-    name: rule.form for name, rule in RULES.items() if rule.fate is not Fate.FLEXIBLE
-}
-_ROOT = ElementForm(_CARRIED_OR_READ, once=True)
+_ROOT = ElementForm({n: r.form for n, r in RULES.items() if r.fate is not Fate.FLEXIBLE}, once=True)
 _UNSAID = {"ssl-enabled": "true"}  # Google's value for an element that is not there
 
 
 def root_problems(root: Element) -> Iterator[Problem]:
     """What Google's tools would refuse, and what cannot be carried."""
-    inner = [child for child in root.children if child.name in _ROOT.children]
-    yield from _own_problems(root, _ROOT)
-    for child in inner:
-        yield from _problems(child, _ROOT.children[child.name])
+    yield from _problems(root, _ROOT)
 
 
 def built_value(element: Element) -> Any:
