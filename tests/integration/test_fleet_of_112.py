@@ -84,7 +84,9 @@ def _version(project: Project, name: str) -> Any:
 
 
 @pytest.mark.slow
-def test_it_is_released_and_promoted_and_everybody_has_their_own(fleet: Project) -> None:
+def test_it_is_released_promoted_and_rolled_back_and_everybody_has_their_own(
+    fleet: Project,
+) -> None:
     assert fleet.run("config", "check", "--strict").code == 0
     assert fleet.report("run", RELEASE)["exit_code"] == 0
     assert fleet.report("promote", RELEASE, "all")["exit_code"] == 0
@@ -98,6 +100,9 @@ def test_it_is_released_and_promoted_and_everybody_has_their_own(fleet: Project)
         service = fleet.remote.call("GET", f"/v1/apps/{name}/services/default")
         assert service["split"]["allocations"] == {RELEASE: 1}
     assert len(sums) == len(PRODUCTION)
+    assert fleet.report("rollback", "all")["exit_code"] == 0
+    service = fleet.remote.call("GET", "/v1/apps/akvoflow-7/services/default")
+    assert service["split"]["allocations"] == {"1": 1}
 
 
 def test_the_same_complaint_of_all_is_one_line(fleet: Project) -> None:

@@ -143,6 +143,7 @@ class ReleaseRecord(RecordForm):
     configs: dict[str, str] | list[str]
     library: LibraryRecord | None
     built: BuilderRecord
+    descriptor: dict[str, Any] | None = None
 
 
 _ENTRIES: dict[str, type[RecordForm]] = {

@@ -175,7 +175,7 @@ def _parse_release(record: dict[str, Any]) -> Release:
         configs=_parse_configs(record["configs"]),
         library=_parse_library(record["library"]),
         builder=Builder(**record["built"]),
-        descriptor=None if record.get("descriptor") is None else dict(record["descriptor"]),
+        descriptor=record.get("descriptor"),
     )
 
 

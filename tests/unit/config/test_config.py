@@ -57,6 +57,15 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+def test_a_system_property_can_name_the_instance_of_a_descriptor(tmp_path: Path) -> None:
+    text = FULL.replace("../descriptors", "{directory: ../descriptors, alias: alias}")
+    config = load(write(tmp_path, text.replace("id: flow-1,", "id: flow-1, alias: one,")))
+
+    assert config.descriptors == DescriptorsConfig(tmp_path / "../descriptors", "alias")
+    assert config.fleet["flow-1"].names == {"flow-1", "one"}
+    assert config.fleet["uat2"].names == {"uat2", "example.org:flow-uat2"}
+
+
 def test_what_is_not_written_has_a_default(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
 

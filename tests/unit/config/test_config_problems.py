@@ -112,6 +112,12 @@ INSTANCE = "  - {id: flow-2, role: production, "
         ("  - !!python/object:os.system {}", "8:5: the tag tag:yaml.org,2002:python/object"),
         ("trunk: !!int main", "8:8: this is no int that fits; write it in quotes, as text"),
         ("trunk: 0x" + "f" * 9999, "8:8: this is no int that fits"),
+        (
+            "descriptors: {dir: a}",
+            "8:15: unknown key descriptors.dir; write one of alias, directory",
+        ),
+        ("descriptors: {dir: a}", "8:14: descriptors.directory is missing"),
+        ("descriptors: [a]", "8:14: descriptors must be a mapping, not ['a']"),
         ("descriptors: " + "x" * 256, "8:14: descriptors is wrong: no file system takes so long"),
         ("descriptors: " + "x/" * 1001, "8:14: descriptors is wrong: no file system takes so long"),
     ],

@@ -127,7 +127,7 @@ def read_built_values(xml: bytes) -> dict[str, Any]:
     is no descriptor, since instances have their own in its place."""
     try:
         return {name: said.value for name, said in _built_values(parse_root(xml, NAME)).items()}
-    except WrongDescriptor:
+    except (WrongDescriptor, RecursionError):
         return {}
 
 
