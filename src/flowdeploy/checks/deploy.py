@@ -12,6 +12,7 @@ from flowdeploy.appengine.resources import App, DeployedVersion
 from flowdeploy.checks import drift
 from flowdeploy.checks.drift import Difference
 from flowdeploy.planning.plan import Traffic
+from flowdeploy.planning.revisions import base_of, revision_number, revisions_of
 from flowdeploy.planning.traffic import Split
 
 # From the API's own error message. Small apps have lower limits, known to the server only.
@@ -66,14 +67,15 @@ class InstanceStatus:
         return max(0, VERSIONS_PER_APP - self.version_count)
 
     def state(self, version: str) -> str:
-        """``live``, ``dark`` or ``missing``."""
-        if version in self.live:
+        """``live``, ``dark`` or ``missing``. A revision counts as its version."""
+        if revisions_of(version, self.live):
             return "live"
-        return "dark" if version in self.created else "missing"
+        return "dark" if revisions_of(version, self.created) else "missing"
 
     def _is_newer(self, version: str, live: str) -> bool:
-        """By the times in the names, since a release may be deployed late; else by creation."""
-        if _DATED.match(version) and _DATED.match(live):
+        """By the names, since a release may be deployed late; else by creation."""
+        are_dated = _DATED.match(version) and _DATED.match(live)
+        if are_dated or base_of(version) == base_of(live):
             return is_older(live, version)
         return self.created[version] > self.created.get(live, "")
 
@@ -187,6 +189,11 @@ def _age_objections(wanted: WantedVersion, seen: BeforeDeploy) -> Iterator[str]:
 
 
 def is_older(version: str, other: str) -> bool:
-    """Whether both versions start with a time, and ``version`` has the earlier one."""
+    """Whether both versions start with a time, and ``version`` has the earlier one.
+
+    Of the revisions of one version, those with a lower number are older.
+    """
+    if base_of(version) == base_of(other):
+        return revision_number(version) < revision_number(other)
     ours, theirs = _DATED.match(version), _DATED.match(other)
     return bool(ours and theirs) and version[:15] < other[:15]

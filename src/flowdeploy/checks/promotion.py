@@ -9,6 +9,7 @@ from flowdeploy.checks import drift
 from flowdeploy.checks.deploy import app_objections
 from flowdeploy.errors import Refused, ServiceError
 from flowdeploy.planning.plan import Verify
+from flowdeploy.planning.revisions import base_of
 from flowdeploy.planning.traffic import Split
 
 Files = Mapping[str, str]
@@ -31,7 +32,7 @@ class BeforePromotion:
 class Expectation:
     """What all instances should have: ``files``, by version, except those at ``own`` paths.
 
-    ``force``: they may serve anything now.
+    All revisions of a version have its files. ``force``: they may serve anything now.
     """
 
     files: Mapping[str, Files] = field(default_factory=dict)
@@ -60,7 +61,7 @@ def find_expectation(
         for version, deployed in prospect.versions.items():
             if deployed and deployed.files is not None:
                 common = frozenset(_shared_files(deployed.files, own).items())
-                manifests.setdefault(version, Counter())[common] += 1
+                manifests.setdefault(base_of(version), Counter())[common] += 1
     most = {version: dict(found.most_common(1)[0][0]) for version, found in manifests.items()}
     return Expectation(most, own, force)
 
@@ -108,11 +109,10 @@ def _file_objections(step: Verify, seen: BeforePromotion, wanted: Expectation) -
     """The versions whose files differ from those on most instances."""
     return tuple(
         f"version {version} has {each} than most instances have"
-        for version in wanted.files.keys() & set(step.to.live)
+        for version in step.to.live
+        if (common := wanted.files.get(base_of(version))) is not None
         if (deployed := seen.versions.get(version)) and deployed.files is not None
-        for each in drift.compare_files(
-            wanted.files[version], _shared_files(deployed.files, wanted.own)
-        )
+        for each in drift.compare_files(common, _shared_files(deployed.files, wanted.own))
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flowdeploy.checks.deploy import VERSIONS_PER_APP, InstanceStatus
 from flowdeploy.planning.traffic import Split
 
-_ids = st.from_regex(r"(v[0-9]|2020040[1-9]-07303[0-9](-[a-f]{2})?)", fullmatch=True)
+_ids = st.from_regex(r"(v[0-9]|2020040[1-9]-07303[0-9](-[a-f]{2})?(-r[12])?)", fullmatch=True)
 _times = st.from_regex(r"2020-04-0[1-9]T07:30:3[0-9](\.5)?Z", fullmatch=True)
 
 
@@ -38,6 +38,17 @@ def test_a_version_whose_name_has_no_time_is_as_old_as_its_creation() -> None:
     created = {release: "2026-04-03T08:00:00Z", "v1": "2026-04-02T08:00:00Z"}
     assert InstanceStatus(Split.all_to(release), created, 2).waiting == ()
     assert InstanceStatus(Split.all_to("v1"), created, 2).waiting == (release,)
+
+
+def test_a_revision_counts_as_its_version_and_is_newer() -> None:
+    base, other, at = "20200403-073034", "20200402-101500-r1", "2020-04-03T08:00:00Z"
+    created = {base: "2020-04-09T08:00:00Z", f"{base}-r1": at, f"{base}-r10": at, other: at}
+    standing = InstanceStatus(Split.all_to(f"{base}-r1"), created, len(created))
+    assert standing.waiting == (f"{base}-r10",)
+    ids = (base, f"{base}-r1", f"{base}-r10", "20200402-101500", f"{base}-r2")
+    assert [standing.state(each) for each in ids] == ["live", "live", "dark", "dark", "missing"]
+    named = InstanceStatus(Split.all_to("v1-r2"), {"v1": at, "v1-r2": at, "v1-r3": at}, 3)
+    assert named.waiting == ("v1-r3",)
 
 
 def test_a_service_without_versions() -> None:

@@ -68,6 +68,17 @@ def test_other_files_than_most_instances_have_are_named() -> None:
     assert found(PROMOTION, prospect(), odd, prospect()) == ()
 
 
+def test_the_revisions_of_a_version_have_its_files() -> None:
+    odd = prospect({**FILES, "index.html": "cc"})
+    same, other = (
+        replace(each, versions={f"{NEW}-r1": each.versions[NEW]}) for each in (prospect(), odd)
+    )
+    revision = Verify(ONE, Split.all_to(f"{NEW}-r1"))
+    assert found(revision, same, prospect(), prospect()) == ()
+    [objection] = found(revision, other, prospect(), prospect())
+    assert objection.startswith(f"version {NEW}-r1 has different files (index.html)")
+
+
 def test_what_the_server_does_not_say_is_told_and_not_refused() -> None:
     untold = prospect(None)
     assert found(PROMOTION, untold, prospect()) == ()
