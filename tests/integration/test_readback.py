@@ -18,7 +18,7 @@ from flowdeploy.report import Outcome, State
 from flowdeploy.rollout.contract import Done, Notify, Running, StepFailed
 from flowdeploy.steps import staging
 from flowdeploy.steps.context import Permissions
-from flowdeploy.steps.deploy.checks import DeployChecks
+from flowdeploy.steps.deploy.checks import DeployBatch, DeployChecks
 from flowdeploy.steps.deploy.deploy import deploy_version
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _deploy(remote: Remote, folder: Path, traffic: Traffic, **settings: object) 
     cloud.engine = _Deaf(cloud, **settings)
     checks = DeployChecks(cloud, None, _nothing_is_due)
     step = Deploy(Instance("akvoflow-1", Role.PRODUCTION, "akvoflow-1"), "2", traffic)
-    checks.check([step], staging.read(folder), Permissions(), lambda _done, _all: None)
+    batch = DeployBatch([step], staging.read(folder))
+    checks.check([batch], Permissions(), lambda _done, _all: None)
     return deploy_version(step, checks.target(step), lambda _note: None)
 
 

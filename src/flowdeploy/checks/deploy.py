@@ -3,6 +3,8 @@
 They run before the first change of any instance, so that a release is refused as a whole.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -95,6 +97,12 @@ class WantedVersion:
     first_live: bool = False
     replace: bool = False
     allow_older: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Equal for versions with the same files and settings."""
+        content = json.dumps([self.archive, self.settings], sort_keys=True, default=str)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def deploy_objections(wanted: WantedVersion, seen: BeforeDeploy) -> tuple[str, ...]:

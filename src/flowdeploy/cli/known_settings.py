@@ -7,7 +7,7 @@ from flowdeploy.checks.findings import Finding
 from flowdeploy.config.values import Config
 from flowdeploy.errors import Refused
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.plan import Deploy, Plan
+from flowdeploy.planning.plan import Deploy, Plan, PlanKind
 from flowdeploy.steps.deploy.descriptors import find_equal_descriptors, require_folder
 
 
@@ -28,7 +28,7 @@ class KnownSettings:
 def find_known_settings(plan: Plan, config: Config) -> KnownSettings:
     """What an earlier build's app.yaml, the descriptors and the configuration amount to."""
     instances = [step.instance for step in plan.steps_of(Deploy)]
-    if not instances:
+    if not instances or plan.kind is PlanKind.RECONFIGURE:  # that shows what differs
         return KnownSettings({})
     try:
         remarks = find_equal_descriptors(config.descriptors, config.fleet.instances)

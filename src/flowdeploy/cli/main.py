@@ -39,6 +39,7 @@ COMMANDS = {
     "rollback": "Restore what instances served before.",
     "resume": "Continue a run that was interrupted, or failed in part.",
     "history": "List past runs; show one in full.",
+    "reconfigure": "Give instances today's settings, without a release.",
     "deploy": "Deploy a released version to further instances, without a build.",
     "status": "Show how every instance stands, and what has drifted.",
     "versions": "List the versions of a project, as gcloud does.",
@@ -48,7 +49,7 @@ COMMANDS = {
 }
 
 
-REPORTING = frozenset({"run", "build", "promote", "rollback", "resume", "deploy"})
+REPORTING = frozenset({"run", "build", "promote", "rollback", "resume", "deploy", "reconfigure"})
 
 
 class Interrupted(FlowdeployError):

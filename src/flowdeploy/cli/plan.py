@@ -21,7 +21,13 @@ from flowdeploy.cli.planning import (
 )
 from flowdeploy.cli.session import Session, current_session
 from flowdeploy.cli.status import status_rows
-from flowdeploy.display.plan import configuration_lines, render, settings_lines, stripped_lines
+from flowdeploy.display.plan import (
+    configuration_lines,
+    difference_lines,
+    render,
+    settings_lines,
+    stripped_lines,
+)
 from flowdeploy.display.status import columns
 from flowdeploy.display.tables import Format, Row, show
 from flowdeploy.display.terminal import console_on
@@ -90,10 +96,12 @@ def print_plan(
     *,
     look: bool,
     objections: Sequence[str] = (),
+    differences: Sequence[Row] | None = None,
 ) -> None:
     """Print a plan, with what its checks have found if there is a ``preview``.
 
-    ``look``: also read and print how the plan's instances stand.
+    ``look``: also read and print how the plan's instances stand. ``differences`` are what a
+    reconfiguration changes, as `drift_row` has them.
     """
     settings = find_known_settings(plan, session.config)
     planned = preview.plan if preview else plan
@@ -103,21 +111,26 @@ def print_plan(
     verbose = session.options.verbose
     stripped = _stripped_variables(plan, session) if verbose else None
     if session.options.format == "json":
-        document = {**plan_json(plan, session.target), "settings": settings.by_instance}
-        if stripped is not None:
-            document["stripped_variables"] = stripped
-        if fleet is not None:
-            document["fleet"] = fleet
-        if changes is not None:
-            document["configuration"] = changes
-        if preview is not None:
-            document["refusals"] = [
-                {"instance": each.instance, "message": each.message} for each in preview.findings
-            ]
+        refusals = preview and [
+            {"instance": each.instance, "message": each.message} for each in preview.findings
+        ]
+        further_keys = {
+            "stripped_variables": stripped,
+            "fleet": fleet,
+            "differences": differences,
+            "configuration": changes,
+            "refusals": refusals,
+        }
+        document = {
+            **plan_json(plan, session.target),
+            "settings": settings.by_instance,
+            **{key: value for key, value in further_keys.items() if value is not None},
+        }
         click.echo(json_text(document, default=str))
     else:
         console = console_on(sys.stdout, os.environ)
         further = settings_lines(settings.by_instance, console.width) if verbose else []
+        further += difference_lines(differences or (), console.width)
         further += configuration_lines(changes or {}, console.width)
         further += stripped_lines(stripped, console.width)
         render(plan, session.target, console, further)

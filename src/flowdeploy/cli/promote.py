@@ -26,6 +26,9 @@ from flowdeploy.steps.context import Context, LockOptions, Permissions
 from flowdeploy.units import Portion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowdeploy.display.tables import Row
     from flowdeploy.steps.executor import Replan
 
 
@@ -108,12 +111,14 @@ def run_promotion(
 
     context = new_context(session, Permissions(**permissions), locking=LockOptions(wait, take_over))
     if dry_run:
-        click.get_current_context().exit(_preview(plan, context, session))
+        click.get_current_context().exit(preview_promotion(plan, context, session))
     execute(plan, context, session, max_failures, replan)
 
 
-def _preview(plan: Plan, context: Context, session: Session) -> int:
-    """Print the plan and what its checks find.
+def preview_promotion(
+    plan: Plan, context: Context, session: Session, differences: Sequence[Row] | None = None
+) -> int:
+    """Print the plan, what its checks find, and the ``differences`` that are its reason, if any.
 
     The exit code: 4 where a run would be refused, or that of the error where it is not known.
     """
@@ -122,10 +127,11 @@ def _preview(plan: Plan, context: Context, session: Session) -> int:
     try:
         preview = preview_plan(plan, context)
     except FlowdeployError as error:
-        print_plan(plan, session, Preview(plan, None, ()), look=True)
+        unknown = Preview(plan, None, ())
+        print_plan(plan, session, unknown, look=True, differences=differences)
         print_note(f"it cannot be known what would be refused: {error.message}")
         return error.exit_code
-    print_plan(plan, session, preview, look=True)
+    print_plan(plan, session, preview, look=True, differences=differences)
     refused = {finding.instance for finding in preview.findings}
     allowed = context.permissions.skip_unready and len(refused) < len(plan.steps_of(Verify))
     return Refused.exit_code if refused and not allowed else 0

@@ -1,12 +1,21 @@
 """A report in words, for the terminal and for the Markdown summary."""
 
+from collections.abc import Iterable
 from copy import copy
 
 from flowdeploy.checks.findings import FEW, without_names
 from flowdeploy.display.text import duration, group_values, join_words, names_or_count
 from flowdeploy.display.words import instance_name, result, skip_lines, where
 from flowdeploy.errors import FlowdeployError
-from flowdeploy.planning.plan import Configure, Deploy, Promote, Verify, instance_of
+from flowdeploy.planning.plan import (
+    Configure,
+    Deploy,
+    Plan,
+    PlanKind,
+    Promote,
+    Verify,
+    instance_of,
+)
 from flowdeploy.report import Outcome, Report, RunOutcome, State, StepReport, has_started
 
 _SERVING = (State.LIVE, State.DARK)
@@ -116,13 +125,28 @@ def _state_sentence(report: Report) -> str:
     changed = any(step.may_have_changed for step in report.steps)
     if not changed and report.outcome is not RunOutcome.SUCCEEDED:
         return "no instance was changed"
-    changing = (step for step in report.steps if isinstance(step.step, Deploy | Promote))
-    instances = group_values((_state_text(step), where(step)) for step in changing)
+    instances = group_values((_state_text(step), where(step)) for step in _last_changes(report))
     clauses = {how: f"{how} on {names_or_count(names)}" for how, names in instances.items()}
     serving = [clauses.pop(state) for state in _SERVING if state in clauses]
-    version = report.plan.version if report.plan else None
-    first = [f"{version} is {join_words(serving)}"] if serving else []
-    return "; ".join([*first, *clauses.values()]) or ", ".join(map(result, report.steps))
+    first = [f"{_subject(report.plan)} is {join_words(serving)}"] if serving else []
+    told = "; ".join([*first, *clauses.values()]) or ", ".join(map(result, report.steps))
+    return told or "nothing had to be changed"
+
+
+def _last_changes(report: Report) -> Iterable[StepReport]:
+    """Of each instance, the last deploy or promotion that has begun; else the first."""
+    last: dict[str, StepReport] = {}
+    for step in report.steps:
+        begins = has_started(step) or where(step) not in last
+        if begins and isinstance(step.step, Deploy | Promote):
+            last[where(step)] = step
+    return last.values()
+
+
+def _subject(plan: Plan | None) -> str:
+    if plan is None or plan.kind is not PlanKind.RECONFIGURE:
+        return str(plan and plan.version)
+    return f"a revision of {plan.version}" if plan.version else "a revision"
 
 
 def _state_text(step: StepReport) -> str:

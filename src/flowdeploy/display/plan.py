@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from flowdeploy.display.tables import pad
+from flowdeploy.checks.drift import Difference
+from flowdeploy.display.tables import Row, pad
 from flowdeploy.display.terminal import Line, literal, say_blocks
 from flowdeploy.display.text import duration, group_values, names_or_count, wrap, wrap_each
 from flowdeploy.display.words import UNKNOWN_YET, detail, instance_name, skip_lines, target_line
@@ -65,6 +66,22 @@ def stripped_lines(names: Sequence[str] | None, width: int) -> list[Line]:
     return [] if names is None else _section("The build's environment", [text], width)
 
 
+def difference_lines(rows: Sequence[Row], width: int) -> list[Line]:
+    """What a reconfiguration changes; equal differences share a line."""
+    return _section("Differences", difference_texts(rows), width)
+
+
+def difference_texts(rows: Sequence[Row]) -> list[str]:
+    """A line for each difference, from rows as `drift_row` has them."""
+    alike = group_values((_difference(row), row["instance"]) for row in rows)
+    return [f"{text} on {names_or_count(names)}" for text, names in alike.items()]
+
+
+def _difference(row: Row) -> str:
+    origin = f", from {_origin(row['from'])}" if row["from"] else ""
+    return f"{Difference(row['field'], row['is'], row['should_be'])}{origin}"
+
+
 def _section(title: str, texts: Sequence[str], width: int) -> list[Line]:
     """A title and the texts, indented; empty without texts."""
     return [literal((title, "bold")), *wrap_each(texts, width, "  ")] if texts else []
@@ -83,6 +100,8 @@ def _headline(plan: Plan) -> str:
     source = f", from {plan.ref}" if plan.ref else ""
     if plan.kind is PlanKind.ROLLBACK:
         return f"Plan: rollback to {plan.version or 'what was served before'}"
+    if plan.kind is PlanKind.RECONFIGURE:
+        return f"Plan: reconfigure {plan.version or 'what is live'}"
     return f"Plan: {plan.kind} {plan.version or UNKNOWN_YET}{source}"
 
 

@@ -16,6 +16,7 @@ from flowdeploy.planning.plan import (
     Verify,
     instance_of,
 )
+from flowdeploy.planning.revisions import revision_number
 from flowdeploy.planning.traffic import Split
 from flowdeploy.report import Outcome, State, StepReport
 
@@ -60,8 +61,9 @@ def detail(step: Step) -> str:
             return "the configured commands"
         case Publish(library, version):
             return f"{library or UNKNOWN_YET}, version {version or UNKNOWN_YET}"
-        case Deploy(_, _, traffic):
-            return str(traffic)
+        case Deploy(_, version, traffic):
+            is_revision = version is not None and revision_number(version)
+            return f"{version}, {traffic}" if is_revision else str(traffic)
         case Configure(_, phase, _, undoes):
             return f"{_DUE[phase]}, as before {undoes[0]}" if undoes else _DUE[phase]
         case Verify():

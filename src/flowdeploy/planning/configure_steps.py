@@ -36,9 +36,9 @@ def add_configuration_steps(plan: Plan, configs: tuple[str, ...]) -> Plan:
             return ()  # it was for the files of an earlier build
         before, after = _phases_around(step)
         return (
-            *(_configure(step, phase) for phase in before if phase in phases),
+            *(_configure(step, phase, plan.version) for phase in before if phase in phases),
             step,
-            *(_configure(step, phase) for phase in after if phase in phases),
+            *(_configure(step, phase, plan.version) for phase in after if phase in phases),
         )
 
     stages = (
@@ -64,9 +64,8 @@ def _phases_around(step: Step) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:
             return (), ()
 
 
-def _configure(step: Step, phase: Phase) -> Configure:
+def _configure(step: Step, phase: Phase, version: str | None) -> Configure:
     assert isinstance(step, Deploy | Promote)  # noqa: S101  (no phase is due around other steps)
-    version = step.version if isinstance(step, Deploy) else step.to.only
     return Configure(step.instance, phase, version)
 
 

@@ -23,6 +23,7 @@ from flowdeploy.planning.plan import (
     Verify,
 )
 from flowdeploy.planning.refs import Commit, Ref, commit_version, library_version
+from flowdeploy.planning.revisions import base_of
 from flowdeploy.planning.traffic import Split
 from flowdeploy.planning.urls import dark_label
 
@@ -80,8 +81,21 @@ def plan_promotion(
     Raises UsageError for unknown or skipped instances.
     """
     instances, skipped = select_instances(names, scope)
-    stages = _promotion_stages(version, instances, scope, gradual)
+    to = Split.all_to(version)
+    stages = _promotion_stages([Verify(each, to) for each in instances], scope, gradual)
     return Plan(None, PlanKind.PROMOTE, version, stages, skipped=skipped, configs=None)
+
+
+def choose_versions(plan: Plan, versions: Mapping[str, str]) -> Plan:
+    """The promotion ``plan`` with the versions that some instances get instead, by id."""
+
+    def choose(step: Step) -> Step:
+        if not isinstance(step, Verify | Promote) or step.instance.id not in versions:
+            return step
+        return replace(step, to=Split.all_to(versions[step.instance.id]))
+
+    stages = (replace(stage, steps=tuple(map(choose, stage.steps))) for stage in plan.stages)
+    return replace(plan, stages=tuple(stages))
 
 
 def select_instances(
@@ -170,23 +184,67 @@ def plan_deploy(version: str, names: Sequence[str], scope: Scope) -> Plan:
     return _check_host_names(Plan(None, PlanKind.DEPLOY, version, stages, configs=None))
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A revision that an instance needs: ``version``, instead of ``live``, which it serves."""
+
+    instance: Instance
+    live: str
+    version: str
+
+
+def plan_reconfiguration(
+    revisions: Sequence[Revision], scope: Scope, skipped: tuple[Skipped, ...] = ()
+) -> Plan:
+    """The plan of ``reconfigure``: the revisions are deployed dark, then promoted.
+
+    Its version is the one that all of them are of, if there is only one. It has no stages
+    where no revision is needed. Raises UsageError if a host name would be too long.
+    """
+    bases = {base_of(each.version) for each in revisions}
+    version = bases.pop() if len(bases) == 1 else None
+    dark = [Deploy(each.instance, each.version, Traffic.DARK) for each in revisions]
+    verify = [
+        Verify(each.instance, Split.all_to(each.version), (Split.all_to(each.live),))
+        for each in revisions
+    ]
+    stages = (
+        *(
+            Stage(kind, tuple(step for step in dark if _stage_kind(step.instance) is kind))
+            for kind in (StageKind.UAT, StageKind.PRODUCTION)
+        ),
+        *(_promotion_stages(verify, scope) if verify else ()),
+    )
+    stages = tuple(stage for stage in stages if stage.steps)
+    return _check_host_names(Plan(None, PlanKind.RECONFIGURE, version, stages, skipped=skipped))
+
+
+def revised_versions(plan: Plan) -> tuple[str, ...]:
+    """The versions of which a reconfiguration deploys revisions."""
+    return tuple(dict.fromkeys(base_of(str(step.version)) for step in plan.steps_of(Deploy)))
+
+
+def _stage_kind(instance: Instance) -> StageKind:
+    return StageKind.PRODUCTION if instance.role is Role.PRODUCTION else StageKind.UAT
+
+
 def _promotion_stages(
-    version: str, instances: tuple[Instance, ...], scope: Scope, gradual: Gradual | None
+    verify: Sequence[Verify], scope: Scope, gradual: Gradual | None = None
 ) -> tuple[Stage, ...]:
-    if not instances:
+    if not verify:
         raise UsageError(
             "there is no instance to promote",
             hint="Name instances, or `all` for every production instance that is not skipped.",
         )
-    to = Split.all_to(version)
-    uat, production = _separate_roles(instances)
+    to = {step.instance.id: step.to for step in verify}
+    uat, production = _separate_roles(step.instance for step in verify)
     waves = {wave.name for wave in scope.waves}
 
     def promote(group: Iterable[Instance]) -> tuple[Promote, ...]:
-        return tuple(Promote(instance, to, gradual) for instance in group)
+        return tuple(Promote(instance, to[instance.id], gradual) for instance in group)
 
     stages = (
-        Stage(StageKind.VERIFY, tuple(Verify(i, to) for i in instances)),
+        Stage(StageKind.VERIFY, tuple(verify)),
         Stage(StageKind.UAT, promote(uat)),
         *(
             Stage(

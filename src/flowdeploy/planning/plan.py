@@ -24,6 +24,7 @@ class PlanKind(StrEnum):
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     DEPLOY = "deploy"
+    RECONFIGURE = "reconfigure"
     RESUME = "resume"  # only of a run that failed before it read the plan to resume
 
 

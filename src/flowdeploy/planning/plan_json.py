@@ -71,7 +71,8 @@ def step_json(step: Step, version: str | None = None) -> dict[str, Any]:
         case Publish(library, library_version):
             return {**head, "library": library, "version": library_version}
         case Deploy(traffic=traffic):
-            return {**head, "traffic": str(traffic)}
+            own = {} if step.version == version else {"version": step.version}
+            return {**head, **own, "traffic": str(traffic)}
         case Configure(phase=phase, undoes=runs):
             return {**head, "phase": str(phase), **({"undoes": list(runs)} if runs else {})}
         case Verify(_, to, expected):
@@ -127,7 +128,8 @@ def _parse_step(document: Mapping[str, Any], version: str | None, fleet: Fleet) 
         case "publish":
             return Publish(document["library"], document["version"])
         case "deploy":
-            return Deploy(fleet[document["instance"]], version, Traffic(document["traffic"]))
+            own = document.get("version", version)
+            return Deploy(fleet[document["instance"]], own, Traffic(document["traffic"]))
         case "configure":
             undoes = tuple(document.get("undoes", ()))
             of = None if undoes else version

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flowdeploy.planning.plan import Plan, PlanKind
+from flowdeploy.planning.plan import Deploy, Plan, PlanKind
+from flowdeploy.planning.revisions import base_of
 from flowdeploy.records.releases import Releases
 from flowdeploy.report import Outcome
 from flowdeploy.rollout.contract import Done, Listener, Running
@@ -17,6 +18,7 @@ from flowdeploy.steps.staging import StagedApp
 
 if TYPE_CHECKING:
     from flowdeploy.clients.files import BucketFolder
+    from flowdeploy.steps.deploy.checks import DeployBatch
     from flowdeploy.steps.release.release_store import DeployableRelease, ReleaseStore
 
 NO_RELEASE_RECORD = (
@@ -32,12 +34,14 @@ class Artifacts:
 
     ``staged`` is None until the files are built or recalled. ``configs`` are the texts of
     queue.yaml and the like by path, None until they are known; for a promotion only these are
-    set. ``remarks`` are for the report.
+    set. ``released`` are the applications of the versions whose revisions are deployed.
+    ``remarks`` are for the report.
     """
 
     def __init__(self, context: Context, listener: Listener) -> None:
         self.staged: StagedApp | None = None
         self.configs: Mapping[str, str] | None = None
+        self.released: dict[str, StagedApp] = {}
         self.remarks: tuple[str, ...] = ()
         self._context = context
         self._listener = listener
@@ -75,13 +79,43 @@ class Artifacts:
 
     def require(self, releases: ReleaseStore) -> None:
         """Use the version's release. Raises Refused where it is not available any more."""
-        release = releases.require()
-        self._listener.message(f"Release: {release.note}")
-        self._use(release)
+        self._use(self._require(releases))
+
+    def require_revised(self, releases: ReleaseStore) -> None:
+        """Use a version's release for its revisions, which keep its configuration as it is.
+
+        Raises Refused where it is not available any more.
+        """
+        self.released[releases.version] = self._require(releases).staged
+
+    def read_revised(self, records: Releases, versions: Iterable[str]) -> None:
+        """For a preview: use the records of these versions, without their files."""
+        from flowdeploy.steps.release.release_store import staged_release
+
+        for version in versions:
+            if stored := records.find(version):
+                address = records.address_of(version)
+                self.released[version] = staged_release(stored.release, address)
+
+    def batches(self, plan: Plan) -> tuple[DeployBatch, ...]:
+        """The plan's deploys, by what they deploy; none where that is not known."""
+        from flowdeploy.steps.deploy.checks import DeployBatch
+
+        steps = plan.steps_of(Deploy)
+        if self.staged is not None:
+            return (DeployBatch(steps, self.staged),) if steps else ()
+        return tuple(
+            DeployBatch([step for step in steps if base_of(str(step.version)) == version], staged)
+            for version, staged in self.released.items()
+        )
 
     def recall_configs(self, records: Releases, version: str) -> None:
-        """Use the version's configuration files; none where it has no release record."""
-        stored = records.find(version)
+        """Use the configuration files of the version, or of the one that it is a revision of.
+
+        None where there is no release record.
+        """
+        names = dict.fromkeys((version, base_of(version)))
+        stored = next(filter(None, map(records.find, names)), None)
         self.configs = stored.release.configs if stored else {}
         self.remarks = () if stored else (NO_RELEASE_RECORD,)
 
@@ -120,6 +154,11 @@ class Artifacts:
             return
         releases.save(self.staged, library(), builder)
         self._is_saved = True
+
+    def _require(self, releases: ReleaseStore) -> DeployableRelease:
+        release = releases.require()
+        self._listener.message(f"Release: {release.note}")
+        return release
 
     def _use(self, release: DeployableRelease) -> None:
         self._recalled = release

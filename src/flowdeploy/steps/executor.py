@@ -12,6 +12,7 @@ from flowdeploy.config.values import LocalRecords
 from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import add_configuration_steps, configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.pipelines import revised_versions
 from flowdeploy.planning.plan import (
     Build,
     Configure,
@@ -20,7 +21,6 @@ from flowdeploy.planning.plan import (
     PlanKind,
     Promote,
     Publish,
-    Stage,
     StageKind,
     Step,
     Verify,
@@ -121,7 +121,7 @@ class PlanExecutor:
         if stage.kind is StageKind.PUBLISH or is_first_change:
             checks = [self._library_release] if stage.kind is StageKind.PUBLISH else []
             self._check_and_save([*checks, self._check_deploys])
-        self._look_before_promotion(stage, self._listener.checking)
+        self._look_before_promotion(index, self._listener.checking)
         self._is_changing = self._is_changing or stage.changes_instances
         return self.plan
 
@@ -133,9 +133,7 @@ class PlanExecutor:
             case Publish():
                 return self._publishing.publish(self._artifacts.require_library(), step, notify)
             case Deploy():
-                from flowdeploy.steps.deploy.deploy import deploy_version
-
-                return deploy_version(step, self._deploy_checks.target(step), notify)
+                return self._deploy(step, notify)
             case Configure():
                 return self._configurator.update(step, notify)
             case Verify():
@@ -166,11 +164,12 @@ class PlanExecutor:
         self._prepare_services()
         remarks = self._read_artifacts()
         self._add_configuration_steps()
-        for stage in self.plan.stages:
-            self._look_before_promotion(stage, _ignore_progress)
-        verifies = self.plan.steps_of(Verify)
-        findings = [*self._gate.findings(verifies)] if verifies else []
-        findings += self._deploy_findings()
+        findings = list(self._deploy_findings())
+        if not self.plan.has(Deploy):  # what is not deployed yet is not ready
+            for index in range(len(self.plan.stages)):
+                self._look_before_promotion(index, _ignore_progress)
+            if verifies := self.plan.steps_of(Verify):
+                findings += self._gate.findings(verifies)
         changes = None
         if self.plan.instances:
             try:
@@ -207,7 +206,8 @@ class PlanExecutor:
     def _prepare_services(self) -> None:
         """Make what the plan's steps work with."""
         if self.plan.has(Deploy):
-            self._releases = open_releases(self._context, str(self.plan.version))
+            if self.plan.kind is not PlanKind.RECONFIGURE:
+                self._releases = open_releases(self._context, str(self.plan.version))
             self._deploy_checks = make_deploy_checks(self._context, self._configure_before_live)
             self.remarks = find_equal_descriptors(
                 self._context.config.descriptors, self._context.config.fleet.instances
@@ -223,6 +223,9 @@ class PlanExecutor:
         """Use the release record, where the version has one that is to be used."""
         if self.plan.has(Build) and self.plan.has(Deploy):
             self._artifacts.recall(self._releases, with_library=self.plan.has(Publish))
+        elif self.plan.kind is PlanKind.RECONFIGURE:
+            for version in revised_versions(self.plan):
+                self._artifacts.require_revised(open_releases(self._context, version))
         elif self.plan.has(Deploy):
             self._artifacts.require(self._releases)
         else:
@@ -239,7 +242,11 @@ class PlanExecutor:
     def _read_artifacts(self) -> tuple[str, ...]:
         """For a preview: what can be read without changing anything; why some cannot."""
         try:
-            if not self.plan.has(Deploy):
+            if self.plan.kind is PlanKind.RECONFIGURE:
+                self._artifacts.read_revised(
+                    open_release_records(self._context), revised_versions(self.plan)
+                )
+            elif not self.plan.has(Deploy):
                 self._recall_configuration()
             elif not self.plan.has(Build):
                 self._artifacts.recall_configs(self._releases.releases, str(self.plan.version))
@@ -306,26 +313,47 @@ class PlanExecutor:
         return None
 
     def _check_deploys(self) -> None:
-        steps, staged = self.plan.steps_of(Deploy), self._artifacts.staged
-        if not steps or staged is None:
+        batches = self._artifacts.batches(self.plan)
+        if not batches:
             return
         checking = self._listener.checking
         allowed = self._context.permissions
-        checks = [partial(self._deploy_checks.check, steps, staged, allowed, checking)]
+        checks = [partial(self._deploy_checks.check, batches, allowed, checking)]
         if self._configures:
             checks.append(partial(self._configurator.check, self._configures, checking))
         _run_all(checks)
 
-    def _look_before_promotion(self, stage: Stage, progress: Callable[[int, int], None]) -> None:
-        if steps := [step for step in stage.steps if isinstance(step, Verify)]:
-            self._gate.look(steps, progress)
+    def _look_before_promotion(self, index: int, progress: Callable[[int, int], None]) -> None:
+        if not any(isinstance(step, Verify) for step in self.plan.stages[index].steps):
+            return
+        self._choose_revisions()
+        steps = [step for step in self.plan.stages[index].steps if isinstance(step, Verify)]
+        self._gate.look(steps, progress)
+
+    def _choose_revisions(self) -> None:
+        """Let a promotion take the newest revision of its version, instance by instance."""
+        if self.plan.kind is not PlanKind.PROMOTE:
+            return
+        from flowdeploy.steps.revisions import choose_revisions
+
+        before, self.plan = self.plan, choose_revisions(self.plan, self._context)
+        if self.plan != before:
+            self.journal.replan(self.plan)
 
     def _deploy_findings(self) -> Sequence[Finding]:
-        steps, staged = self.plan.steps_of(Deploy), self._artifacts.staged
-        if not steps or staged is None:
-            return ()
-        allowed = self._context.permissions
-        return self._deploy_checks.findings(steps, staged, allowed, _ignore_progress)
+        batches, allowed = self._artifacts.batches(self.plan), self._context.permissions
+        return self._deploy_checks.findings(batches, allowed, _ignore_progress) if batches else ()
+
+    def _deploy(self, step: Deploy, notify: Notify) -> Running:
+        """Deploy a version. That a revision may exist is on record before it does."""
+        from flowdeploy.steps.deploy.deploy import deploy_version
+        from flowdeploy.steps.revisions import open_revisions
+
+        target = self._deploy_checks.target(step)
+        if self.plan.kind is PlanKind.RECONFIGURE:
+            records = open_revisions(self._context)
+            records.add(step.instance, target.wanted.version, target.wanted.digest)
+        return (yield from deploy_version(step, target, notify))
 
     def _configure_before_live(self, instance: Instance, notify: Notify) -> Running:
         """What is due between a live deploy's creation of the version and its traffic."""

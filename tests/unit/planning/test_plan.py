@@ -12,9 +12,12 @@ from flowdeploy.planning.configure_steps import add_configuration_steps
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.planning.pipelines import (
     Restoration,
+    Revision,
     Scope,
+    choose_versions,
     plan_deploy,
     plan_promotion,
+    plan_reconfiguration,
     plan_ref,
     plan_rollback,
 )
@@ -332,6 +335,64 @@ def test_a_deploy_is_dark_wherever_and_nothing_else() -> None:
     on_uat = Stage(StageKind.UAT, (Deploy(UAT1, TAG, Traffic.DARK),))
     assert plan_deploy(TAG, ["akvoflow-uat1"], SCOPE).stages == (on_uat,)
     assert plan_deploy(TAG, ["akvoflow-1", "akvoflow-uat1"], SCOPE).stages == (on_uat, dark(ONE))
+
+
+def revise(instance: Instance, number: int, live: str = TAG) -> tuple[Deploy, Verify, Promote]:
+    """The steps of an instance that serves ``live`` and gets a revision of the tag."""
+    to = Split.all_to(f"{TAG}-r{number}")
+    verify = Verify(instance, to, (Split.all_to(live),))
+    return Deploy(instance, to.only, Traffic.DARK), verify, Promote(instance, to)
+
+
+def test_a_reconfiguration_is_dark_everywhere_then_verified_then_promoted_by_waves() -> None:
+    uat, one, two = revise(UAT1, 1), revise(ONE, 1), revise(TWO, 3, f"{TAG}-r2")
+    revisions = [
+        Revision(UAT1, TAG, f"{TAG}-r1"),
+        Revision(ONE, TAG, f"{TAG}-r1"),
+        Revision(TWO, f"{TAG}-r2", f"{TAG}-r3"),
+    ]
+    scope = Scope(FLEET, waves=(Wave("small"), Wave("internal")))
+    assert plan_reconfiguration(revisions, scope, LEFT_OUT) == Plan(
+        None,
+        PlanKind.RECONFIGURE,
+        TAG,
+        (
+            Stage(StageKind.UAT, (uat[0],)),
+            Stage(StageKind.PRODUCTION, (one[0], two[0])),
+            Stage(StageKind.VERIFY, (uat[1], one[1], two[1])),
+            Stage(StageKind.UAT, (uat[2],)),
+            Stage(StageKind.PRODUCTION, (one[2],), "internal"),
+            Stage(StageKind.PRODUCTION, (two[2],)),
+        ),
+        skipped=LEFT_OUT,
+    )
+
+
+def test_a_reconfiguration_of_several_versions_is_of_none_of_them() -> None:
+    revisions = [Revision(ONE, TAG, f"{TAG}-r1"), Revision(TWO, "v1", "v1-r1")]
+    plan = plan_reconfiguration(revisions, SCOPE)
+    assert (plan.version, plan.configs) == (None, ())
+    assert plan_json(plan, "google")["stages"][0]["steps"] == [
+        {"action": "deploy", "instance": "akvoflow-1", "version": f"{TAG}-r1", "traffic": "dark"},
+        {"action": "deploy", "instance": "akvoflow-2", "version": "v1-r1", "traffic": "dark"},
+    ]
+    with pytest.raises(UsageError, match="DNS allows 63"):
+        plan_reconfiguration([Revision(ONE, "a" * 52, f"{'a' * 52}-r1")], SCOPE)
+
+
+def test_a_reconfiguration_that_nothing_needs_has_no_stages() -> None:
+    plan = plan_reconfiguration([], SCOPE, LEFT_OUT)
+    assert (plan.stages, plan.version, plan.skipped) == ((), None, LEFT_OUT)
+
+
+def test_a_promotion_takes_the_versions_that_are_chosen_for_instances() -> None:
+    plan = plan_promotion(TAG, ["akvoflow-1", "akvoflow-2"], SCOPE)
+    _, _, moved = revise(TWO, 2)
+    chosen = choose_versions(plan, {TWO.id: f"{TAG}-r2"})
+    assert chosen.version == TAG
+    assert chosen.stages[0].steps == (verify(ONE).steps[0], Verify(TWO, moved.to))
+    assert chosen.stages[1].steps == (promote(ONE).steps[0], moved)
+    assert choose_versions(plan, {}) == plan
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,15 @@ from flowdeploy.planning.configure_steps import add_configuration_steps
 from flowdeploy.planning.fleet import Fleet, Instance, Role, Wave
 from flowdeploy.planning.pipelines import (
     Restoration,
+    Revision,
     Scope,
+    choose_versions,
     plan_promotion,
+    plan_reconfiguration,
     plan_ref,
     plan_rollback,
 )
-from flowdeploy.planning.plan import Gradual, Phase, Plan
+from flowdeploy.planning.plan import Gradual, Phase, Plan, PlanKind
 from flowdeploy.planning.plan_json import parse_plan, plan_json
 from flowdeploy.planning.refs import Commit, parse_ref
 from flowdeploy.planning.traffic import Split
@@ -61,18 +64,34 @@ UNDOS = st.lists(
     min_size=1,
     unique_by=lambda undo: undo.instance.id,
 )
+REVISIONS = st.lists(
+    st.builds(
+        Revision,
+        st.sampled_from(FLEET.instances),
+        st.just("v1"),
+        st.sampled_from(["v1-r1", "v1-r2", "v2-r1"]),
+    ),
+    unique_by=lambda revision: revision.instance.id,
+)
 PLANS = st.one_of(
     st.sampled_from(["a-branch", "master", "20200403-073034", "promote-20200403-073034"]).map(
         lambda ref: plan_ref(parse_ref(ref, "master"), COMMIT, SCOPE)
     ),
     GRADUAL.map(lambda gradual: plan_promotion("v1", ["all"], SCOPE, gradual)),
+    GRADUAL.map(
+        lambda gradual: choose_versions(
+            plan_promotion("v1", ["all"], SCOPE, gradual), {"two": "v1-r2"}
+        )
+    ),
+    REVISIONS.map(lambda revisions: plan_reconfiguration(revisions, SCOPE)),
     UNDOS.map(plan_rollback),
 )
 
 
 @given(PLANS, st.sampled_from([None, (), ("queue.yaml", "cron.yaml")]))
 def test_a_plan_comes_back_as_it_was(plan: Plan, files: tuple[str, ...] | None) -> None:
-    plan = plan if files is None else add_configuration_steps(plan, files)
+    if files is not None and plan.kind is not PlanKind.RECONFIGURE:  # it has no configuration
+        plan = add_configuration_steps(plan, files)
     document = json.loads(json.dumps(plan_json(plan, "google")))
     assert parse_plan(document, FLEET) == plan
 

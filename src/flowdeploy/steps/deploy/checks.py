@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from flowdeploy.clients.storage import Buckets
 
 
+@dataclass(frozen=True, slots=True)
+class DeployBatch:
+    """Deploys of one application."""
+
+    steps: Sequence[Deploy]
+    staged: StagedApp
+
+
 @dataclass(slots=True)
 class DeployChecks:
     """Checks instances, and has their targets for the deploys that follow.
@@ -48,13 +56,12 @@ class DeployChecks:
 
     def check(
         self,
-        steps: Sequence[Deploy],
-        staged: StagedApp,
+        batches: Sequence[DeployBatch],
         permissions: Permissions,
         progress: Callable[[int, int], None],
     ) -> None:
         """Raises Refused with all findings, ConnectionFailed where there is no connection."""
-        if findings := self.findings(steps, staged, permissions, progress):
+        if findings := self.findings(batches, permissions, progress):
             raise Refused(
                 "the deploy is refused, and no instance was changed",
                 details=group_findings(findings),
@@ -62,8 +69,7 @@ class DeployChecks:
 
     def findings(
         self,
-        steps: Sequence[Deploy],
-        staged: StagedApp,
+        batches: Sequence[DeployBatch],
         permissions: Permissions,
         progress: Callable[[int, int], None],
     ) -> list[Finding]:
@@ -72,7 +78,15 @@ class DeployChecks:
         Raises Refused where the folder of descriptors is missing; ConnectionFailed where
         there is no connection.
         """
-        self._packages, findings = make_packages(steps, staged, permissions, self.descriptors)
+        findings: list[Finding] = []
+        self._packages = {}
+        for batch in batches:
+            packed, refused = make_packages(
+                batch.steps, batch.staged, permissions, self.descriptors
+            )
+            self._packages |= packed
+            findings += refused
+        steps = [step for batch in batches for step in batch.steps]
         self._uploader = self._uploader or self.make_uploader(
             self.clients.buckets, tuple(self._packages.values())
         )

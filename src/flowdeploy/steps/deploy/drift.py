@@ -68,7 +68,7 @@ class DriftComparison:
 
     def _versions(self, instance: Instance) -> Iterator[tuple[str, DeployedVersion]]:
         where = (instance.project, instance.service)
-        split = self.engine.split(*where)
+        split = None if self.version else self.engine.split(*where)
         live = split.live if split else ()
         for version in (self.version,) if self.version else live:
             deployed = self.engine.find_version(*where, version)

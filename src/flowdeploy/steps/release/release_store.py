@@ -161,20 +161,10 @@ class ReleaseStore:
 
     def _to_deployable(self, release: Release, store: ReleaseFileStore) -> DeployableRelease:
         name = self.releases.address_of(release.version)
-        app = parse(release.app_yaml, f"app.yaml in {name}")
         paths = store.local_paths(release.manifest)
         # Files that were fetched from another kind of store are uploaded like new ones.
         sources = () if paths and store is not self.file_stores[0] else store.sources
-        staged = StagedApp(
-            app,
-            release.app_yaml,
-            release.manifest,
-            release.configs,
-            (),
-            paths,
-            sources,
-            release.descriptor,
-        )
+        staged = replace(staged_release(release, name), contents=paths, sources=sources)
         note = f"deployed from {name}: built by {release.builder}"
         return DeployableRelease(staged, self._fetch_library(release.library, store), note)
 
@@ -225,6 +215,14 @@ class ReleaseStore:
             ],
             hint=f"Give the new build a tag of its own. {_STAGING_BUCKETS_EXPIRE}",
         )
+
+
+def staged_release(release: Release, address: str) -> StagedApp:
+    """A recorded release, as far as its record tells: without the content of its files."""
+    app = parse(release.app_yaml, f"app.yaml in {address}")
+    return StagedApp(
+        app, release.app_yaml, release.manifest, release.configs, (), {}, built=release.descriptor
+    )
 
 
 def _release(
