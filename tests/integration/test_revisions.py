@@ -211,6 +211,27 @@ def test_what_app_engine_will_not_take_is_asked_for_once(
     assert released.remote.live("akvoflow-1") == {SECOND: 1}
 
 
+def test_a_revision_whose_host_name_would_be_too_long_is_not_made(released: Project) -> None:
+    service = "a-service-with-a-long-name"
+    released.remote.put_version("akvoflow-5", RELEASE, service)
+    released.edit(CONFIG, "id: akvoflow-5,", f"id: akvoflow-5, service: {service},")
+    give(released, "akvoflow-5", "instance_class: F2")
+    give(released, "akvoflow-4", "instance_class: F2")
+    report = released.report("reconfigure", "akvoflow-4", "akvoflow-5")
+    assert report["exit_code"] == 4
+    (detail,) = report["error"]["details"]
+    assert detail.startswith(f"akvoflow-5: version {FIRST} would have no valid host")
+    assert released.report("reconfigure", "all")["exit_code"] == 0
+    assert released.remote.live("akvoflow-4") == {FIRST: 1}
+
+
+def test_a_gradual_promotion_takes_the_revision_too(revised: Project) -> None:
+    share = ("--split", "10,100", "--split-by", "ip")
+    assert revised.report("promote", RELEASE, "akvoflow-1", *share)["exit_code"] == 0
+    shares = [each["allocations"] for each in revised.remote.moves("akvoflow-1")[-2:]]
+    assert shares == [{FIRST: 0.1, "1": 0.9}, {FIRST: 1}]
+
+
 @pytest.mark.parametrize("how", ["zip", "local"])
 def test_archives_and_local_records_serve_as_well(project: Project, how: str) -> None:
     added = {"zip": "upload: {mode: zip}\n", "local": "records: local\n"}[how]

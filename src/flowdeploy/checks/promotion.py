@@ -75,7 +75,7 @@ def promotion_objections(
     return (
         *app_objections(seen.app),
         *(line for version in step.to.live for line in _serving_objections(version, seen)),
-        *(() if _is_rollback(step) else _file_objections(step, seen, wanted)),
+        *(() if step.expected else _file_objections(step, seen, wanted)),
         *_traffic_objections(step, seen, wanted),
     )
 
@@ -83,18 +83,15 @@ def promotion_objections(
 def promotion_remarks(step: Verify, seen: BeforePromotion, wanted: Expectation) -> tuple[str, ...]:
     """What is unusual or unknown, without being an objection.
 
-    A rollback restores an instance's own files, even if the others have different ones.
+    Where certain traffic is expected, files are compared without consequence: a rollback
+    restores an instance's own, and a reconfiguration has just deployed those of the release.
     """
     unknown = (
         f"App Engine does not say which files version {version} has"
         for version in step.to.live
         if (deployed := seen.versions.get(version)) and deployed.files is None
     )
-    return (*unknown, *(_file_objections(step, seen, wanted) if _is_rollback(step) else ()))
-
-
-def _is_rollback(step: Verify) -> bool:
-    return bool(step.expected)
+    return (*unknown, *(_file_objections(step, seen, wanted) if step.expected else ()))
 
 
 def _serving_objections(version: str, seen: BeforePromotion) -> Iterator[str]:

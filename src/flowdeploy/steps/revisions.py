@@ -8,11 +8,12 @@ from threading import Lock
 
 from flowdeploy.checks.deploy import is_older
 from flowdeploy.checks.findings import Finding
-from flowdeploy.errors import ConnectionFailed, FlowdeployError, Refused, ServiceError
+from flowdeploy.errors import ConnectionFailed, FlowdeployError, Refused, ServiceError, UsageError
 from flowdeploy.planning.fleet import Instance
 from flowdeploy.planning.pipelines import Revision, choose_versions
 from flowdeploy.planning.plan import Deploy, Plan, Skipped, Traffic, Verify
 from flowdeploy.planning.revisions import base_of, next_revision, revision_number, revisions_of
+from flowdeploy.planning.urls import dark_label
 from flowdeploy.records.releases import Releases
 from flowdeploy.records.revisions import RevisionRecords
 from flowdeploy.rollout.parallel import map_in_threads
@@ -80,7 +81,7 @@ class RevisionSearch:
 
 
 class NoRevisionPossible(Refused):
-    """What an instance serves is no released version, or more than one."""
+    """What an instance serves is no released version, or more than one, or its name is too long."""
 
 
 @dataclass(slots=True)
@@ -146,6 +147,7 @@ class RevisionFinder:
         newest = revisions_of(base, ids)[0]
         is_waiting = is_older(live, newest) and not self._compare(instance, staged, newest).drifts
         version = newest if is_waiting else next_revision(base, ids)
+        _require_host_name(instance, version)
         return NeededRevision(Revision(instance, live, version), found.drifts)
 
     def _require_live(self, instance: Instance) -> str:
@@ -195,3 +197,10 @@ class RevisionFinder:
         packages, _ = make_packages([step], staged, Permissions(), self.context.config.descriptors)
         wanted = [package.wanted.digest for package in packages.values()]
         return self.revisions.content(instance, live) in wanted
+
+
+def _require_host_name(instance: Instance, version: str) -> None:
+    try:
+        dark_label(version, instance.service, instance.project)
+    except UsageError as error:
+        raise NoRevisionPossible(error.message) from error
