@@ -12,6 +12,7 @@ from flowdeploy.clients.appengine import AppEngine
 from flowdeploy.clients.version_settings import version_settings
 from flowdeploy.config.values import DescriptorsConfig
 from flowdeploy.planning.fleet import Instance
+from flowdeploy.planning.revisions import revisions_of
 from flowdeploy.steps.deploy.descriptors import (
     InstanceDescriptor,
     apply_own_settings,
@@ -44,9 +45,9 @@ class DriftComparison:
     """Compares instances with the staged folder, their descriptors and their settings.
 
     ``staged`` is None where nothing is built; then only the instance's own settings and
-    descriptor are compared. With a ``version`` all files of that version are compared.
-    Without one the live versions are, but only the descriptor of their files: the staged
-    folder may be of another version.
+    descriptor are compared. With a ``version`` all files of that version are compared, or of
+    the revision of it that is live. Without one the live versions are, but only the descriptor
+    of their files: the staged folder may be of another version.
     """
 
     engine: AppEngine
@@ -68,9 +69,11 @@ class DriftComparison:
 
     def _versions(self, instance: Instance) -> Iterator[tuple[str, DeployedVersion]]:
         where = (instance.project, instance.service)
-        split = None if self.version else self.engine.split(*where)
-        live = split.live if split else ()
-        for version in (self.version,) if self.version else live:
+        split = self.engine.split(*where)
+        versions = split.live if split else ()
+        if self.version:  # or the revision of it that is live
+            versions = revisions_of(self.version, versions)[:1] or (self.version,)
+        for version in versions:
             deployed = self.engine.find_version(*where, version)
             if deployed:
                 yield version, deployed
