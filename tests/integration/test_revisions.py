@@ -138,8 +138,10 @@ def test_a_revision_that_has_not_passed_the_gate_is_used_again(released: Project
     give(released, "akvoflow-3", "instance_class: F2")
     released.edit(CONFIG, "rollout:", "health: {path: /, attempts: 1}\nrollout:")
     released.remote.fault("unhealthy", project="akvoflow-1")
-    report = released.report("reconfigure", "all")
-    assert (report["exit_code"], report["outcome"]) == (3, "partial")
+    ended = released.run("reconfigure", "all")
+    assert ended.code == 3
+    assert "Note: instance_class: unset instead of F2, from instances.yaml on" in ended.err
+    assert f"a revision of {RELEASE} is dark on akvoflow-1 and akvoflow-3" in ended.out
     assert live(released) == all_to()
     ended = released.run("status", "--format", "json")
     assert {r["instance"]: r["dark"] for r in ended.json}["akvoflow-1"] == [FIRST]
@@ -266,6 +268,18 @@ def test_a_trunk_build_that_is_live_as_a_revision_is_not_put_back(project: Proje
     assert report["exit_code"] == 4
     assert f"{trunk}-r1 is live and newer than {trunk}" in report["error"]["details"][0]
     assert project.remote.live("flow-uat2") == {f"{trunk}-r1": 1}
+
+
+def test_what_cannot_be_read_keeps_all_from_being_changed(released: Project) -> None:
+    give(released, "akvoflow-1", "instance_class: F2")
+    released.remote.fault("permission", project="akvoflow-2")
+    released.remote.forget()
+    report = released.report("reconfigure", "all")
+    assert (report["exit_code"], report["steps"]) == (4, [])
+    assert report["error"]["details"][0].startswith("akvoflow-2: ")
+    assert released.remote.changes() == []
+    nobody = {"FLOWDEPLOY_SANDBOX": "http://127.0.0.1:9"}
+    assert released.report("reconfigure", "akvoflow-1", **nobody)["exit_code"] == 1
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,10 @@ class RevisionFinder:
                 if isinstance(each, NoRevisionPossible)
             ),
             tuple(
-                Finding(name, " ".join(filter(None, (f"{error.message}.", error.hint))))
+                Finding(name, line)
                 for name, error in found
                 if isinstance(error, FlowdeployError) and not isinstance(error, NoRevisionPossible)
+                for line in error.details or (_sentences(error),)
             ),
         )
 
@@ -145,7 +146,7 @@ class RevisionFinder:
         engine, where = self.context.clients.engine, (instance.project, instance.service)
         ids = [live, *(each.id for each in engine.versions(*where))]
         newest = revisions_of(base, ids)[0]
-        is_waiting = is_older(live, newest) and not self._compare(instance, staged, newest).drifts
+        is_waiting = is_older(live, newest) and self._is_current(instance, staged, newest)
         version = newest if is_waiting else next_revision(base, ids)
         _require_host_name(instance, version)
         return NeededRevision(Revision(instance, live, version), found.drifts)
@@ -184,19 +185,27 @@ class RevisionFinder:
             self._compared[key] = comparison.compare(instance)
         return self._compared[key]
 
+    def _is_current(self, instance: Instance, staged: StagedApp, version: str) -> bool:
+        drifts = self._compare(instance, staged, version).drifts
+        return not drifts or self._was_asked_for(instance, staged, version, drifts)
+
     def _was_asked_for(
-        self, instance: Instance, staged: StagedApp, live: str, drifts: Sequence[Drift]
+        self, instance: Instance, staged: StagedApp, version: str, drifts: Sequence[Drift]
     ) -> bool:
-        """Whether ``live`` is a revision that App Engine has made other than it was asked to.
+        """Whether ``version`` is a revision that App Engine has made other than it was asked to.
 
         Another revision would differ in the same way.
         """
-        if not revision_number(live) or any(drift.difference.is_grave for drift in drifts):
+        if not revision_number(version) or any(drift.difference.is_grave for drift in drifts):
             return False
-        step = Deploy(instance, live, Traffic.DARK)
+        step = Deploy(instance, version, Traffic.DARK)
         packages, _ = make_packages([step], staged, Permissions(), self.context.config.descriptors)
         wanted = [package.wanted.digest for package in packages.values()]
-        return self.revisions.content(instance, live) in wanted
+        return self.revisions.content(instance, version) in wanted
+
+
+def _sentences(error: FlowdeployError) -> str:
+    return " ".join(filter(None, (f"{error.message}.", error.hint)))
 
 
 def _require_host_name(instance: Instance, version: str) -> None:
