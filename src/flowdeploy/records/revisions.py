@@ -28,7 +28,7 @@ class RevisionRecords:
     def content(self, instance: Instance, version: str) -> str | None:
         """The digest of what was asked for as a revision; None where it is not recorded."""
         found = self.store.read(_object_name(instance, version))
-        return found.content.decode() if found else None
+        return found.content.decode(errors="replace") if found else None
 
     def find(self, version: str) -> Mapping[Place, tuple[str, ...]]:
         """The recorded revisions of a version by place, the newest first."""

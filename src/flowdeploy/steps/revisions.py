@@ -88,7 +88,7 @@ class NoRevisionPossible(Refused):
 class RevisionFinder:
     """Compares what is live with what it should be: its release, with today's settings.
 
-    What was read of a version is kept: a second search reads only what may have changed.
+    Releases are read once; what is live is read in every search.
     """
 
     context: Context
@@ -96,7 +96,6 @@ class RevisionFinder:
     revisions: RevisionRecords
     _lock: Lock = field(default_factory=Lock)
     _released: dict[str, StagedApp | None] = field(default_factory=dict)
-    _compared: dict[tuple[str, str], InstanceDrift] = field(default_factory=dict)
 
     @classmethod
     def of(cls, context: Context) -> RevisionFinder:
@@ -155,6 +154,8 @@ class RevisionFinder:
         split = self.context.clients.engine.split(instance.project, instance.service)
         if split is None:
             raise NoRevisionPossible("its service has no version")
+        if not split.live:
+            raise Refused("App Engine does not say which version serves")
         if split.only is None:
             raise NoRevisionPossible(f"its traffic is divided: {split}")
         return split.only
@@ -177,13 +178,8 @@ class RevisionFinder:
             return self._released[version]
 
     def _compare(self, instance: Instance, staged: StagedApp, version: str) -> InstanceDrift:
-        key = (instance.id, version)
-        if key not in self._compared:
-            context = self.context
-            engine, descriptors = context.clients.engine, context.config.descriptors
-            comparison = DriftComparison(engine, staged, descriptors, version)
-            self._compared[key] = comparison.compare(instance)
-        return self._compared[key]
+        engine, descriptors = self.context.clients.engine, self.context.config.descriptors
+        return DriftComparison(engine, staged, descriptors, version).compare(instance)
 
     def _is_current(self, instance: Instance, staged: StagedApp, version: str) -> bool:
         drifts = self._compare(instance, staged, version).drifts

@@ -42,6 +42,7 @@ CONFIGS = {
     "instances": CONFIG,
     "zip": CONFIG + "upload: {mode: zip}\n",
     "large": CONFIG.replace("target/staging", "large"),
+    "changed": CONFIG.replace("akvoflow-1,", "akvoflow-1, settings: {instance_class: F2},"),
 }
 RUN = "the partial run"
 ENDPOINTS = tuple(
@@ -203,6 +204,7 @@ COMMANDS = (
     Command("resume", "partial", ("resume", RUN)),
     Command("deploy", "partial", ("deploy", NEWER, "akvoflow-2")),
     Command("deploy with an archive", "partial zip", ("deploy", NEWER, "akvoflow-2"), "zip"),
+    Command("reconfigure", "live", ("reconfigure", "all"), "changed"),
     Command("status", "dark", ("status",), reports=False),
     Command("status --drift", "dark", ("status", "--drift"), reports=False),
     Command("versions", "dark", ("versions", "--project", "akvoflow-1"), reports=False),

@@ -71,7 +71,7 @@ CELLS = {
     "PUT library metadata": "run",
     "PUT upload resumable": "run with a large file",
 }
-ALL = ("run", "promote", "rollback", "resume", "deploy with an archive")
+ALL = ("run", "promote", "rollback", "resume", "deploy with an archive", "reconfigure")
 NAMES = tuple(mutations(""))
 
 
