@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.integration.promotion.conftest import Asked, Ended, Forker, World
+from tests.integration.promotion.conftest import Asked, Ended, Forker, Running, World
 
 from flowdeploy.sandbox.state import App
 
@@ -47,12 +47,21 @@ def _take_over(folder: Path, seed: int) -> tuple[Ended, Ended]:
         world.call("PATCH", "/_sandbox/settings", slow)
         jobs = str(chance.choice([1, 2]))
         first = world.begin("promote", "v2", "all", "--jobs", jobs)
-        time.sleep(chance.uniform(0.5, 4.0))
+        _wait_for_moves(world, first, chance.randrange(-3, 16))
         second = world.run("promote", "v3", "all", "--take-over", "--force", server=1, home="ci")
         return world.ended(first), second
     finally:
         world.close()
         forker.close()
+
+
+def _wait_for_moves(world: World, running: Running, count: int) -> None:
+    """Until a run has made so many moves; below 1, until it has its lock."""
+    while not running.is_over():
+        asked = [(each.what, each.subject) for each in world.watches[0].asked]
+        if LOCK in asked and [what for what, _ in asked].count("move") >= count:
+            return
+        time.sleep(0.01)
 
 
 def test_no_move_of_a_run_follows_the_loss_of_its_lock(tmp_path: Path) -> None:
