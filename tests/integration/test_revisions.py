@@ -296,3 +296,29 @@ def test_arguments_that_are_refused(project: Project, arguments: tuple[str, ...]
     assert (report["exit_code"], report["kind"], report["steps"]) == (2, "reconfigure", [])
     assert why in report["error"]["message"]
     assert project.remote.requests() == []
+
+
+def _forget_revisions(project: Project) -> None:
+    """The lifecycle rule of a staging bucket deletes old records."""
+    prefix = "flowdeploy/revisions/"
+    for item in project.remote.call("GET", f"{RECORDS}?prefix={prefix}")["items"]:
+        path = f"{project.remote.url}{RECORDS}/{quote(item['name'], safe='')}"
+        assert requests.delete(path, timeout=10).ok
+
+
+def test_a_live_revision_is_the_version_also_where_its_record_is_gone(revised: Project) -> None:
+    assert revised.report("promote", RELEASE, "all")["exit_code"] == 0
+    _forget_revisions(revised)
+    report = revised.report("promote", RELEASE, "all")
+    assert {s["outcome"] for s in report["steps"] if s["action"] == "promote"} == {"unchanged"}
+    assert live(revised) == all_to(_1=FIRST, _2=SECOND)
+
+
+def test_a_revision_that_was_rolled_back_does_not_come_with_the_same_promotion(
+    released: Project,
+) -> None:
+    give(released, "akvoflow-1", "instance_class: F4")
+    assert released.report("reconfigure", "akvoflow-1")["exit_code"] == 0
+    assert released.report("rollback", "akvoflow-1")["exit_code"] == 0
+    assert released.report("promote", RELEASE, "all")["exit_code"] == 0
+    assert live(released) == all_to()

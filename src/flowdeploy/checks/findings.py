@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+from flowdeploy.errors import Refused
 
 FEW = 5  # instances that are named rather than counted
 _OWN = "<id>"  # in place of an instance's own name, where messages are compared
@@ -43,16 +45,25 @@ def line_for_people(line: str, *, verbose: bool) -> str:
 def group_findings(findings: Iterable[Finding]) -> tuple[SharedLine, ...]:
     """A line for each distinct message, with its instances.
 
-    Messages that differ by the names of their own instances only are one message.
+    For many instances, messages that differ by the names of their own instances only are one
+    message; for few, each keeps its names: commands in it can then be copied.
     """
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         key = without_names(finding.message, (finding.instance, finding.project))
         groups.setdefault(key, []).append(finding)
-    return tuple(
-        SharedLine.of(dict.fromkeys(each.instance for each in group), _common(key, group))
-        for key, group in groups.items()
-    )
+    return tuple(line for key, group in groups.items() for line in _lines(key, group))
+
+
+def _lines(key: str, group: list[Finding]) -> Iterator[SharedLine]:
+    instances: dict[str, dict[str, None]] = {}
+    for finding in group:
+        instances.setdefault(finding.message, {})[finding.instance] = None
+    if len(instances) > 1 and len({finding.instance for finding in group}) > FEW:
+        yield SharedLine.of(dict.fromkeys(finding.instance for finding in group), key)
+        return
+    for message, names in instances.items():
+        yield SharedLine.of(names, message)
 
 
 def without_names(text: str, names: Iterable[str]) -> str:
@@ -64,6 +75,19 @@ def without_names(text: str, names: Iterable[str]) -> str:
     return re.sub(rf"(?:(?<![\w-])|(?<=-dot-))(?:{either})(?![\w-])", _OWN, text)
 
 
-def _common(key: str, group: list[Finding]) -> str:
-    messages = {finding.message for finding in group}
-    return messages.pop() if len(messages) == 1 else key
+def run_all_checks(checks: Iterable[Callable[[], object]]) -> None:
+    """Make every check, then raise one Refused with all findings."""
+    refusals: list[Refused] = []
+    for check in checks:
+        try:
+            check()
+        except Refused as refusal:
+            refusals.append(refusal)
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise Refused(
+            "the checks refuse this run, and no instance was changed",
+            details=[line for refusal in refusals for line in (refusal.message, *refusal.details)],
+            hint=next((refusal.hint for refusal in refusals if refusal.hint), None),
+        )

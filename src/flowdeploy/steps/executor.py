@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from flowdeploy.checks.findings import Finding
+from flowdeploy.checks.findings import Finding, run_all_checks
 from flowdeploy.config.values import LocalRecords
 from flowdeploy.errors import FlowdeployError, Refused
 from flowdeploy.planning.configure_steps import add_configuration_steps, configure_steps_by_instance
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.pipelines import revised_versions
+from flowdeploy.planning.pipelines import choose_versions, revised_versions
 from flowdeploy.planning.plan import (
     Build,
     Configure,
@@ -285,7 +285,7 @@ class PlanExecutor:
         be deployed and published already, and this run's own build may differ.
         """
         try:
-            _run_all(checks)
+            run_all_checks(checks)
             if self._artifacts.staged is not None:
                 self._artifacts.save(self._releases, self._library_release)
         except Refused:
@@ -321,14 +321,21 @@ class PlanExecutor:
         checks = [partial(self._deploy_checks.check, batches, allowed, checking)]
         if self._configures:
             checks.append(partial(self._configurator.check, self._configures, checking))
-        _run_all(checks)
+        run_all_checks(checks)
 
     def _look_before_promotion(self, index: int, progress: Callable[[int, int], None]) -> None:
-        if not any(isinstance(step, Verify) for step in self.plan.stages[index].steps):
+        if not self._verifies(index):
             return
         self._choose_revisions()
-        steps = [step for step in self.plan.stages[index].steps if isinstance(step, Verify)]
-        self._gate.look(steps, progress)
+        self._gate.look(self._verifies(index), progress)
+        # An instance that serves a revision of the version has it already.
+        if self.plan.kind is PlanKind.PROMOTE and (kept := self._gate.live_revisions(self.plan)):
+            self.plan = choose_versions(self.plan, kept)
+            self.journal.replan(self.plan)
+            self._gate.look(self._verifies(index), progress)
+
+    def _verifies(self, index: int) -> list[Verify]:
+        return [step for step in self.plan.stages[index].steps if isinstance(step, Verify)]
 
     def _choose_revisions(self) -> None:
         """Let a promotion take the newest revision of its version, instance by instance."""
@@ -378,21 +385,3 @@ def preview_plan(plan: Plan, context: Context) -> Preview:
 
 
 def _ignore_progress(done: int, total: int) -> None: ...
-
-
-def _run_all(checks: Iterable[Callable[[], object]]) -> None:
-    """Make every check, then raise one Refused with all findings."""
-    refusals: list[Refused] = []
-    for check in checks:
-        try:
-            check()
-        except Refused as refusal:
-            refusals.append(refusal)
-    if len(refusals) == 1:
-        raise refusals[0]
-    if refusals:
-        raise Refused(
-            "the checks refuse this run, and no instance was changed",
-            details=[line for refusal in refusals for line in (refusal.message, *refusal.details)],
-            hint=next((refusal.hint for refusal in refusals if refusal.hint), None),
-        )

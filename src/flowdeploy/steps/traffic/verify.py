@@ -21,7 +21,8 @@ from flowdeploy.clients.web import Web
 from flowdeploy.config.values import HealthConfig
 from flowdeploy.errors import ConnectionFailed, Refused, ServiceError
 from flowdeploy.planning.fleet import Instance
-from flowdeploy.planning.plan import Promote, Verify
+from flowdeploy.planning.plan import Plan, Promote, Verify
+from flowdeploy.planning.revisions import revisions_of
 from flowdeploy.planning.urls import dark_url, live_url
 from flowdeploy.report import State
 from flowdeploy.rollout.contract import Done, Notify, Pause, Running, StepFailed
@@ -65,6 +66,18 @@ class Gate:
         ]
         own = (DEPLOYED_AS,) if self.own_descriptors else ()
         self._expected = find_expectation(readable, own, force=self.force)
+
+    def live_revisions(self, plan: Plan) -> dict[str, str]:
+        """The instances that serve the plan's version, or a revision of it, and nothing else:
+        which one, by id, where the plan has another. By what `look` has read."""
+        live: dict[str, str] = {}
+        for step in plan.steps_of(Verify):
+            seen = self._seen.get(step.instance.id)
+            split = seen.split if isinstance(seen, BeforePromotion) else None
+            served = split.only if split else None
+            if served and served != step.to.only and revisions_of(str(plan.version), [served]):
+                live[step.instance.id] = served
+        return live
 
     def findings(self, steps: Sequence[Verify]) -> tuple[Finding, ...]:
         """What `verify` would refuse by what `look` has read. No page is asked for.
