@@ -322,3 +322,41 @@ def test_a_revision_that_was_rolled_back_does_not_come_with_the_same_promotion(
     assert released.report("rollback", "akvoflow-1")["exit_code"] == 0
     assert released.report("promote", RELEASE, "all")["exit_code"] == 0
     assert live(released) == all_to()
+
+
+def test_settings_that_were_taken_away_are_a_reason_for_a_revision(released: Project) -> None:
+    account = "service_account: other@akvoflow-1.iam.gserviceaccount.com"
+    give(released, "akvoflow-1", account)
+    assert released.report("reconfigure", "akvoflow-1")["exit_code"] == 0
+    released.edit(CONFIG, f"akvoflow-1, settings: {{{account}}}", "akvoflow-1")
+    report = released.report("reconfigure", "all")
+    assert report["exit_code"] == 0
+    assert live(released) == all_to(_1=SECOND)
+    path = f"/v1/apps/akvoflow-1/services/default/versions/{SECOND}"
+    assert "serviceAccount" not in released.remote.call("GET", f"{path}?view=FULL")
+    assert released.report("reconfigure", "all")["exit_code"] == 0
+    assert live(released) == all_to(_1=SECOND)
+
+
+def test_a_number_that_was_used_is_not_used_again(released: Project) -> None:
+    give(released, "akvoflow-1", "instance_class: F4")
+    assert released.report("reconfigure", "akvoflow-1")["exit_code"] == 0
+    assert released.report("rollback", "akvoflow-1")["exit_code"] == 0
+    path = f"{released.remote.url}/v1/apps/akvoflow-1/services/default/versions/{FIRST}"
+    assert requests.delete(path, timeout=10).ok
+    released.edit(CONFIG, "instance_class: F4", "instance_class: F2")
+    assert released.report("reconfigure", "akvoflow-1")["exit_code"] == 0
+    assert live(released) == all_to(_1=SECOND)
+
+
+def test_other_code_is_no_reason_for_a_revision(released: Project) -> None:
+    """Somebody has deployed other files under the name of the release."""
+    path = "/v1/apps/akvoflow-1/services/default/versions"
+    version = released.remote.call("GET", f"{path}/{RELEASE}?view=FULL")
+    files = dict(version["deployment"]["files"])
+    files["hotfix.html"] = files.pop("index.html")
+    body = {"id": RELEASE, "runtime": version["runtime"], "deployment": {"files": files}}
+    released.remote.call("POST", path, body)
+    report = released.report("reconfigure", "akvoflow-1")
+    assert report["exit_code"] == 4
+    assert "other files than its release record" in str(report["error"])

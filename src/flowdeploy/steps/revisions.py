@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
+from flowdeploy.appengine.app_yaml.descriptor import DEPLOYED_AS
 from flowdeploy.checks.deploy import is_older
+from flowdeploy.checks.drift import FILES, Difference, first_names
 from flowdeploy.checks.findings import Finding
 from flowdeploy.errors import ConnectionFailed, FlowdeployError, Refused, ServiceError, UsageError
 from flowdeploy.planning.fleet import Instance
@@ -18,7 +20,7 @@ from flowdeploy.records.releases import Releases
 from flowdeploy.records.revisions import RevisionRecords
 from flowdeploy.rollout.parallel import map_in_threads
 from flowdeploy.steps.context import Context, Permissions
-from flowdeploy.steps.deploy.drift import Drift, DriftComparison, InstanceDrift
+from flowdeploy.steps.deploy.drift import ARCHIVE, Drift, DriftComparison, InstanceDrift
 from flowdeploy.steps.deploy.package import make_packages
 from flowdeploy.steps.release.release_store import open_release_records, staged_release
 from flowdeploy.steps.staging import StagedApp
@@ -84,6 +86,9 @@ class NoRevisionPossible(Refused):
     """What an instance serves is no released version, or more than one, or its name is too long."""
 
 
+_REMOVED = Difference("settings", "those of its own day", "today's")
+
+
 @dataclass(slots=True)
 class RevisionFinder:
     """Compares what is live with what it should be: its release, with today's settings.
@@ -136,6 +141,9 @@ class RevisionFinder:
         live = self._require_live(instance)
         base, staged = self._require_release(live)
         found = self._compare(instance, staged, live)
+        _require_own_files(found.drifts, live)
+        if not found.drifts and self._lacks_removals(instance, staged, live):
+            found = replace(found, drifts=(Drift(live, _REMOVED, None),))
         if not found.drifts:
             unknown = "; which files it has is not known" if found.unknown_files else ""
             return Skipped(instance.id, f"{live} has today's settings{unknown}")
@@ -146,7 +154,9 @@ class RevisionFinder:
         ids = [live, *(each.id for each in engine.versions(*where))]
         newest = revisions_of(base, ids)[0]
         is_waiting = is_older(live, newest) and self._is_current(instance, staged, newest)
-        version = newest if is_waiting else next_revision(base, ids)
+        # A number that was used once means one content for ever.
+        used = (*ids, *self.revisions.find(base).get(where, ()))
+        version = newest if is_waiting else next_revision(base, used)
         _require_host_name(instance, version)
         return NeededRevision(Revision(instance, live, version), found.drifts)
 
@@ -183,7 +193,24 @@ class RevisionFinder:
 
     def _is_current(self, instance: Instance, staged: StagedApp, version: str) -> bool:
         drifts = self._compare(instance, staged, version).drifts
-        return not drifts or self._was_asked_for(instance, staged, version, drifts)
+        if not drifts:
+            return not self._lacks_removals(instance, staged, version)
+        return self._was_asked_for(instance, staged, version, drifts)
+
+    def _lacks_removals(self, instance: Instance, staged: StagedApp, version: str) -> bool:
+        """Whether ``version`` is a revision that was made with other settings than today's.
+
+        Settings that were taken away since cannot be seen in what App Engine shows: it has
+        defaults of its own for them.
+        """
+        recorded = self.revisions.content(instance, version) if revision_number(version) else None
+        return recorded is not None and recorded not in self._digests(instance, staged, version)
+
+    def _digests(self, instance: Instance, staged: StagedApp, version: str) -> list[str]:
+        """The digest of what ``version`` would be asked for today; none where it cannot be."""
+        step = Deploy(instance, version, Traffic.DARK)
+        packages, _ = make_packages([step], staged, Permissions(), self.context.config.descriptors)
+        return [package.wanted.digest for package in packages.values()]
 
     def _was_asked_for(
         self, instance: Instance, staged: StagedApp, version: str, drifts: Sequence[Drift]
@@ -194,10 +221,21 @@ class RevisionFinder:
         """
         if not revision_number(version) or any(drift.difference.is_grave for drift in drifts):
             return False
-        step = Deploy(instance, version, Traffic.DARK)
-        packages, _ = make_packages([step], staged, Permissions(), self.context.config.descriptors)
-        wanted = [package.wanted.digest for package in packages.values()]
-        return self.revisions.content(instance, version) in wanted
+        recorded = self.revisions.content(instance, version)
+        return recorded in self._digests(instance, staged, version)
+
+
+def _require_own_files(drifts: Sequence[Drift], live: str) -> None:
+    """Raises NoRevisionPossible where files differ that are of the application itself."""
+    paths = {
+        path
+        for drift in drifts
+        if drift.difference.field == FILES
+        for path in {**(drift.difference.actual or {}), **(drift.difference.wanted or {})}
+    }
+    if foreign := paths - {DEPLOYED_AS, ARCHIVE}:
+        names = first_names(sorted(foreign))
+        raise NoRevisionPossible(f"{live} has other files than its release record: {names}")
 
 
 def _sentences(error: FlowdeployError) -> str:

@@ -22,6 +22,8 @@ from flowdeploy.steps.deploy.package import CommonFiles, archive_name
 from flowdeploy.steps.deploy.settings import descriptor_source, source_of
 from flowdeploy.steps.staging import StagedApp
 
+ARCHIVE = "the archive"  # in place of a path, where only the name of an archive is known
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -110,8 +112,8 @@ class DriftComparison:
                 return drift.compare_files({**common.paths, **wanted}, deployed.files)
             if deployed.archive is not None:
                 manifest = common.manifest.with_file(own.file) if own else common.manifest
-                archive = {"the archive": archive_name(manifest)}
-                return drift.compare_files(archive, {"the archive": deployed.archive})
+                archive = {ARCHIVE: archive_name(manifest)}
+                return drift.compare_files(archive, {ARCHIVE: deployed.archive})
         if deployed.files is None:
             return None
         actual = {path: deployed.files[path] for path in wanted.keys() & deployed.files.keys()}
