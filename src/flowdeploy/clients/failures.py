@@ -32,6 +32,7 @@ T = TypeVar("T")
 ATTEMPTS = 7
 WORTH_TELLING = 5.0  # seconds
 SLOW_ATTEMPTS = 2  # of those, as many that were ended for taking too long
+CHANCE = random.Random()  # noqa: S311  (scatters waits)
 QUOTA_PATIENCE = 240.0  # seconds of waits for a quota, most of which are per minute
 # For answers that carry no status of google.rpc, as those of front ends do.
 _STATUS = {
@@ -96,7 +97,7 @@ class Waits:
         if self._waited >= QUOTA_PATIENCE:
             return None
         self._refusals += 1
-        asked = error.retry_after * random.uniform(1.0, 1.3)  # noqa: S311
+        asked = error.retry_after * CHANCE.uniform(1.0, 1.3)
         wait = max(asked, _scattered(60.0, 0.5, self._refusals))
         self._waited += wait
         return wait
@@ -244,7 +245,7 @@ def _is_refusal(answer: Answer) -> bool:
 
 
 def _scattered(longest: float, first: float, attempt: int) -> float:
-    return random.uniform(0.5, 1.0) * min(longest, first * float(2**attempt))  # noqa: S311
+    return CHANCE.uniform(0.5, 1.0) * min(longest, first * float(2**attempt))
 
 
 def _token_error(failure: GoogleAuthError) -> ServiceError:

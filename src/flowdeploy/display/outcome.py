@@ -1,12 +1,11 @@
 """A report in words, for the terminal and for the Markdown summary."""
 
-from collections.abc import Iterable
-from copy import copy
+from collections.abc import Iterable, Iterator, Sequence
 
 from flowdeploy.checks.findings import FEW, without_names
 from flowdeploy.display.text import duration, group_values, join_words, names_or_count
 from flowdeploy.display.words import instance_name, result, skip_lines, where
-from flowdeploy.errors import FlowdeployError
+from flowdeploy.errors import FlowdeployError, ServiceError
 from flowdeploy.planning.plan import (
     Configure,
     Deploy,
@@ -67,20 +66,34 @@ def _colons(*parts: str) -> str:
 def failures(report: Report) -> list[tuple[list[str], FlowdeployError]]:
     """The errors of all steps, each with the instances that it is of; identical errors once.
 
-    Errors that differ by the names of their own instances only are identical.
+    For many instances, errors that differ by the names of their own instances only are
+    identical.
     """
     alike = group_values(
         (_without_names(error, step), (error, where(step)))
         for step in report.steps
         if (error := step.error)
     )
-    return [
-        ([name for _, name in same], _common(same[0][0], key, [error for error, _ in same]))
-        for key, same in alike.items()
-    ]
+    return [each for words, same in alike.items() for each in _distinct(words, same)]
 
 
 _Words = tuple[str, str, tuple[str, ...], str | None]
+
+
+def _distinct(
+    words: _Words, same: Sequence[tuple[FlowdeployError, str]]
+) -> Iterator[tuple[list[str], FlowdeployError]]:
+    """One error for many instances, in ``words`` without names; for few, each as it is."""
+    found = group_values((_words(error), (error, name)) for error, name in same)
+    if len(found) > 1 and len(same) > FEW:
+        code, message, details, hint = words
+        yield (
+            [name for _, name in same],
+            ServiceError(code, message, details=details, hint=hint),
+        )
+        return
+    for exact in found.values():
+        yield [name for _, name in exact], exact[0][0]
 
 
 def _words(error: FlowdeployError) -> _Words:
@@ -93,15 +106,6 @@ def _without_names(error: FlowdeployError, step: StepReport) -> _Words:
     details = tuple(without_names(line, names) for line in error.details)
     hint = without_names(error.hint, names) if error.hint else None
     return (error.code, without_names(error.message, names), details, hint)
-
-
-def _common(first: FlowdeployError, key: _Words, same: list[FlowdeployError]) -> FlowdeployError:
-    """The error itself, or one without names where the errors are not the same."""
-    if len({_words(error) for error in same}) == 1:
-        return first
-    common = copy(first)
-    _, common.message, common.details, common.hint = key
-    return common
 
 
 def end_sentence(report: Report) -> str:

@@ -34,6 +34,13 @@ LOADED = (
 )
 
 
+class Patient(random.Random):
+    """Between two attempts nobody need wait here."""
+
+    def uniform(self, _a: float, _b: float) -> float:
+        return 0.0
+
+
 def main() -> None:
     for name in LOADED:
         importlib.import_module(f"flowdeploy.{name}")
@@ -59,6 +66,7 @@ def _ended(pid: int) -> int:
 def _run(asked: dict[str, Any]) -> None:
     """Never returns."""
     from flowdeploy.cli.main import main as flowdeploy
+    from flowdeploy.clients import failures
 
     code = 70
     try:
@@ -66,7 +74,7 @@ def _run(asked: dict[str, Any]) -> None:
         os.environ.update(asked["environ"])
         for number, path in enumerate(("/dev/null", asked["out"], asked["err"])):
             os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
-        random.uniform = lambda a, b: 0.0  # between two attempts nobody need wait here
+        failures.CHANCE = Patient()
         flowdeploy(asked["arguments"])
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
