@@ -143,3 +143,19 @@ def test_a_connection_is_used_again(
         for _ in range(3):
             assert exchange(session, "GET", web_server.url).content == BODY
     assert sum("new HTTP connection" in record.message for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("size", ["9" * 15, "9" * 400])
+def test_an_impossible_size_of_an_answer_is_no_bug(
+    session: GoogleSession, web_server: FaultProxy, size: str
+) -> None:
+    web_server.arm(lambda *_: Reply(200, (("Content-Length", size),), b"{}", cut=2))
+    with pytest.raises(requests.RequestException):
+        exchange(session, "GET", f"{web_server.url}/", 1.0)
+
+
+def test_what_an_answer_announces_adds_hours_and_not_years() -> None:
+    deadline = Deadline.after(1.0, 0)
+    ends = deadline.ends
+    deadline.add_body(10**400)
+    assert deadline.ends - ends < 3 * 86400

@@ -20,6 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 SLOWEST = 20_000  # bytes a second of a body: 32 uploads at once may share a slow line
+LARGEST = 4 << 30  # bytes of a body that are waited for, whatever is announced
 _PIECE = 1 << 16  # bytes that are written at once
 
 
@@ -48,7 +49,7 @@ class Deadline:
 
     def add_body(self, size: int) -> None:
         """The answer has announced a body of ``size`` bytes."""
-        self.ends += size / SLOWEST
+        self.ends += min(size, LARGEST) / SLOWEST
 
 
 _DEADLINE: ContextVar[Deadline] = ContextVar("deadline")

@@ -246,18 +246,20 @@ def add_endings(run: Run, endings: Mapping[int, Ending]) -> Run:
     return replace(run, changes=changes, endings={**known, **new})
 
 
-def _with_later_changes(
-    changes: Sequence[RecordedChange],
-) -> Iterator[tuple[RecordedChange, bool]]:
-    """Each change, and whether its step has intended another one of the same aspect after it."""
-    for index, each in enumerate(changes):
-        alike = (
-            later
-            for later in changes[index + 1 :]
-            if (later.session, later.place) == (each.session, each.place)
-        )
-        aspect = each.change.aspect
-        yield each, any(c.change.aspect is aspect and c.change != each.change for c in alike)
+def _with_later_changes(changes: Sequence[RecordedChange]) -> list[tuple[RecordedChange, bool]]:
+    """Each change, and whether its step has intended another one of the same aspect after it.
+
+    From the last to the first, so that the work grows with the number of changes only: this is
+    asked at every write of a run's record.
+    """
+    found: list[tuple[RecordedChange, bool]] = []
+    later: dict[tuple[int, int, Aspect], list[Change]] = {}
+    for each in reversed(changes):
+        distinct = later.setdefault((each.session, each.place, each.change.aspect), [])
+        found.append((each, any(change != each.change for change in distinct)))
+        if each.change not in distinct:
+            distinct.append(each.change)
+    return found[::-1]
 
 
 def _judge_change(
